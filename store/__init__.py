@@ -1,0 +1,1 @@
+"""PostgreSQL, the system of record: subjects, identifiers, records and their clocks, intake."""
