@@ -1,0 +1,178 @@
+"""Cost of signing, verifying and recording one question: `python -m bench.signature [DSN]`.
+
+Prints microseconds of CPU on one core; with the DSN of a migrated scratch database also the
+appends per second of one worker.
+"""
+
+import asyncio
+import hashlib
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import asyncpg
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from client.keys import SigningKey
+from client.question import sign_request
+from client.receipt import Receipt
+from security.access_log import AccessLog
+from security.entry import Entry, Lists
+from security.evidence import Evidence, EvidenceKeys
+from security.field_encryption import FieldCipher
+from security.keys import KeyFolder
+from security.registry import Algorithm, Caller, RegisteredKey, Registry
+from security.signature import Once, read_request, sign_response, verify_request
+from security.tlog.log import TileLog
+from security.tlog.verify import export_log, verify_export
+
+URI = "http://127.0.0.1:8000/graphql"
+BODY = b'{"query":"query($c:String!){organisation(code:$c){name uscc}}","variables":{"c":"x"}}'
+
+
+def _microseconds(action: Callable[[], object], number: int = 3000) -> float:
+    best = float("inf")
+    for _ in range(5):
+        start = time.process_time()
+        for _ in range(number):
+            action()
+        best = min(best, time.process_time() - start)
+    return best / number * 1e6
+
+
+def _pure(folder: Path) -> None:
+    now = time.time()
+    key = SigningKey("shenyang-1", Ed25519PrivateKey.generate())
+    node = SigningKey("benxi-1", Ed25519PrivateKey.generate())
+    known = RegisteredKey(
+        key.key_id, Caller("shenyang", "沈阳", "PCITY"), Algorithm.ED25519, key.public
+    )
+    registry = Registry.of([known])
+    question = sign_request(key, "POST", URI, BODY, now=now, purpose="P1", case="沈〔2026〕1号")
+    headers = [(name.encode(), value.encode()) for name, value in question.headers]
+    received = read_request("POST", URI, headers, BODY)
+    verified = verify_request(received, registry, now)
+    receipt = Receipt(bytes(32), int(now), 2, "xinqiao.benxi/access", received.body_digest)
+    answer = b"x" * 400
+
+    def respond() -> object:
+        return sign_response(
+            received,
+            node,
+            status=200,
+            content_type="application/json",
+            body=answer,
+            receipt=receipt,
+            now=now,
+        )
+
+    keys = EvidenceKeys(KeyFolder(folder / "keys"))
+    entry, evidence = _access(verified.signature_base)
+    cipher = FieldCipher(KeyFolder(folder / "keys"))
+    plain = "21059019640101001X"
+    data = cipher.encrypt(plain, b"person.number")
+    signature = verified.signature
+    rows: list[tuple[str, Callable[[], object]]] = [
+        ("Ed25519 verify alone", lambda: registry.verify(known, signature, received_base)),
+        ("Ed25519 sign alone", lambda: node.sign(received_base)),
+        (
+            "read and verify a question",
+            lambda: verify_request(read_request("POST", URI, headers, BODY), registry, now),
+        ),
+        ("sign an answer", respond),
+        (
+            "sign a question",
+            lambda: sign_request(
+                key, "POST", URI, BODY, now=now, purpose="P1", case="沈〔2026〕1号"
+            ),
+        ),
+        (
+            "entry, leaf and encrypted evidence",
+            lambda: keys.record(entry, evidence, node="benxi", time=now),
+        ),
+        ("encrypt a field", lambda: cipher.encrypt(plain, b"person.number")),
+        ("decrypt a field", lambda: cipher.decrypt(data, b"person.number")),
+        ("blind index", lambda: cipher.blind_index("id_number", plain)),
+    ]
+    received_base = verified.signature_base
+    for name, action in rows:
+        print(f"{name:40} {_microseconds(action):8.1f} µs")
+
+
+def _access(base: bytes) -> tuple[Entry, Evidence]:
+    digest = hashlib.sha256(b"x").digest()
+    entry = Entry(
+        "QUERY",
+        "shenyang",
+        "PCITY",
+        "ALLOWED",
+        200,
+        "2026-1",
+        "42",
+        digest,
+        digest,
+        key_id="shenyang-1",
+        nonce="n" * 24,
+        operation=digest,
+        request_signature=bytes(64),
+        purpose="P1",
+        case="沈〔2026〕1号",
+    )
+    lists = Lists(os.urandom(16), b"", ("Organisation.name", "Organisation.uscc"))
+    return entry, Evidence(base, bytes(64), BODY.decode(), b'{"c":"x"}', lists)
+
+
+def _log(folder: Path) -> None:
+    origin = KeyFolder(folder / "keys").note_signer("xinqiao.benxi/bench", "bench-log")
+    count, batch = 200_000, 2000
+    start = time.process_time()
+    with TileLog.open(folder / "log", origin) as log:
+        for first in range(0, count, batch):
+            log.append([b"%01200d" % i for i in range(first, first + batch)])
+    print(f"{'log: append, entries of 1.2 kB':40} {count / (time.process_time() - start):8.0f} /s")
+    export_log(folder / "log", folder / "export", [origin.verifier.text])
+    start = time.process_time()
+    assert verify_export(folder / "export").exit_status == 0
+    rate = count / (time.process_time() - start)
+    print(f"{'log: verify an export':40} {rate:8.0f} /s ({1e6 / rate:.1f} s per million)")
+
+
+async def _appends(dsn: str, folder: Path) -> None:
+    entry, evidence = _access(b"b" * 600)
+    keys = EvidenceKeys(KeyFolder(folder / "keys"))
+    run = os.urandom(8).hex()
+
+    async def keep(connection: object) -> None:
+        """Spare the RESET on release, as the node's own pools do."""
+
+    async with asyncpg.create_pool(dsn, min_size=1, max_size=2, reset=keep) as pool:
+        log = AccessLog(pool, "xinqiao.bench/access", "bench", keys)
+
+        async def ask(waiter: int, number: int) -> None:
+            for i in range(number):
+                await log.append(entry, evidence, Once(run, f"{waiters}-{waiter}-{i}", 0))
+
+        for waiters, number in ((1, 500), (20, 100), (200, 50)):
+            start, cpu = time.perf_counter(), time.process_time()
+            await asyncio.gather(*(ask(waiter, number) for waiter in range(waiters)))
+            total = waiters * number
+            rate = total / (time.perf_counter() - start)
+            cost = (time.process_time() - cpu) / total * 1e6
+            print(f"{f'appends, {waiters} waiting':40} {rate:8.0f} /s  {cost:6.1f} µs of CPU each")
+
+
+def main() -> None:
+    """Run all measurements."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        _pure(folder)
+        _log(folder)
+        if len(sys.argv) > 1:
+            asyncio.run(_appends(sys.argv[1], folder))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The client of a node: signs questions, verifies answers, keeps receipts."""

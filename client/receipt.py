@@ -1,0 +1,48 @@
+"""Receipts: the promise that an access is in the log, and the proof that it was kept."""
+
+import re
+from base64 import b64encode
+from dataclasses import dataclass
+
+from client.structured import parse_byte_sequence
+
+MAX_DELAY = 2
+"""Seconds within which an entry must be in the log."""
+
+_RECEIPT = re.compile(
+    r"leaf=(:[A-Za-z0-9+/=]+:), time=@([0-9]{1,12}), delay=([0-9]{1,6}), "
+    r'log="([!#-\[\]-~]{1,256})", body=(:[A-Za-z0-9+/=]+:)'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a node promises with an answer.
+
+    `leaf` is the entry's leaf hash, `time` Unix seconds, `delay` seconds until it must be in
+    the log named `log`, `body` the SHA-256 of the question's body as the node received it.
+    """
+
+    leaf: bytes
+    time: int
+    delay: int
+    log: str
+    body: bytes
+
+    def header(self) -> str:
+        """Serialise as the dictionary of `Credit-Receipt` (RFC 9651 §3.2)."""
+        return (
+            f"leaf=:{b64encode(self.leaf).decode()}:, time=@{self.time}, delay={self.delay}, "
+            f'log="{self.log}", body=:{b64encode(self.body).decode()}:'
+        )
+
+    @classmethod
+    def parse(cls, value: str) -> "Receipt":
+        """Read `Credit-Receipt` in its one serialised form or raise ValueError."""
+        match = _RECEIPT.fullmatch(value)
+        if match is None:
+            raise ValueError("the receipt is not in the form of docs/formats.md")
+        leaf, body = parse_byte_sequence(match[1]), parse_byte_sequence(match[5])
+        if len(leaf) != 32 or len(body) != 32:
+            raise ValueError("the receipt's hashes must be 32 bytes long")
+        return cls(leaf, int(match[2]), int(match[3]), match[4], body)

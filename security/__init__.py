@@ -1,0 +1,1 @@
+"""Keys, signatures, policy, field encryption, the transparency log and the access log."""

@@ -1,0 +1,151 @@
+"""Evidence: the kept question and lists behind an entry, encrypted with a key of its own.
+
+The entry's key encrypts the evidence and keys the entry's digests; it is stored wrapped by the
+month's key. Destroying the wrapped key erases the evidence and makes the digests unguessable,
+while the log still verifies.
+"""
+
+import hmac
+import os
+from base64 import b64decode, b64encode
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+import orjson
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from client.merkle import leaf_hash
+from security.entry import Entry, Lists, encode, timestamp
+from security.errors import SecurityError
+from security.keys import KeyFolder
+
+_NONCE = 12
+_DIGESTS = b"xinqiao entry digests v1"
+_EVIDENCE = b"xinqiao entry evidence v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The question as it was asked and the lists of what was disclosed.
+
+    `variables` is JSON text. Signature base and signature are empty for the public reader.
+    """
+
+    signature_base: bytes = b""
+    signature: bytes = b""
+    document: str = ""
+    variables: bytes = b"{}"
+    lists: Lists = field(default_factory=Lists)
+
+    def plain(self) -> bytes:
+        """Write as JSON, as it is encrypted."""
+        return orjson.dumps(
+            {
+                "v": 1,
+                "signatureBase": self.signature_base.decode(),
+                "signature": b64encode(self.signature).decode(),
+                "document": self.document,
+                "variables": self.variables.decode(),
+                "subjects": self.lists.subjects.hex(),
+                "records": self.lists.records.hex(),
+                "disclosed": self.lists.disclosed,
+                "masked": self.lists.masked,
+            }
+        )
+
+    @classmethod
+    def parse(cls, plain: bytes) -> "Evidence":
+        """Read what `plain` wrote."""
+        value = orjson.loads(plain)
+        lists = Lists(
+            bytes.fromhex(value["subjects"]),
+            bytes.fromhex(value["records"]),
+            tuple(value["disclosed"]),
+            tuple(value["masked"]),
+        )
+        return cls(
+            value["signatureBase"].encode(),
+            b64decode(value["signature"]),
+            value["document"],
+            value["variables"].encode(),
+            lists,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An entry with its leaf hash and its encrypted evidence, ready to be stored."""
+
+    leaf: bytes
+    entry: bytes
+    month: str
+    wrapped_key: bytes
+    ciphertext: bytes
+    lists: Lists
+
+
+class EvidenceKeys:
+    """The monthly keys that wrap the entries' keys, in the node's folder of keys."""
+
+    def __init__(self, keys: KeyFolder) -> None:
+        self._keys = keys
+        self._ciphers: dict[str, AESGCM] = {}
+
+    def record(self, entry: Entry, evidence: Evidence, *, node: str, time: float) -> Recorded:
+        """Encrypt the evidence under a fresh key and write the entry that commits to it."""
+        random = os.urandom(16 + 32 + _NONCE)
+        salt, key, nonce = random[:16], random[16:48], random[48:]
+        month = timestamp(time)[:7]
+        sealed = AESGCM(_derived(key, _EVIDENCE)).encrypt(bytes(_NONCE), evidence.plain(), salt)
+        ciphertext = salt + sealed
+        data = encode(
+            entry,
+            evidence.lists,
+            node=node,
+            time=time,
+            salt=salt,
+            digest_key=_derived(key, _DIGESTS),
+            evidence=sha256(ciphertext).digest(),
+        )
+        leaf = leaf_hash(data)
+        wrapped = nonce + self._cipher(month).encrypt(nonce, key, leaf)
+        return Recorded(leaf, data, month, wrapped, ciphertext, evidence.lists)
+
+    def open(self, leaf: bytes, month: str, wrapped_key: bytes, ciphertext: bytes) -> Evidence:
+        """Decrypt the evidence of the entry with this leaf; SecurityError `EVIDENCE_UNREADABLE`."""
+        try:
+            key = self.entry_key(leaf, month, wrapped_key)
+            cipher = AESGCM(_derived(key, _EVIDENCE))
+            plain = cipher.decrypt(bytes(_NONCE), ciphertext[16:], ciphertext[:16])
+        except InvalidTag:
+            raise SecurityError(
+                "EVIDENCE_UNREADABLE", "Restore the evidence and its month's key from a backup."
+            ) from None
+        return Evidence.parse(plain)
+
+    def entry_key(self, leaf: bytes, month: str, wrapped_key: bytes) -> bytes:
+        """Unwrap an entry's key; raises InvalidTag when it is not that of the leaf."""
+        cipher = self._cipher(month, create=False)
+        return cipher.decrypt(wrapped_key[:_NONCE], wrapped_key[_NONCE:], leaf)
+
+    def _cipher(self, month: str, create: bool = True) -> AESGCM:
+        cipher = self._ciphers.get(month)
+        if cipher is None:
+            name = f"evidence-{month}"
+            key = self._keys.secret(name) if create else self._keys.existing_secret(name)
+            cipher = self._ciphers[month] = AESGCM(key)
+        return cipher
+
+
+def keyed_digest(entry_key: bytes, name: str, digest: bytes) -> str:
+    """Give a digest as an entry holds it, to check an entry against its evidence.
+
+    `name` is the entry's member, `digest` the SHA-256 of its value.
+    """
+    key = _derived(entry_key, _DIGESTS)
+    return hmac.digest(key, name.encode() + b"\n" + digest, "sha256").hex()
+
+
+def _derived(key: bytes, purpose: bytes) -> bytes:
+    return hmac.digest(key, purpose, "sha256")

@@ -1,0 +1,90 @@
+"""Reading the access log as an auditor does: sealed entries, newest first, filtered.
+
+Entries are read from the sealed bundles and not from a table, so that what an auditor sees is
+what the checkpoint covers. A question looks at no more than `MAX_SCANNED` entries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import orjson
+
+from client.merkle import leaf_hash
+from client.note import VerifierKey
+from security.tlog.checkpoint import Checkpoint
+from security.tlog.reader import TileReader
+from security.tlog.tile import WIDTH
+
+MAX_SCANNED = 100_000
+
+_OF_SUBJECT = """
+SELECT s.index FROM identifier i
+  JOIN subject t USING (subject_id)
+  JOIN access_subject a ON a.audit_ref = t.audit_ref
+  JOIN access_sealed s ON s.leaf = a.leaf
+ WHERE i.value = $1 AND s.log = $2
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class LogReview:
+    """Reads the log in `directory`, whose head `key` signs; `pool` finds entries by subject."""
+
+    pool: asyncpg.Pool[Any]
+    directory: Path
+    key: VerifierKey
+
+    async def entries(
+        self, filter: Mapping[str, Any], *, first: int, after: int | None
+    ) -> tuple[Sequence[Mapping[str, Any]], bool]:
+        """Up to `first` entries before index `after`, newest first, and whether more follow.
+
+        `filter` may hold caller, purpose, case, since, until (datetimes) and subject (a code).
+        """
+        wanted: set[int] | None = None
+        if filter.get("subject"):
+            rows = await self.pool.fetch(_OF_SUBJECT, filter["subject"], self.key.name)
+            wanted = {row["index"] for row in rows}
+        found: list[dict[str, Any]] = []
+        for scanned, (index, data) in enumerate(self._backwards(after)):
+            if scanned >= MAX_SCANNED:
+                return found, True
+            if wanted is not None and index not in wanted:
+                continue
+            entry = orjson.loads(data)
+            if _matches(entry, filter):
+                if len(found) == first:
+                    return found, True
+                found.append({"index": index, "leaf": leaf_hash(data).hex(), "entry": data})
+        return found, False
+
+    def _backwards(self, after: int | None) -> Iterator[tuple[int, bytes]]:
+        reader = TileReader(self.directory)
+        note = reader.checkpoint()
+        if note is None:
+            return
+        size = Checkpoint.open(note, self.key).size
+        end = size if after is None else min(after, size)
+        for bundle in range((end - 1) // WIDTH, -1, -1):
+            entries = reader.entries(bundle, size)
+            start = bundle * WIDTH
+            for at in range(min(len(entries), end - start) - 1, -1, -1):
+                yield start + at, entries[at]
+
+
+def _matches(entry: Mapping[str, Any], filter: Mapping[str, Any]) -> bool:
+    for name in ("caller", "purpose", "case"):
+        if filter.get(name) and entry[name] != filter[name]:
+            return False
+    since, until = filter.get("since"), filter.get("until")
+    if since or until:
+        moment = datetime.fromisoformat(entry["time"])
+        if (since and moment < since) or (until and moment >= until):
+            return False
+    return True

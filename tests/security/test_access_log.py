@@ -1,0 +1,380 @@
+"""The access log on a real database: nothing leaves unrecorded, nothing is lost or doubled."""
+
+import asyncio
+import hashlib
+import os
+import shutil
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import orjson
+import pytest
+
+from client.merkle import verify_inclusion
+from security.access_log import AccessLog
+from security.disclosure import (
+    disclosures_of_field,
+    disclosures_of_record,
+    disclosures_of_subject,
+    entry_at,
+    erase_evidence,
+    evidence_of,
+)
+from security.entry import Entry, Lists
+from security.errors import LogError, LogUnavailableError, ReplayedError, SecurityError
+from security.evidence import Evidence, EvidenceKeys, keyed_digest
+from security.keys import KeyFolder
+from security.receipt import ReceiptState, receipt_status
+from security.sealer import Sealer
+from security.signature import Once
+from security.succession import open_successor
+from security.tlog.checkpoint import Checkpoint
+from security.tlog.reader import TileReader
+from security.tlog.verify import Status, export_log, verify_export
+
+ORIGIN = "xinqiao.benxi/access"
+DIGEST = hashlib.sha256(b"body").digest()
+ENTRY = Entry(
+    kind="QUERY",
+    caller="shenyang",
+    role="PCITY",
+    decision="ALLOWED",
+    status=200,
+    policy_version="2026-1",
+    data_version="42",
+    request_body=DIGEST,
+    response_body=DIGEST,
+    rows=2,
+    key_id="shenyang-1",
+    nonce="nonce",
+    operation=DIGEST,
+    request_signature=bytes(64),
+    purpose="P1",
+    case="本行审〔2026〕18号",
+)
+REFS = bytes(range(32))
+EVIDENCE = Evidence(
+    b"base",
+    bytes(64),
+    "{ organisation { name } }",
+    b'{"a":1}',
+    Lists(REFS, bytes(16), ("Organisation.name",), ("Person.name",)),
+)
+
+
+@dataclass
+class Node:
+    dsn: str
+    folder: Path
+    pool: Any
+    log: AccessLog
+    keys: EvidenceKeys
+    secrets: KeyFolder
+
+    def sealer(self) -> Sealer:
+        async def connect() -> Any:
+            return await asyncpg.connect(self.dsn)
+
+        return Sealer(connect, self.folder / "log", self.secrets.note_signer(ORIGIN, "access-log"))
+
+    @asynccontextmanager
+    async def sealing(self) -> AsyncIterator[Sealer]:
+        sealer = self.sealer()
+        assert await sealer.start() is not None
+        try:
+            yield sealer
+        finally:
+            await sealer.close()
+
+    def verdict(self) -> Any:
+        signer = self.secrets.note_signer(ORIGIN, "access-log")
+        export_log(self.folder / "log", self.folder / "export", [signer.verifier.text])
+        return verify_export(self.folder / "export", [signer.verifier.text])
+
+
+@asynccontextmanager
+async def node(dsn: str, folder: Path) -> AsyncIterator[Node]:
+    secrets = KeyFolder(folder / "keys")
+    keys = EvidenceKeys(secrets)
+    async with asyncpg.create_pool(dsn, min_size=1, max_size=3) as pool:
+        log = AccessLog(pool, ORIGIN, "benxi", keys)
+        yield Node(dsn, folder, pool, log, keys, secrets)
+
+
+async def test_receipt_is_pending_then_provably_in_the_log(database: str, tmp_path: Path) -> None:
+    async with node(database, tmp_path) as n:
+        receipt = await n.log.append(ENTRY, EVIDENCE)
+        where = (n.pool, tmp_path / "log", ORIGIN)
+        assert (await receipt_status(*where, receipt.leaf)).state is ReceiptState.PENDING
+        assert (await receipt_status(*where, bytes(32))).state is ReceiptState.UNKNOWN
+        async with n.sealing() as sealer:
+            assert await sealer.seal() == 1
+            for _ in range(5):
+                await n.log.append(ENTRY, EVIDENCE)
+            assert await sealer.seal() == 5
+        status = await receipt_status(*where, receipt.leaf)
+        assert status.state is ReceiptState.SEALED and status.index == 0
+        note = (status.checkpoint or "").encode()
+        signer = n.secrets.note_signer(ORIGIN, "access-log")
+        head = Checkpoint.open(note, signer.verifier)
+        assert head.size == 6
+        assert verify_inclusion(receipt.leaf, 0, 6, status.proof, head.root)
+        assert n.verdict().status is Status.OK
+
+
+async def test_replayed_nonce_fails_only_its_own_request(database: str, tmp_path: Path) -> None:
+    async with node(database, tmp_path) as n:
+        once = [Once("k", f"n{i % 5}", 3) for i in range(10)]
+        results = await asyncio.gather(
+            *(n.log.append(ENTRY, EVIDENCE, o) for o in once), return_exceptions=True
+        )
+        assert [isinstance(r, ReplayedError) for r in results] == [False] * 5 + [True] * 5
+        for o in once:  # in later batches, and after a restart
+            with pytest.raises(ReplayedError):
+                await AccessLog(n.pool, ORIGIN, "benxi", n.keys).append(ENTRY, EVIDENCE, o)
+        assert await n.pool.fetchval("SELECT count(*) FROM access_pending") == 5
+        assert await n.pool.fetchval("SELECT count(*) FROM evidence") == 5
+        await n.log.append(ENTRY, EVIDENCE, Once("other", "n0", 3))
+        await n.log.claim(Once("k", "claimed", 3))
+        with pytest.raises(ReplayedError):
+            await n.log.claim(Once("k", "claimed", 3))
+
+
+async def test_no_log_no_answer(database: str, tmp_path: Path) -> None:
+    async with node(database, tmp_path) as n:
+        await n.pool.execute(
+            "ALTER TABLE access_pending ADD CONSTRAINT broken CHECK (false) NOT VALID"
+        )
+        results = await asyncio.gather(
+            *(n.log.append(ENTRY, EVIDENCE, Once("k", f"n{i}", 3)) for i in range(3)),
+            return_exceptions=True,
+        )
+        assert all(isinstance(r, LogUnavailableError) for r in results)
+        assert await n.pool.fetchval("SELECT count(*) FROM evidence") == 0
+        await n.pool.execute("ALTER TABLE access_pending DROP CONSTRAINT broken")
+        await n.log.append(ENTRY, EVIDENCE, Once("k", "n0", 3))  # the nonce was not used up
+
+
+async def test_entry_holds_no_guessable_digest_and_evidence_opens(
+    database: str, tmp_path: Path
+) -> None:
+    async with node(database, tmp_path) as n:
+        entry = replace(ENTRY, case="王某 21059019640101001X 的事项")
+        receipt = await n.log.append(entry, EVIDENCE)
+        async with n.sealing() as sealer:
+            await sealer.seal()
+        stored = entry_at(tmp_path / "log", 0, 1)
+        text = orjson.dumps(stored).decode()
+        assert "21059019640101001X" not in text and stored["case"] == "王某 [id] 的事项"
+        for value in (DIGEST, hashlib.sha256(bytes(64)).digest(), hashlib.sha256(REFS).digest()):
+            assert value.hex() not in text
+        assert stored["subjects"] != stored["records"]
+        assert await evidence_of(n.pool, n.keys, receipt.leaf) == EVIDENCE
+        row = await n.pool.fetchrow("SELECT * FROM evidence")
+        assert hashlib.sha256(row["ciphertext"]).hexdigest() == stored["evidence"]
+        key = n.keys.entry_key(receipt.leaf, row["month"], row["wrapped_key"])
+        assert keyed_digest(key, "responseBody", DIGEST) == stored["responseBody"]
+        subjects: Any = stored["subjects"]
+        assert subjects["count"] == 2
+        assert keyed_digest(key, "subjects", hashlib.sha256(REFS).digest()) == subjects["digest"]
+
+
+async def test_auditor_finds_disclosures_until_they_are_erased(
+    database: str, tmp_path: Path
+) -> None:
+    async with node(database, tmp_path) as n:
+        receipt = await n.log.append(ENTRY, EVIDENCE)
+        assert not await erase_evidence(n.pool, receipt.leaf)  # not sealed yet
+        async with n.sealing() as sealer:
+            await sealer.seal()
+
+        async def found() -> list[int]:
+            return [
+                len(await disclosures_of_subject(n.pool, ORIGIN, [REFS[16:]])),
+                len(await disclosures_of_record(n.pool, ORIGIN, UUID(int=0))),
+                len(await disclosures_of_field(n.pool, ORIGIN, "Organisation.name")),
+                len(await disclosures_of_field(n.pool, ORIGIN, "~Person.name")),
+            ]
+
+        assert await found() == [1, 1, 1, 1]
+        assert await disclosures_of_subject(n.pool, ORIGIN, [bytes(16)]) == []
+        assert await erase_evidence(n.pool, receipt.leaf)
+        assert (await found())[:2] == [0, 0]
+        with pytest.raises(SecurityError, match="ERASED"):
+            await evidence_of(n.pool, n.keys, receipt.leaf)
+        assert n.verdict().status is Status.OK
+
+
+async def test_one_sealer_at_a_time(database: str, tmp_path: Path) -> None:
+    async with node(database, tmp_path) as n, n.sealing() as first:
+        assert await n.sealer().start() is None
+        await n.log.append(ENTRY, EVIDENCE)
+        # A sealer whose fence is old loses, even with a lock it believes to hold.
+        await n.pool.execute("UPDATE log_state SET fence = fence + 1")
+        with pytest.raises(LogError, match="LOG_FENCED"):
+            await first.seal()
+        assert await n.pool.fetchval("SELECT count(*) FROM access_pending") == 1
+
+
+async def test_older_database_takes_sealed_entries_back(database: str, tmp_path: Path) -> None:
+    async with node(database, tmp_path) as n:
+        async with n.sealing() as sealer:
+            for _ in range(3):
+                await n.log.append(ENTRY, EVIDENCE)
+            await sealer.seal()
+            state = await n.pool.fetchrow("SELECT size, root, checkpoint FROM log_state")
+            last = await n.log.append(ENTRY, EVIDENCE)
+            pending = await n.pool.fetchrow("SELECT * FROM access_pending")
+            await sealer.seal()
+        # The database of before the second seal: one entry pending, and one lost altogether.
+        await n.pool.execute("ALTER TABLE log_state DISABLE TRIGGER log_state_grows")
+        await n.pool.execute(
+            "UPDATE log_state SET size = $1, root = $2, checkpoint = $3", *state.values()
+        )
+        await n.pool.execute("ALTER TABLE log_state ENABLE TRIGGER log_state_grows")
+        await n.pool.execute("DELETE FROM access_sealed WHERE index >= 3")
+        await n.pool.execute(
+            "INSERT INTO access_pending (log, leaf, entry, subjects, records, coordinates)"
+            " VALUES ($1, $2, $3, $4, $5, $6)",
+            *list(pending.values())[1:],
+        )
+        await n.pool.execute("DELETE FROM evidence WHERE leaf = $1", last.leaf)
+        again = n.sealer()
+        recovery = await again.start()
+        assert recovery is not None
+        assert (recovery.reimported, recovery.without_evidence) == (1, 1)
+        assert await again.seal() == 0
+        status = await receipt_status(n.pool, tmp_path / "log", ORIGIN, last.leaf)
+        assert (status.state, status.index) == (ReceiptState.SEALED, 3)
+        await again.close()
+        assert n.verdict().size == 4
+
+
+async def test_changed_pending_entry_is_never_sealed(database: str, tmp_path: Path) -> None:
+    async with node(database, tmp_path) as n, n.sealing() as sealer:
+        await n.log.append(ENTRY, EVIDENCE)
+        await n.pool.execute("UPDATE access_pending SET entry = '{}'")
+        assert await sealer.seal() == 0
+        await n.log.append(ENTRY, EVIDENCE)
+        assert await sealer.seal() == 1
+
+
+async def test_lost_files_end_the_log_and_a_successor_says_so(
+    database: str, tmp_path: Path
+) -> None:
+    async with node(database, tmp_path) as n:
+        async with n.sealing() as sealer:
+            await n.log.append(ENTRY, EVIDENCE)
+            await sealer.seal()
+        waiting = await n.log.append(ENTRY, EVIDENCE)
+        shutil.rmtree(tmp_path / "log")
+        with pytest.raises(LogError, match="LOG_FILES_LOST"):
+            await n.sealer().start()
+        name = ORIGIN + "-2"
+        async with n.pool.acquire() as connection:
+            leaf = await open_successor(connection, ORIGIN, name, "benxi")
+            with pytest.raises(LogError, match="LOG_EXISTS"):
+                await open_successor(connection, ORIGIN, name, "benxi")
+        signer = n.secrets.note_signer(name, "access-log-2")
+        second = Sealer(lambda: asyncpg.connect(database), tmp_path / "log-2", signer)
+        await second.start()
+        assert await second.seal() == 2
+        await second.close()
+        for wanted in (leaf, waiting.leaf):
+            status = await receipt_status(n.pool, tmp_path / "log-2", name, wanted)
+            assert status.state is ReceiptState.SEALED
+        contents = [entry_at(tmp_path / "log-2", index, 2) for index in (0, 1)]
+        (ending,) = [e for e in contents if e["kind"] == "LOG_SUCCESSION"]
+        previous: Any = ending["previous"]
+        assert (previous["log"], previous["size"], previous["pending"]) == (ORIGIN, 1, 1)
+        assert "xinqiao.benxi/access\n1\n" in previous["checkpoint"]
+
+
+async def test_log_head_cannot_go_back(database: str, tmp_path: Path) -> None:
+    async with node(database, tmp_path) as n, n.sealing() as sealer:
+        await n.log.append(ENTRY, EVIDENCE)
+        await sealer.seal()
+        for change in ("size = 0", "root = decode(repeat('00', 32), 'hex')", "fence = 0"):
+            with pytest.raises(asyncpg.PostgresError, match="cannot go back"):
+                await n.pool.execute(f"UPDATE log_state SET {change}")
+
+
+_SEALER = """
+import asyncio, sys
+from pathlib import Path
+import asyncpg
+from security.keys import KeyFolder
+from security.sealer import Sealer
+
+async def main() -> None:
+    dsn, folder, origin = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
+    signer = KeyFolder(folder / "keys").note_signer(origin, "access-log")
+    sealer = Sealer(lambda: asyncpg.connect(dsn), folder / "log", signer)
+    await sealer.run(asyncio.Event(), 0.005)
+
+asyncio.run(main())
+"""
+
+
+async def test_sealer_killed_at_any_moment_loses_and_doubles_nothing(
+    database: str, tmp_path: Path
+) -> None:
+    async with node(database, tmp_path) as n:
+        leaves: list[bytes] = []
+        heads: list[bytes] = []
+        stop = asyncio.Event()
+
+        async def ask() -> None:
+            while not stop.is_set():
+                receipts = await asyncio.gather(*(n.log.append(ENTRY, EVIDENCE) for _ in range(20)))
+                leaves.extend(r.leaf for r in receipts)
+                await asyncio.sleep(0.01)
+
+        asking = asyncio.create_task(ask())
+        reader = TileReader(tmp_path / "log")
+        root = str(Path(__file__).parents[2])
+        for attempt in range(8):
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-c",
+                _SEALER,
+                database,
+                str(tmp_path),
+                ORIGIN,
+                cwd=root,
+                env={**os.environ, "PYTHONPATH": root},
+                stderr=asyncio.subprocess.DEVNULL,
+            )
+            await asyncio.sleep(0.45 + 0.05 * attempt)
+            process.send_signal(signal.SIGKILL)
+            await process.wait()
+            note = reader.checkpoint()
+            if note is not None:
+                heads.append(note)
+        stop.set()
+        await asking
+        sealer = n.sealer()
+        for _ in range(50):  # the killed session's lock goes with its connection
+            if await sealer.start() is not None:
+                break
+            await asyncio.sleep(0.1)
+        while await sealer.seal():
+            pass
+        await sealer.close()
+        verdict = n.verdict()
+        assert verdict.status is Status.OK and verdict.size == len(leaves)
+        rows = await n.pool.fetch("SELECT leaf, index FROM access_sealed ORDER BY index")
+        assert [row["index"] for row in rows] == list(range(len(leaves)))
+        assert {row["leaf"] for row in rows} == set(leaves)
+        verifier = n.secrets.note_signer(ORIGIN, "access-log").verifier
+        for note in heads:  # every head ever published is a head of this one log
+            head = Checkpoint.open(note, verifier)
+            assert reader.root(head.size) == head.root
+        assert len({Checkpoint.open(note, verifier).size for note in heads}) > 1
