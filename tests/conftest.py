@@ -1,0 +1,105 @@
+"""Real servers for the tests: one PostgreSQL cluster and one Neo4j for the whole session."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import signal
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+from hypothesis import settings
+
+from service.home import NodeHome, cache, open_folder
+from service.neo4j import Neo4jAddress, Neo4jServer
+from service.postgres import PostgresServer
+from service.process import end
+from store.migrations import migrate
+
+_PREFIX = "test-"
+_TEMPLATE = "migrated"
+
+# Two shared cores make single examples slow without anything being wrong.
+settings.register_profile("xinqiao", deadline=None)
+settings.load_profile("xinqiao")
+
+
+def pytest_configure() -> None:
+    # As Ctrl-C: fixtures are finalised, so no server outlives a session that is told to end.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session")
+def home() -> Iterator[Path]:
+    """A private XINQIAO_HOME for the session, sharing the real one's cache of jars."""
+    above = Path("/var/lib/xinqiao") if os.geteuid() == 0 else Path(tempfile.gettempdir())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XINQIAO_CACHE", str(cache()))
+        if os.geteuid() == 0:
+            open_folder(above, 0o711)
+        _remove_abandoned(above)
+        prefix = _PREFIX if os.geteuid() == 0 else f"xinqiao-{_PREFIX}"
+        path = above / f"{prefix}{os.getpid()}"
+        path.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700)
+        patch.setenv("XINQIAO_HOME", str(path))
+        yield path
+        shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(home: Path) -> Iterator[PostgresServer]:
+    """The session's PostgreSQL. Tests want their own `database` of it."""
+    # fsync stays on: what these tests prove is durability, among other things.
+    with PostgresServer(NodeHome(home, "session"), {"max_connections": "200"}) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+async def _migrated(postgres_server: PostgresServer) -> PostgresServer:
+    admin = await asyncpg.connect(postgres_server.dsn)
+    try:
+        await admin.execute(f"CREATE DATABASE {_TEMPLATE}")
+        await migrate(postgres_server.dsn_of(_TEMPLATE))
+    finally:
+        await admin.close()
+    return postgres_server
+
+
+@pytest.fixture
+async def database(_migrated: PostgresServer) -> AsyncIterator[str]:
+    """The address of a fresh, migrated database that is this test's alone."""
+    name = f"t_{secrets.token_hex(6)}"
+    admin = await asyncpg.connect(_migrated.dsn)
+    try:
+        await admin.execute(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE} STRATEGY file_copy")
+        yield _migrated.dsn_of(name)
+        await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    finally:
+        await admin.close()
+
+
+@pytest.fixture(scope="session")
+def neo4j_server(home: Path) -> Iterator[Neo4jAddress]:
+    """The session's Neo4j; whoever writes to it clears it."""
+    with Neo4jServer(NodeHome(home, "session")) as server:
+        yield server.address
+
+
+def _remove_abandoned(above: Path) -> None:
+    """Clear up after sessions that were killed: their servers and their homes."""
+    for old in (*above.glob(f"{_PREFIX}*"), *above.glob(f"xinqiao-{_PREFIX}*")):
+        number = old.name.rpartition("-")[2]
+        if old.stat().st_uid != os.geteuid() or not number.isdigit():
+            continue
+        if Path(f"/proc/{number}").exists():
+            continue
+        for node in (NodeHome(old, folder.name) for folder in old.iterdir() if folder.is_dir()):
+            for process in PostgresServer(node).processes():
+                end(process, signal.SIGQUIT, 5)
+            for process in Neo4jServer(node).processes():
+                end(process, signal.SIGKILL, 5)
+        shutil.rmtree(old, ignore_errors=True)
