@@ -1,0 +1,12 @@
+"""Errors of the store: a stable code and what to do next."""
+
+from __future__ import annotations
+
+
+class StoreError(Exception):
+    """Something the store refuses; `code` is stable, `message` says what to do next."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message

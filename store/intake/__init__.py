@@ -1,0 +1,5 @@
+"""Intake of department files: `import_paths` reads, judges, applies and reports."""
+
+from store.intake.importer import BatchSummary, ImportSummary, import_paths
+
+__all__ = ["BatchSummary", "ImportSummary", "import_paths"]

@@ -1,0 +1,166 @@
+"""A chunk of judged lines, applied in one transaction with its journal row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import orjson
+
+from store.intake.batch import Batch, acknowledge
+from store.intake.context import Context, Line, PartyStatement, Statement
+from store.intake.finding import Finding, finding
+from store.loan import LoanStatement, apply_loans
+from store.organisation import OrganisationStatement, apply_organisations
+from store.record import RecordStatement, apply_records
+from store.reference import UnitMention, note_units
+from store.relation import (
+    RelationStatement,
+    announce,
+    apply_relations,
+    close_former_representatives,
+    derive_shares,
+)
+from store.statement import Applied, Party
+from store.subject import Directory
+
+if TYPE_CHECKING:
+    import asyncpg
+
+_T = TypeVar("_T", bound=Statement)
+
+
+async def apply_chunk(
+    connection: asyncpg.Connection[Any],
+    context: Context,
+    batch: Batch,
+    lines: Sequence[Line],
+    rejected: Sequence[tuple[int, Sequence[str]]],
+) -> None:
+    """Apply the statements of a chunk and enter it in the journal, all or nothing."""
+    sealed = [
+        (number, context.cipher.encrypt(orjson.dumps(list(cells)).decode(), batch.id.bytes))
+        for number, cells in _clean(rejected)
+    ]
+    async with connection.transaction():
+        told = [(line, statement) for line in lines for statement in line.statements]
+        if told:
+            await _apply(connection, context, told)
+        units = merged_units(unit for line in lines for unit in line.units)
+        if units:
+            await note_units(connection, units, context.region)
+        await acknowledge(connection, batch, lines, sealed)
+        await connection.execute("NOTIFY outbox")
+
+
+async def _apply(
+    connection: asyncpg.Connection[Any],
+    context: Context,
+    told: Sequence[tuple[Line, Statement]],
+) -> None:
+    cipher = context.cipher
+    parties = [party for _, statement in told for party in parties_of(statement)]
+    directory = await Directory.open(connection, parties, cipher)
+    lines, organisations = _of(told, OrganisationStatement)
+    firms = await apply_organisations(
+        connection, organisations, cipher=cipher, directory=directory
+    )
+    _note(lines, firms)
+    for statement in _of(told, PartyStatement)[1]:
+        directory.resolve(statement.party, statement.order, origin=statement.origin_region)
+    lines, loans = _of(told, LoanStatement)
+    _note(lines, await apply_loans(connection, loans, directory=directory))
+    lines, relations = _of(told, RelationStatement)
+    _note(lines, await apply_relations(connection, relations, cipher=cipher, directory=directory))
+    lines, records = _of(told, RecordStatement)
+    _note(
+        lines,
+        await apply_records(
+            connection, records, kinds=context.kinds, cipher=cipher, directory=directory
+        ),
+    )
+    await directory.write()
+    touched = [firm.subject_id for firm in firms]
+    if touched:
+        changed = await close_former_representatives(connection, touched)
+        changed |= await derive_shares(connection, companies=touched)
+        await announce(connection, changed)
+    await _compare_shares(connection, _of(told, RelationStatement)[0], relations)
+
+
+async def _compare_shares(
+    connection: asyncpg.Connection[Any],
+    lines: Sequence[Line],
+    relations: Sequence[RelationStatement],
+) -> None:
+    """Warn where the stated ratio is not what the amounts give."""
+    holdings = {
+        (s.order.batch_sha, s.order.line_no): line
+        for line, s in zip(lines, relations, strict=True)
+        if s.kind == "HOLDS" and s.stated.get("subscribed") and s.stated.get("share_stated")
+    }
+    if not holdings:
+        return
+    sha = next(iter(holdings))[0]
+    rows = await connection.fetch(
+        "SELECT r.line_no FROM relation r JOIN organisation o USING (subject_id)"
+        " WHERE r.kind = 'HOLDS' AND r.direction = 'IN' AND r.batch_sha = $1"
+        " AND r.line_no = ANY($2) AND o.registered_capital > 0"
+        " AND coalesce(r.currency, 'CNY') = coalesce(o.currency, 'CNY')"
+        " AND abs(r.subscribed / o.registered_capital - r.share_stated) > 0.0005"
+        " AND r.subject_id = ANY(SELECT subject_id FROM relation WHERE batch_sha = $1"
+        " AND line_no = ANY($2))",
+        sha,
+        [line_no for _, line_no in holdings],
+    )
+    for row in rows:
+        holdings[sha, row["line_no"]].findings.append(finding("", "RATIO_MISMATCH"))
+
+
+def parties_of(statement: Statement) -> Iterable[Party]:
+    """Every party that a statement names."""
+    match statement:
+        case RelationStatement():
+            yield statement.source
+            yield statement.target
+            if statement.loan is not None:
+                yield statement.loan
+        case _:
+            yield statement.party
+
+
+def merged_units(mentions: Iterable[tuple[str, UnitMention]]) -> dict[str, UnitMention]:
+    """Units by code, issuer and source flags joined."""
+    units: dict[str, UnitMention] = {}
+    for code, unit in mentions:
+        held = units.get(code)
+        if code and held != unit:
+            units[code] = unit if held is None else UnitMention(
+                max(held.name, unit.name),
+                held.is_source or unit.is_source,
+                held.is_issuer or unit.is_issuer,
+            )
+    return units
+
+
+def _of(told: Sequence[tuple[Line, Statement]], kind: type[_T]) -> tuple[list[Line], list[_T]]:
+    lines, statements = [], []
+    for line, statement in told:
+        if isinstance(statement, kind):
+            lines.append(line)
+            statements.append(statement)
+    return lines, statements
+
+
+def _note(lines: Sequence[Line], applied: Sequence[Applied]) -> None:
+    for line, result in zip(lines, applied, strict=True):
+        for remark in result.remarks:
+            found = Finding("", remark.code, remark.severity, remark.reason)
+            if found not in line.findings:
+                line.findings.append(found)
+
+
+def _clean(rejected: Sequence[tuple[int, Sequence[str]]]) -> Iterable[tuple[int, list[str]]]:
+    """Bytes that did not decode, as question marks: the department has the original."""
+    for number, cells in rejected:
+        yield number, [c.encode("utf-8", "replace").decode() for c in cells]

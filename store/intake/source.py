@@ -1,0 +1,189 @@
+"""A file as rows: its encoding found by strict decoding, its rows with the line they start at."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+_BOM = b"\xef\xbb\xbf"
+_LONGEST_ROW = 2_000  # physical lines that one quoted cell may span
+UTF8, UTF8_BOM, GB18030 = "utf-8", "utf-8-sig", "gb18030"
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """What a first pass over the bytes tells."""
+
+    sha256: bytes
+    encoding: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One data row: the physical line it starts at and its cells by position.
+
+    `fault` is set instead when the row cannot be read; `cells` then hold what there is.
+    """
+
+    line: int
+    cells: list[str]
+    fault: str | None = None
+    end: int = 0  # bytes read so far, for progress
+
+
+def examine(path: Path) -> FileFacts:
+    """Digest a file and find its encoding, streaming.
+
+    UTF-8 when a BOM says so or every line is strict UTF-8; else GB18030 when most of the lines
+    that are not plain ASCII are no UTF-8; single bad lines stay what they are, to be rejected.
+    """
+    digest = hashlib.sha256()
+    size = good = bad = 0
+    bom = False
+    with path.open("rb") as file:
+        for number, line in enumerate(file):
+            digest.update(line)
+            size += len(line)
+            if number == 0:
+                bom = line.startswith(_BOM)
+            if not line.isascii():
+                try:
+                    line.decode(UTF8)
+                    good += 1
+                except UnicodeDecodeError:
+                    bad += 1
+    encoding = UTF8_BOM if bom else GB18030 if bad > good else UTF8
+    return FileFacts(digest.digest(), encoding, size)
+
+
+def physical_lines(path: Path, encoding: str) -> Iterator[tuple[str, int]]:
+    """Decoded lines without their line end, and the bytes read so far.
+
+    Bytes that do not decode become lone surrogates.
+    """
+    codec = UTF8 if encoding == UTF8_BOM else encoding
+    read = 0
+    with path.open("rb") as file:
+        for number, raw in enumerate(file):
+            read += len(raw)
+            if number == 0 and encoding == UTF8_BOM:
+                raw = raw[len(_BOM) :]
+            yield raw.decode(codec, "surrogateescape").rstrip("\r\n"), read
+
+
+def is_broken(text: str) -> bool:
+    """Whether a text holds bytes that did not decode."""
+    return not text.isascii() and any("\udc80" <= c <= "\udcff" for c in text)
+
+
+def csv_rows(path: Path, encoding: str, delimiter: str, width: int) -> Iterator[Row]:
+    """Data rows of a CSV file after its header; empty lines are none.
+
+    A cell may hold line breaks inside quotes. When the quotes of a row never close, or close so
+    that the columns do not fit, only its first physical line is at fault and reading goes on
+    with the next one.
+    """
+    source = enumerate(physical_lines(path, encoding), 1)
+    waiting: list[tuple[int, tuple[str, int]]] = []
+    header_seen = False
+    while True:
+        item = waiting.pop(0) if waiting else next(source, None)
+        if item is None:
+            return
+        number, (text, read) = item
+        if not text or text.isspace():
+            continue
+        taken = [item]
+        if '"' in text:
+            quotes = text.count('"')
+            while quotes % 2 and len(taken) < _LONGEST_ROW:
+                following = waiting.pop(0) if waiting else next(source, None)
+                if following is None:
+                    break
+                taken.append(following)
+                quotes += following[1][0].count('"')
+            cells = _split([line for _, (line, _) in taken], delimiter)
+            fits = quotes % 2 == 0 and (len(cells) == width or not header_seen)
+            if len(taken) > 1 and not fits:
+                waiting = taken[1:] + waiting
+                cells, taken = _split([text], delimiter), taken[:1]
+            read = taken[-1][1][1]
+        else:
+            cells = text.split(delimiter)
+        if not header_seen:
+            header_seen = True
+            continue
+        yield Row(number, cells, _fault(cells, width), read)
+
+
+def header(path: Path, encoding: str) -> tuple[int, str]:
+    """The first line that is not empty and its number; (0, "") for an empty file."""
+    for number, (text, _) in enumerate(physical_lines(path, encoding), 1):
+        if text and not text.isspace():
+            return number, text
+    return 0, ""
+
+
+def json_rows(path: Path, encoding: str, names: list[str]) -> Iterator[Row]:
+    """Data rows of a JSON Lines file, cells in the order of `names`; numbers keep their digits."""
+    for number, (text, read) in enumerate(physical_lines(path, encoding), 1):
+        if not text or text.isspace():
+            continue
+        if is_broken(text):
+            yield Row(number, [text], "ENCODING", read)
+            continue
+        value = parse_object(text)
+        if value is None:
+            yield Row(number, [text], "JSON_INVALID", read)
+            continue
+        cells = [value.get(name, "") for name in names]
+        yield Row(number, cells, _fault(cells, len(names)), read)
+
+
+def parse_object(text: str) -> dict[str, str] | None:
+    """A JSON object with every value as the text a CSV cell would hold, None when it is none."""
+    try:
+        value = json.loads(text, parse_float=str, parse_int=str)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(value, dict):
+        return None
+    return {str(name): _cell(held) for name, held in value.items()}
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return ";".join(_cell(item) for item in value)
+    if isinstance(value, dict):
+        return json.dumps(value, ensure_ascii=False)
+    return str(value)
+
+
+def _split(lines: list[str], delimiter: str) -> list[str]:
+    try:
+        rows = list(csv.reader(["\n".join(lines)], delimiter=delimiter))
+    except csv.Error:
+        return lines[0].split(delimiter)
+    return rows[0] if rows else []
+
+
+def _fault(cells: list[str], width: int) -> str | None:
+    text = "".join(cells)
+    if is_broken(text):
+        return "ENCODING"
+    if len(cells) != width:
+        return "COLUMN_COUNT"
+    if not text or text.isspace():
+        return "EMPTY_ROW"
+    if "\x00" in text or any("\ud800" <= c <= "\udfff" for c in text if c > "\ud7ff"):
+        return "CONTROL_CHARACTER"
+    return None

@@ -1,0 +1,223 @@
+"""Values as files write them: dates, decimals, codes, in full width or not."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal, InvalidOperation
+
+from store.intake.finding import Finding, finding
+from store.kind import Field, FieldType
+
+OPEN_END = date(2099, 12, 31)
+EARLIEST = date(1949, 10, 1)
+_OPEN_WORDS = frozenset({"长期", "永久", "长期有效", "永久有效", "无固定期限"})
+_DATE = re.compile(
+    r"(\d{4})(?:[-/.年])(\d{1,2})(?:[-/.月])(\d{1,2})日?(?:[T ]\d{1,2}:\d{2}(?::\d{2})?.*)?"
+)
+_COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})")
+_NUMBER = re.compile(r"[+-]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+)?(?:[eE][+-]?\d{1,3})?")
+_TRUE = frozenset({"是", "true", "1", "y", "yes", "已履行", "已全部履行"})
+_FALSE = frozenset({"否", "false", "0", "n", "no", "未履行"})
+_LARGEST = Decimal(10) ** 12
+
+
+class Invalid(Exception):
+    """A cell that cannot be read; `code` is the finding."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """An end that was stated as open: 长期 or 2099-12-31."""
+
+
+OPEN = Open()
+
+
+def half_width(text: str) -> str:
+    """The text in its standard form (NFKC) without outer blanks."""
+    return text.strip() if text.isascii() else unicodedata.normalize("NFKC", text).strip()
+
+
+def read_date(text: str) -> date:
+    """YYYY-MM-DD, YYYY/MM/DD, YYYYMMDD or YYYY年M月D日, with or without a time.
+
+    Raises Invalid `DATE_INVALID`.
+    """
+    if len(text) == 10 and text[4] == text[7] == "-":
+        try:
+            return date.fromisoformat(text)
+        except ValueError:
+            raise Invalid("DATE_INVALID") from None
+    match = _DATE.fullmatch(text) or _COMPACT.fullmatch(text)
+    if match is None:
+        raise Invalid("DATE_INVALID")
+    try:
+        return date(int(match[1]), int(match[2]), int(match[3]))
+    except ValueError:
+        raise Invalid("DATE_INVALID") from None
+
+
+def read_end(text: str) -> date | Open:
+    """A date, or OPEN for 长期 and 2099-12-31."""
+    if text in _OPEN_WORDS:
+        return OPEN
+    day = read_date(text)
+    return OPEN if day >= OPEN_END else day
+
+
+def read_decimal(text: str) -> Decimal:
+    """An exact decimal, thousands separated by commas or not; Invalid `NUMBER_INVALID`."""
+    if not text or not _NUMBER.fullmatch(text):
+        raise Invalid("NUMBER_INVALID")
+    try:
+        value = Decimal(text.replace(",", ""))
+    except InvalidOperation:
+        raise Invalid("NUMBER_INVALID") from None
+    if abs(value) > _LARGEST or (value and value.adjusted() < -20):
+        raise Invalid("NUMBER_RANGE")
+    return value
+
+
+def plain(value: Decimal) -> str:
+    """The canonical text of a decimal: no exponent, no trailing zeros, no minus zero."""
+    text = f"{value:f}"
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
+
+
+def reader(declared: Field) -> Callable[[str], object]:
+    """The function that reads a cell of a field; it raises Invalid."""
+    match declared.type:
+        case FieldType.DATE:
+            return read_end if declared.open_ended else read_date
+        case FieldType.DECIMAL:
+            return _amount(declared)
+        case FieldType.INTEGER:
+            return _integer
+        case FieldType.BOOLEAN:
+            return _boolean
+        case FieldType.CODE:
+            return _code(declared)
+        case FieldType.CODES:
+            return _codes(declared)
+        case _:
+            return str
+
+
+def _amount(declared: Field) -> Callable[[str], Decimal]:
+    places = 6 if declared.unit == "万元" else 8
+
+    def read(text: str) -> Decimal:
+        value = read_decimal(text)
+        exponent = value.normalize().as_tuple().exponent
+        if value < 0 or (isinstance(exponent, int) and exponent < -places):
+            raise Invalid("NUMBER_RANGE")
+        return value
+
+    return read
+
+
+def _integer(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise Invalid("NUMBER_INVALID") from None
+
+
+def _boolean(text: str) -> bool:
+    word = text.lower()
+    if word in _TRUE or word in _FALSE:
+        return word in _TRUE
+    raise Invalid("CODE_UNKNOWN")
+
+
+def _spellings(declared: Field) -> dict[str, str]:
+    if declared.codes is None:
+        raise ValueError(f"field {declared.name} has no code list")
+    return {half_width(s): value for s, value in declared.codes.spellings().items()}
+
+
+def _code(declared: Field) -> Callable[[str], str]:
+    spellings = _spellings(declared)
+
+    def read(text: str) -> str:
+        try:
+            return spellings[text]
+        except KeyError:
+            raise Invalid("CODE_UNKNOWN") from None
+
+    return read
+
+
+def _codes(declared: Field) -> Callable[[str], tuple[str, ...]]:
+    spellings = _spellings(declared)
+
+    def read(text: str) -> tuple[str, ...]:
+        whole = spellings.get(text)
+        if whole is not None:
+            return (whole,)
+        found = []
+        for part in re.split(r"[;|]", text):
+            word = part.strip()
+            if word and word not in spellings:
+                raise Invalid("CODE_UNKNOWN")
+            if word:
+                found.append(spellings[word])
+        if not found:
+            raise Invalid("REQUIRED")
+        return tuple(dict.fromkeys(found))
+
+    return read
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A recognised column of a file: where it stands, under which header, how it is read."""
+
+    index: int
+    header: str
+    field: Field
+    read: Callable[[str], object]
+
+
+def read_row(columns: list[Column], cells: list[str]) -> tuple[dict[str, object], list[Finding]]:
+    """The values of a row by field name, empty cells left out, and all findings.
+
+    Text keeps its own wide characters (names have them); codes, dates and numbers are read half
+    width, which is noted as NORMALISED.
+    """
+    values: dict[str, object] = {}
+    findings: list[Finding] = []
+    for column in columns:
+        text = cells[column.index]
+        if not text:
+            continue
+        declared = column.field
+        if declared.type is FieldType.TEXT or declared.type is FieldType.SECRET:
+            text = text.strip()
+            if not text:
+                continue
+            if declared.max_length is not None and len(text) > declared.max_length:
+                findings.append(finding(column.header, "TOO_LONG"))
+            values[declared.name] = text
+            continue
+        standard = half_width(text)
+        if not standard:
+            continue
+        try:
+            values[declared.name] = column.read(standard)
+        except Invalid as fault:
+            findings.append(finding(column.header, fault.code))
+            continue
+        if standard != text.strip() and declared.type not in (FieldType.CODE, FieldType.CODES):
+            findings.append(finding(column.header, "NORMALISED"))
+    return values, findings

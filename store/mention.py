@@ -1,0 +1,216 @@
+"""What statements say in passing about their parties: shown until a registry describes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from store.name import refresh_names
+from store.staging import stage
+from store.statement import LOAN, NATURAL_PERSON, Order, Party
+
+if TYPE_CHECKING:
+    import asyncpg
+
+    from store.cipher import Cipher
+
+# A party named only by a code: any statement that gives its name is greater.
+_NAMELESS = datetime(1970, 1, 1, tzinfo=UTC)
+_EARLIER = "(EXCLUDED.stamp, EXCLUDED.batch_sha, EXCLUDED.line_no)"
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """The greatest statement of a chunk that names a party; `code` stands in for a lacking name."""
+
+    party: Party
+    order: Order
+    origin: str
+    firm_id: UUID | None
+    code: str
+
+    @property
+    def name(self) -> str:
+        return self.party.name or self.code
+
+    @property
+    def stamp(self) -> datetime:
+        return self.order.stamp if self.party.name else _NAMELESS
+
+
+async def write_mentions(
+    connection: asyncpg.Connection[Any], mentions: Mapping[UUID, Mention], cipher: Cipher
+) -> None:
+    """Show the greatest mention of each party; a registered organisation stays as it is."""
+    groups: dict[str, dict[UUID, Mention]] = {}
+    for identity, mention in mentions.items():
+        groups.setdefault(mention.party.category, {})[identity] = mention
+    await _write_persons(connection, groups.pop(NATURAL_PERSON, {}))
+    await _write_loans(connection, groups.pop(LOAN, {}))
+    organisations = {i: m for group in groups.values() for i, m in group.items()}
+    await _write_organisations(connection, organisations, cipher)
+
+
+async def record_subjects(connection: asyncpg.Connection[Any], changed: Iterable[UUID]) -> None:
+    """Put changed subjects into the outbox."""
+    await connection.execute(
+        "INSERT INTO outbox (entity, entity_id, subject_id)"
+        " SELECT 'SUBJECT', id, id FROM unnest($1::uuid[]) AS id ORDER BY id",
+        list(changed),
+    )
+
+
+async def _write_organisations(
+    connection: asyncpg.Connection[Any], mentions: Mapping[UUID, Mention], cipher: Cipher
+) -> None:
+    if not mentions:
+        return
+    columns = (
+        "subject_id",
+        "category",
+        "name",
+        "origin_region",
+        "registered",
+        "stamp",
+        "batch_sha",
+        "line_no",
+        "digest",
+    )
+    table = await stage(
+        connection,
+        "organisation",
+        columns,
+        (
+            (
+                identity,
+                m.party.category,
+                m.name,
+                m.origin,
+                False,
+                m.stamp,
+                m.order.batch_sha,
+                m.order.line_no,
+                cipher.digest(f"{m.party.category}\x1f{m.name}\x1f{m.origin}".encode()),
+            )
+            for identity, m in mentions.items()
+        ),
+    )
+    listed = ", ".join(columns)
+    rows = await connection.fetch(
+        f"""
+        INSERT INTO organisation AS o ({listed}, audit_ref)
+        SELECT {", ".join(f"m.{c}" for c in columns)}, s.audit_ref
+        FROM {table} m JOIN subject s USING (subject_id)
+        ON CONFLICT (subject_id) DO UPDATE SET category = EXCLUDED.category,
+            name = EXCLUDED.name, origin_region = EXCLUDED.origin_region,
+            stamp = EXCLUDED.stamp, batch_sha = EXCLUDED.batch_sha, line_no = EXCLUDED.line_no,
+            digest = EXCLUDED.digest, recorded_from = now()
+        WHERE NOT o.registered AND {_EARLIER} > (o.stamp, o.batch_sha, o.line_no)
+        RETURNING new.subject_id, old.digest IS DISTINCT FROM new.digest AS changed
+        """
+    )
+    coded = await fill_codes(connection, list(mentions))
+    changed = {row["subject_id"] for row in rows if row["changed"]}
+    await refresh_names(connection, changed)
+    await record_subjects(connection, changed | coded)
+
+
+async def fill_codes(connection: asyncpg.Connection[Any], identities: list[UUID]) -> set[UUID]:
+    """Show on organisations the codes their statement left out; the changed ones."""
+    rows = await connection.fetch(
+        """
+        UPDATE organisation o SET
+            uscc = CASE WHEN o.registered THEN coalesce(o.uscc, c.uscc) ELSE c.uscc END,
+            org_code = CASE WHEN o.registered THEN coalesce(o.org_code, c.org_code)
+                       ELSE c.org_code END
+        FROM (SELECT subject_id, min(value) FILTER (WHERE scheme = 'uscc') AS uscc,
+                     min(value) FILTER (WHERE scheme = 'org_code') AS org_code
+              FROM identifier WHERE subject_id = ANY($1) GROUP BY subject_id) c
+        WHERE o.subject_id = c.subject_id
+          AND (CASE WHEN o.registered THEN coalesce(o.uscc, c.uscc) ELSE c.uscc END,
+               CASE WHEN o.registered THEN coalesce(o.org_code, c.org_code) ELSE c.org_code END)
+              IS DISTINCT FROM (o.uscc, o.org_code)
+        RETURNING o.subject_id
+        """,
+        identities,
+    )
+    return {row["subject_id"] for row in rows}
+
+
+async def _write_persons(
+    connection: asyncpg.Connection[Any], mentions: Mapping[UUID, Mention]
+) -> None:
+    if not mentions:
+        return
+    columns = (
+        "subject_id",
+        "name",
+        "id_type",
+        "id_number",
+        "birth_year",
+        "gender",
+        "is_stub",
+        "stub_firm_id",
+        "origin_region",
+        "stamp",
+        "batch_sha",
+        "line_no",
+    )
+    table = await stage(
+        connection,
+        "person",
+        columns,
+        (
+            (
+                identity,
+                m.name,
+                m.party.document.id_type if m.party.document else None,
+                m.party.document.id_number if m.party.document else None,
+                m.party.document.birth_year if m.party.document else None,
+                m.party.document.gender if m.party.document else None,
+                not m.party.codes,
+                m.firm_id,
+                m.origin,
+                m.stamp,
+                m.order.batch_sha,
+                m.order.line_no,
+            )
+            for identity, m in mentions.items()
+        ),
+    )
+    listed = ", ".join(columns)
+    updates = ", ".join(f"{c} = EXCLUDED.{c}" for c in columns[1:])
+    rows = await connection.fetch(
+        f"""
+        INSERT INTO person AS p ({listed}, audit_ref)
+        SELECT {", ".join(f"m.{c}" for c in columns)}, s.audit_ref
+        FROM {table} m JOIN subject s USING (subject_id)
+        ON CONFLICT (subject_id) DO UPDATE SET {updates}, recorded_from = now()
+        WHERE {_EARLIER} > (p.stamp, p.batch_sha, p.line_no)
+        RETURNING new.subject_id, (old.name, old.origin_region)
+            IS DISTINCT FROM (new.name, new.origin_region) AS changed
+        """
+    )
+    await record_subjects(connection, [row["subject_id"] for row in rows if row["changed"]])
+
+
+async def _write_loans(
+    connection: asyncpg.Connection[Any], mentions: Mapping[UUID, Mention]
+) -> None:
+    if not mentions:
+        return
+    rows = await connection.fetch(
+        "INSERT INTO loan (subject_id, loan_no, origin_region, audit_ref, stamp, batch_sha, line_no)"
+        " SELECT m.id, m.loan_no, m.origin, s.audit_ref, $4, '', 0"
+        " FROM unnest($1::uuid[], $2::text[], $3::text[]) AS m (id, loan_no, origin)"
+        " JOIN subject s ON s.subject_id = m.id"
+        " ON CONFLICT DO NOTHING RETURNING subject_id",
+        list(mentions),
+        [m.name for m in mentions.values()],
+        [m.origin for m in mentions.values()],
+        _NAMELESS,
+    )
+    await record_subjects(connection, [row["subject_id"] for row in rows])

@@ -1,0 +1,289 @@
+"""Records of any kind: applied by order key, every statement kept, the greatest shown."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import orjson
+
+from store.ids import record_id
+from store.kind import Field, FieldType, Kind, Kinds
+from store.staging import stage
+from store.statement import Applied, Order, Party, plain_name
+from store.subject import Directory
+
+if TYPE_CHECKING:
+    import asyncpg
+
+    from store.cipher import Cipher
+
+Connection = Any
+
+
+@dataclass(frozen=True, slots=True)
+class RecordStatement:
+    """One statement of a record as its origin makes it (records.md §0).
+
+    `fields` holds the kind's own fields under their API names in JSON form (dates as ISO text,
+    decimals as text, codes as stored values); `secrets` the encrypted numbers. `natural_key` is
+    the values of the kind's natural key as sent, compared half-width and without blanks; the
+    party's key is added to the id when the kind includes the subject.
+    """
+
+    kind: str
+    party: Party
+    order: Order
+    origin_region: str
+    reported_name: str
+    natural_key: tuple[str, ...]
+    source_unit_name: str
+    source_unit_uscc: str
+    received_at: datetime
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    secrets: Mapping[str, Any] | None = None
+    origin_platform: str | None = None
+    reported_code: str | None = None
+    reported_code_type: str | None = None
+    document_no: str | None = None
+    issuer_name: str | None = None
+    issuer_uscc: str | None = None
+    decision_date: date | None = None
+    visibility: str = "G"
+    severity: str | None = None
+    rule_set_id: str | None = None
+    display_from: date | None = None
+    display_min_until: date | None = None
+    display_until: date | None = None
+    display_ended_on: date | None = None
+    display_end_reason: str | None = None
+    query_until: date | None = None
+    status: str = "VALID"
+    objection: bool = False
+    remark: str | None = None
+    valid_from: date | None = None
+    valid_to: date | None = None
+    batch_id: UUID | None = None
+    party_key: str | None = None  # of a copy: what named the party at its origin
+
+    @property
+    def named_by(self) -> str:
+        """What names the party in the record's id."""
+        return self.party_key or self.party.key
+
+    def record_id(self, kind: Kind) -> UUID:
+        """The id that the same record has by any road."""
+        key = tuple(plain_name(part) for part in self.natural_key)
+        if kind.includes_subject:
+            key = (*key, self.named_by)
+        issuer = self.issuer_uscc or plain_name(self.issuer_name or "")
+        return record_id(self.origin_region, issuer, kind.name, key)
+
+
+# Columns of `record` that are told by the origin and travel in `content`, besides `fields`.
+CONTENT = (
+    "kind",
+    "origin_region",
+    "origin_platform",
+    "reported_name",
+    "reported_code",
+    "reported_code_type",
+    "document_no",
+    "issuer_name",
+    "issuer_uscc",
+    "source_unit_name",
+    "source_unit_uscc",
+    "decision_date",
+    "severity",
+    "rule_set_id",
+    "display_from",
+    "display_min_until",
+    "display_until",
+    "display_ended_on",
+    "display_end_reason",
+    "query_until",
+    "status",
+    "objection",
+    "remark",
+    "valid_from",
+    "valid_to",
+)
+_COLUMNS = (
+    "subject_id",
+    "record_id",
+    *CONTENT,
+    "subject_category",
+    "class",
+    "received_at",
+    "fields",
+    "secrets",
+    "commitment",
+    "salt",
+    "stamp",
+    "batch_sha",
+    "batch_id",
+    "line_no",
+    "digest",
+)
+_KEPT = ("subject_id", "record_id")
+
+
+async def apply_records(
+    connection: asyncpg.Connection[Any],
+    statements: Sequence[RecordStatement],
+    *,
+    kinds: Kinds,
+    cipher: Cipher,
+    directory: Directory | None = None,
+) -> list[Applied]:
+    """Apply statements inside the caller's transaction; one result per statement, in order.
+
+    Idempotent and independent of order: an older statement is kept as a version and changes
+    nothing that is shown. Writes subjects, `record`, `record_version` and the outbox. Takes the
+    store's write lock until the transaction ends. The hot columns of `kinds` must exist
+    (store.hot). Raises KeyError for an unknown kind. `directory` shares a resolver that was
+    loaded with the parties of these statements, and leaves it to the caller to write it.
+    """
+    own = directory is None
+    if directory is None:
+        directory = await Directory.open(connection, [s.party for s in statements], cipher)
+    resolved = [directory.resolve(s.party, s.order, origin=s.origin_region) for s in statements]
+    if own:
+        await directory.write()
+    rows: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
+    versions: list[tuple[Any, ...]] = []
+    ids: list[UUID] = []
+    for statement, found in zip(statements, resolved, strict=True):
+        kind = kinds.by_name[statement.kind]
+        identity = statement.record_id(kind)
+        ids.append(identity)
+        values = {name: getattr(statement, name) for name in CONTENT}
+        content = orjson.dumps(
+            {
+                **values,
+                "class": statement.visibility,
+                "party": statement.named_by,
+                "fields": dict(statement.fields),
+            },
+            option=orjson.OPT_SORT_KEYS,
+        )
+        salt = os.urandom(16)
+        commitment = hashlib.sha256(salt + content).digest()
+        digest = cipher.digest(content)
+        order = statement.order
+        rows[kind.name].append(
+            (
+                found.subject_id,
+                identity,
+                *values.values(),
+                statement.party.category,
+                statement.visibility,
+                statement.received_at,
+                orjson.dumps(dict(statement.fields), option=orjson.OPT_SORT_KEYS).decode(),
+                None if not statement.secrets else orjson.dumps(dict(statement.secrets)).decode(),
+                commitment,
+                salt,
+                order.stamp,
+                order.batch_sha,
+                statement.batch_id,
+                order.line_no,
+                digest,
+                *(hot_value(f, statement.fields) for f in kind.hot_fields),
+            )
+        )
+        versions.append(
+            (
+                found.subject_id,
+                identity,
+                order.stamp,
+                order.batch_sha,
+                order.line_no,
+                digest,
+                statement.status,
+                content.decode(),
+                commitment,
+                salt,
+                statement.valid_from,
+                statement.valid_to,
+            )
+        )
+    changed: set[tuple[UUID, UUID]] = set()
+    for name, kind_rows in rows.items():
+        changed |= await _upsert(connection, kinds.by_name[name], kind_rows)
+    await _keep_versions(connection, versions)
+    return [
+        Applied(found.subject_id, identity, (found.subject_id, identity) in changed, found.remarks)
+        for found, identity in zip(resolved, ids, strict=True)
+    ]
+
+
+def hot_value(declared: Field, fields: Mapping[str, Any]) -> object:
+    """The value of a hot column: the field's JSON form in the column's type, None when absent."""
+    value = fields.get(declared.api_name)
+    if value is None:
+        return None
+    match declared.type:
+        case FieldType.DATE:
+            return date.fromisoformat(value)
+        case FieldType.DECIMAL:
+            return Decimal(value)
+        case _:
+            return value
+
+
+async def _upsert(
+    connection: Connection, kind: Kind, rows: Iterable[tuple[Any, ...]]
+) -> set[tuple[UUID, UUID]]:
+    columns = (*_COLUMNS, *(f"x_{f.name}" for f in kind.hot_fields))
+    table = await stage(connection, "record", columns, rows)
+    listed = ", ".join(columns)
+    updates = ", ".join(f"{c} = EXCLUDED.{c}" for c in columns if c not in _KEPT)
+    changed = await connection.fetch(
+        f"""
+        WITH shown AS (
+            INSERT INTO record AS r ({listed})
+            SELECT {listed} FROM (
+                SELECT DISTINCT ON (subject_id, record_id) * FROM {table}
+                ORDER BY subject_id, record_id, stamp DESC, batch_sha DESC, line_no DESC) latest
+            ON CONFLICT (subject_id, record_id) DO UPDATE SET {updates}, recorded_from = now()
+            WHERE (EXCLUDED.stamp, EXCLUDED.batch_sha, EXCLUDED.line_no)
+                > (r.stamp, r.batch_sha, r.line_no)
+            RETURNING new.subject_id, new.record_id,
+                      old.digest IS DISTINCT FROM new.digest AS changed
+        )
+        INSERT INTO outbox (entity, entity_id, subject_id)
+        SELECT 'RECORD', record_id, subject_id FROM shown WHERE changed
+        ORDER BY subject_id, record_id
+        RETURNING subject_id, entity_id
+        """
+    )
+    return {(row["subject_id"], row["entity_id"]) for row in changed}
+
+
+async def _keep_versions(connection: Connection, versions: Sequence[tuple[Any, ...]]) -> None:
+    columns = (
+        "subject_id",
+        "record_id",
+        "stamp",
+        "batch_sha",
+        "line_no",
+        "digest",
+        "status",
+        "content",
+        "commitment",
+        "salt",
+        "valid_from",
+        "valid_to",
+    )
+    table = await stage(connection, "record_version", columns, versions)
+    listed = ", ".join(columns)
+    await connection.execute(
+        f"INSERT INTO record_version ({listed}) SELECT {listed} FROM {table} ON CONFLICT DO NOTHING"
+    )
