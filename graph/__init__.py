@@ -1,0 +1,1 @@
+"""Neo4j, the relationship graph: projection from the store, traversals."""

@@ -1,0 +1,167 @@
+"""The neighbourhood 邻域 of subjects: breadth first, level by level, within budgets.
+
+Definition: a node whose visible degree exceeds the fan-out is shown with its degree but not
+expanded; what the caller may not see is left out during the search, so it changes neither
+degrees nor truncation (access rules §7, X29); whatever is cut off is said.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from time import monotonic
+from typing import Any
+from uuid import UUID
+
+from graph.checkpoint import Checkpoint, Stage
+from graph.connection import GraphConnection
+from graph.errors import GraphTimeout, GraphUnavailable
+from graph.layout import LABELS, LAYOUT, EdgeKind
+from graph.walk import Expansion, Found, NeighbourEdge, NeighbourNode, Truncation, walk
+
+MAX_HOPS = 4
+DEGREE_LIMIT = 10_000  # degrees are counted up to here: 10,000 means 10,000 or more
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbourhood:
+    """Nodes by distance, kind and id; edges by the level that found them, kind and id.
+
+    `position` names the state of the store that the graph had reached.
+    """
+
+    as_of: dt.date
+    position: str
+    nodes: tuple[NeighbourNode, ...]
+    edges: tuple[NeighbourEdge, ...]
+    truncated: tuple[Truncation, ...]
+
+
+_START = """
+OPTIONAL MATCH (c:Checkpoint {name: 'graph'})
+WITH properties(c) AS checkpoint
+UNWIND $ids AS id
+OPTIONAL MATCH (n:Subject {id: id})
+RETURN checkpoint, n.id AS id, n.category AS category
+"""
+
+_VISIBLE = """
+MATCH (n)-[r:{kinds}]-(m:Subject)
+WHERE r.class IN $classes
+  AND m.category IN $categories AND NOT m.class IN ['R', 'I']
+  AND (r.valid_from IS NULL OR r.valid_from <= $as_of)
+  AND (r.valid_to IS NULL OR $as_of < r.valid_to)
+"""
+_EXPAND = """
+UNWIND $frontier AS id
+MATCH (n:Subject {{id: id}})
+WITH n, COUNT {{ {visible} RETURN r LIMIT $degree_limit }} AS degree
+CALL (n, degree) {{
+  WITH n, degree WHERE degree <= $max_fan
+  {visible} {within}
+  RETURN collect([
+    r.id, type(r), startNode(r) = n, m.id, m.category, r.origin, r.share_min, r.share_max,
+    r.position, r.guarantee_kind, r.amount, r.currency, r.loan_id, r.valid_from, r.valid_to
+  ]) AS found
+}}
+RETURN n.id AS id, degree, found
+"""
+
+
+async def neighbourhood(
+    graph: GraphConnection,
+    subject_ids: Sequence[UUID],
+    *,
+    hops: int,
+    kinds: frozenset[str] | None,
+    as_of: dt.date,
+    max_nodes: int,
+    max_fan: int,
+    allowed_kinds: frozenset[str],
+    allowed_classes: frozenset[str],
+    allowed_categories: frozenset[str] | None = None,
+    seconds: float = 5.0,
+) -> Neighbourhood:
+    """What is within `hops` (0 to 4) of the subjects on a day, as the caller may see it.
+
+    `kinds` None asks for every allowed kind. Unknown subjects are left out of the answer.
+    `seconds` is for the whole search; what is found by then is the answer. Raises
+    GraphUnavailable, ValueError for budgets out of range.
+    """
+    if not 0 <= hops <= MAX_HOPS or max_nodes < 1 or max_fan < 1:
+        raise ValueError("hops must be 0 to 4, max_nodes and max_fan at least 1")
+    deadline = monotonic() + seconds
+    followed = allowed_kinds if kinds is None else kinds & allowed_kinds
+    scope: dict[str, Any] = {
+        "classes": sorted(allowed_classes),
+        "categories": sorted(LABELS.keys() if allowed_categories is None else allowed_categories),
+        "as_of": as_of.isoformat(),
+        "max_fan": max_fan,
+        "degree_limit": DEGREE_LIMIT,
+    }
+
+    async def expand(frontier: Sequence[UUID], within: frozenset[UUID] | None) -> list[Expansion]:
+        ids = [str(id_) for id_ in frontier]
+        if not followed:
+            return [Expansion(id_, 0, ()) for id_ in frontier]
+        rows = await graph.read(
+            _statement(followed, within is not None),
+            {**scope, "frontier": ids, "within": [str(id_) for id_ in within or ()]},
+            seconds=deadline - monotonic(),
+        )
+        return [_expansion(row["id"], row["degree"], row["found"]) for row in rows]
+
+    ids = sorted({str(id_) for id_ in subject_ids})
+    try:
+        rows = await graph.read(_START, {"ids": ids}, seconds=seconds) if ids else []
+    except GraphTimeout as cause:
+        raise GraphUnavailable from cause
+    position = _position(rows[0]["checkpoint"]) if rows else ""
+    starts = {UUID(row["id"]): row["category"] for row in rows if row["category"] is not None}
+    nodes, edges, truncated = await walk(expand, starts, hops, max_nodes, max_fan)
+    return Neighbourhood(as_of, position, nodes, edges, truncated)
+
+
+def _statement(kinds: frozenset[str], within: bool) -> str:
+    visible = _VISIBLE.format(kinds="|".join(kind for kind in EdgeKind if kind in kinds))
+    return _EXPAND.format(visible=visible, within="AND m.id IN $within" if within else "")
+
+
+def _position(properties: dict[str, Any] | None) -> str:
+    """The position of a whole graph of this layout. Raises GraphUnavailable."""
+    if properties is None or properties.get("stage") != Stage.FOLLOWING:
+        raise GraphUnavailable("The relationship graph is being filled: ask again later.")
+    found = Checkpoint.of(properties)
+    if found.layout != LAYOUT:
+        raise GraphUnavailable("The relationship graph is of another release: it will be refilled.")
+    return str(found.position)
+
+
+def _expansion(id_: str, degree: int, found: Iterable[Sequence[Any]]) -> Expansion:
+    near = UUID(id_)
+    return Expansion(near, degree, tuple(_found(near, row) for row in found))
+
+
+def _found(near: UUID, row: Sequence[Any]) -> Found:
+    (id_, kind, outward, far_id, category, origin, share_min, share_max, position) = row[:9]
+    (guarantee_kind, amount, currency, loan_id, valid_from, valid_to) = row[9:]
+    far = UUID(far_id)
+    edge = NeighbourEdge(
+        id=UUID(id_),
+        kind=EdgeKind(kind),
+        source=near if outward else far,
+        target=far if outward else near,
+        origin=origin,
+        share_min=None if share_min is None else Decimal(share_min),
+        share_max=None if share_max is None else Decimal(share_max),
+        position=position,
+        guarantee_kind=guarantee_kind,
+        amount=None if amount is None else Decimal(amount),
+        currency=currency,
+        loan_id=None if loan_id is None else UUID(loan_id),
+        valid_from=None if valid_from is None else dt.date.fromisoformat(valid_from),
+        valid_to=None if valid_to is None else dt.date.fromisoformat(valid_to),
+    )
+    return Found(edge, far, category)

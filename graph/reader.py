@@ -1,0 +1,47 @@
+"""What resolvers ask the graph, within the time a node gives one question."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from graph.connection import GraphConnection
+from graph.neighbourhood import Neighbourhood, neighbourhood
+
+
+@dataclass(frozen=True, slots=True)
+class GraphReader:
+    """Questions to one graph; `seconds` is the longest time of one of them."""
+
+    graph: GraphConnection
+    seconds: float = 5.0
+
+    async def neighbourhood(
+        self,
+        subject_ids: Sequence[UUID],
+        *,
+        hops: int,
+        kinds: frozenset[str] | None,
+        as_of: dt.date,
+        max_nodes: int,
+        max_fan: int,
+        allowed_kinds: frozenset[str],
+        allowed_classes: frozenset[str],
+        allowed_categories: frozenset[str] | None = None,
+    ) -> Neighbourhood:
+        """See `graph.neighbourhood.neighbourhood`."""
+        return await neighbourhood(
+            self.graph,
+            subject_ids,
+            hops=hops,
+            kinds=kinds,
+            as_of=as_of,
+            max_nodes=max_nodes,
+            max_fan=max_fan,
+            allowed_kinds=allowed_kinds,
+            allowed_classes=allowed_classes,
+            allowed_categories=allowed_categories,
+            seconds=self.seconds,
+        )
