@@ -1,0 +1,1 @@
+"""How an operation becomes an answer: the compiler to SQL, the lanes, limits."""

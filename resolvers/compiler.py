@@ -1,0 +1,161 @@
+"""From the root fields of an operation to one SQL statement that returns their JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from resolvers import party, record, reference, relation, search
+from resolvers.answer import Disclosure, distinct
+from resolvers.argument import Given
+from resolvers.context import Call
+from resolvers.errors import QuestionError
+from resolvers.statement import Level, Row, Selected, Statement
+from store.kind import Kinds
+
+_BUDGET = 50  # rows of a whole answer, in multiples of the role's list limit
+_LOOKUPS = {"organisation": "code", "person": "id", "node": "id"}
+
+
+def routines(kinds: Kinds) -> Mapping[str, Any]:
+    """Every routine of stored data by coordinate."""
+    return {
+        **party.ROUTINES,
+        **relation.ROUTINES,
+        **reference.ROUTINES,
+        **search.ROUTINES,
+        **record.routines(kinds),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A statement ready to run: `keys` are the response keys of its first columns."""
+
+    sql: str
+    keys: tuple[str, ...]
+    binds: tuple[Callable[[Call], Any], ...]
+    checks: tuple[Callable[[Call], None], ...]
+    sizes: tuple[tuple[Callable[[Call], int], ...], ...]
+    budget: int
+    lookups: tuple[tuple[int, Callable[[Call], Any]], ...]
+    coordinates: tuple[str, ...]
+    masked: tuple[str, ...]
+    has_subjects: bool
+    has_records: bool
+
+    async def run(self, call: Call) -> tuple[tuple[bytes, ...], Disclosure]:
+        """The JSON of each key and what all of it discloses.
+
+        Raises QuestionError: what the checks refuse, COST_LIMIT, BAD_VALUE, TIMEOUT,
+        STORE_UNAVAILABLE, INTERNAL. No error carries SQL or data.
+        """
+        self._check(call)
+        values = [bind(call) for bind in self.binds]
+        for value in values:
+            if isinstance(value, str) and "\x00" in value:
+                raise QuestionError("BAD_VALUE", "texts cannot hold the character U+0000")
+        row = await _fetch(call, self.sql, values)
+        count = len(self.keys)
+        found = tuple(value if value is not None else b"null" for value in row[:count])
+        return found, self._disclosure(call, row, count, found)
+
+    def _check(self, call: Call) -> None:
+        for check in self.checks:
+            check(call)
+        total = 0
+        for chain in self.sizes:
+            product = 1
+            for size in chain:
+                product *= size(call)
+            total += product
+        if total > self.budget:
+            raise QuestionError(
+                "COST_LIMIT",
+                f"the answer could have {total} rows and may have {self.budget}: ask for fewer"
+                " per list",
+            )
+
+    def _disclosure(
+        self, call: Call, row: asyncpg.Record, count: int, found: Sequence[bytes]
+    ) -> Disclosure:
+        subjects = (row[count] or b"") if self.has_subjects else b""
+        records = (row[count + self.has_subjects] or b"") if self.has_records else b""
+        ids = tuple(
+            dict.fromkeys(UUID(bytes=records[i : i + 16]) for i in range(0, len(records), 16))
+        )
+        return Disclosure(
+            subjects=distinct(subjects),
+            records=ids,
+            coordinates=self.coordinates,
+            masked=self.masked,
+            rows=(len(subjects) + len(records)) // 16,
+            not_found=tuple(
+                str(read(call)) for index, read in self.lookups if found[index] == b"null"
+            ),
+        )
+
+
+async def _fetch(call: Call, sql: str, values: list[Any]) -> asyncpg.Record:
+    context = call.context
+    try:
+        async with context.pool.acquire(timeout=context.timeout) as connection:
+            row: asyncpg.Record | None = await connection.fetchrow(
+                sql, *values, timeout=context.timeout
+            )
+    except (TimeoutError, asyncpg.QueryCanceledError) as error:
+        raise QuestionError("TIMEOUT", "the question took too long: ask for less") from error
+    except (asyncpg.DataError, UnicodeEncodeError, OverflowError) as error:
+        raise QuestionError("BAD_VALUE", "a value of the question cannot be stored") from error
+    except (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as error:
+        raise QuestionError("STORE_UNAVAILABLE", "the store does not answer: try later") from error
+    except asyncpg.PostgresError as error:
+        raise QuestionError("INTERNAL", "the question could not be answered") from error
+    assert row is not None
+    return row
+
+
+def compile_fields(statement: Statement, selected: Sequence[Selected]) -> Compiled:
+    """The statement that answers these root fields.
+
+    Raises QuestionError for what the limits refuse.
+    """
+    level = Level()
+    query = statement.schema.query_type
+    assert query is not None
+    root = Row(statement, level, "", query)
+    lookups: list[tuple[int, Callable[[Call], Any]]] = []
+    shown = []
+    for index, field in enumerate(selected):
+        with statement.deeper():
+            routine = statement.routines[field.coordinate]
+            shown.append(f"{_as_json(routine(root, field))} AS j{index}")
+        argument = _LOOKUPS.get(field.name)
+        if argument is not None:
+            given = field.arguments[argument]
+            assert isinstance(given, Given)
+            lookups.append((index, given.read))
+    manifests = {kind: level.manifest(kind) for kind in ("a", "r")}
+    shown += [f"{found} AS {kind}" for kind, found in manifests.items() if found is not None]
+    sql = f"SELECT {', '.join(shown)} FROM (SELECT 1) one {' '.join(level.joins)}"
+    return Compiled(
+        sql=sql,
+        keys=tuple(field.key for field in selected),
+        binds=tuple(statement.binds),
+        checks=tuple(statement.checks),
+        sizes=tuple(statement.sizes),
+        budget=_BUDGET * statement.scope.row.list_limit,
+        lookups=tuple(lookups),
+        coordinates=tuple(statement.coordinates),
+        masked=tuple(statement.masked),
+        has_subjects=manifests["a"] is not None,
+        has_records=manifests["r"] is not None,
+    )
+
+
+def _as_json(expression: str) -> str:
+    return f"({expression})::json"

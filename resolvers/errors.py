@@ -1,0 +1,36 @@
+"""Errors of a question: a stable code and what to do next, never data of other people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphql import GraphQLError
+
+
+class QuestionError(Exception):
+    """A question that is refused or failed; `code` is stable."""
+
+    def __init__(self, code: str, message: str, path: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.path = path
+
+    def as_json(self) -> dict[str, Any]:
+        """The error as an answer shows it (GraphQL §7.1.2)."""
+        shown: dict[str, Any] = {"message": self.message}
+        if self.path:
+            shown["path"] = list(self.path)
+        shown["extensions"] = {"code": self.code}
+        return shown
+
+
+def graphql_error(error: GraphQLError, code: str) -> dict[str, Any]:
+    """A graphql-core error as an answer shows it, with its code."""
+    shown: dict[str, Any] = {"message": error.message}
+    if error.locations:
+        shown["locations"] = [{"line": at.line, "column": at.column} for at in error.locations]
+    if error.path:
+        shown["path"] = list(error.path)
+    shown["extensions"] = {"code": code}
+    return shown

@@ -1,0 +1,165 @@
+"""Operations: parsed, validated, limited and compiled once per document and scope shape."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Generic, TypeVar
+
+from graphql import (
+    DocumentNode,
+    FragmentDefinitionNode,
+    GraphQLError,
+    GraphQLSyntaxError,
+    OperationDefinitionNode,
+    OperationType,
+    parse,
+    specified_rules,
+    validate,
+)
+from graphql.execution.collect_fields import FragmentDetails
+
+from resolvers.compiler import routines
+from resolvers.errors import QuestionError, graphql_error
+from resolvers.plan import Plan, RefusedPlan, StoredPlan, about_persons
+from resolvers.request import MAX_DOCUMENT
+from schema.definition import CreditSchema
+from security.policy import Scope
+
+MAX_TOKENS = 4_000
+MAX_ERRORS = 10
+
+Item = TypeVar("Item")
+
+
+class Recent(Generic[Item]):
+    """The values used last, at most `size` of them."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._items: OrderedDict[Any, Item] = OrderedDict()
+
+    def get(self, key: Any) -> Item | None:
+        item = self._items.get(key)
+        if item is not None:
+            self._items.move_to_end(key)
+        return item
+
+    def put(self, key: Any, item: Item) -> Item:
+        self._items[key] = item
+        if len(self._items) > self._size:
+            self._items.popitem(last=False)
+        return item
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document that was parsed and validated, or the errors it has."""
+
+    operations: dict[str, OperationDefinitionNode]
+    fragments: dict[str, FragmentDetails]
+    errors: tuple[dict[str, Any], ...] = ()
+
+
+class Operations:
+    """The operations that a node has been asked, ready to run."""
+
+    def __init__(self, schema: CreditSchema, *, size: int = 1024) -> None:
+        self._credit = schema
+        self._schema = schema.graphql
+        self._routines = routines(schema.kinds)
+        self._documents: Recent[Document] = Recent(size)
+        self._plans: Recent[Plan] = Recent(size)
+
+    def prepare(
+        self,
+        document: str,
+        operation_name: str | None,
+        scope: Scope,
+        *,
+        may_mutate: bool = True,
+    ) -> Plan:
+        """The plan of one operation for callers of this scope's shape.
+
+        Never raises: what cannot be read, is not valid, or is beyond the limits is a plan whose
+        answer says so, with a code.
+        """
+        digest = sha256(document.encode("utf-8", "surrogatepass")).digest()
+        key = (digest, operation_name, scope.shape, may_mutate)
+        plan = self._plans.get(key)
+        if plan is None:
+            plan = self._plans.put(key, self._prepare(digest, document, operation_name, scope))
+        return plan
+
+    def _prepare(
+        self, digest: bytes, document: str, operation_name: str | None, scope: Scope
+    ) -> Plan:
+        known = self._documents.get(digest)
+        if known is None:
+            known = self._documents.put(digest, self._read(document))
+        if known.errors:
+            return RefusedPlan(list(known.errors))
+        try:
+            operation = _operation(known, operation_name)
+        except QuestionError as error:
+            return RefusedPlan([error.as_json()])
+        return StoredPlan(
+            credit=self._credit,
+            routines=self._routines,
+            operation=operation,
+            fragments=known.fragments,
+            scope=scope,
+            touches_persons=about_persons(operation, known.fragments),
+        )
+
+    def _read(self, document: str) -> Document:
+        if len(document) > MAX_DOCUMENT:
+            message = f"the document has more than {MAX_DOCUMENT} characters"
+            return _broken([QuestionError("DOCUMENT_TOO_LARGE", message).as_json()])
+        try:
+            parsed = parse(document, max_tokens=MAX_TOKENS)
+        except GraphQLSyntaxError as error:
+            code = "TOKEN_LIMIT" if "tokens" in error.message else "GRAPHQL_PARSE_FAILED"
+            return _broken([graphql_error(error, code)])
+        except (RecursionError, GraphQLError):
+            message = "the document is nested too deeply"
+            return _broken([QuestionError("DEPTH_LIMIT", message).as_json()])
+        found = validate(self._schema, parsed, specified_rules, max_errors=MAX_ERRORS)
+        if found:
+            return _broken([graphql_error(error, "GRAPHQL_VALIDATION_FAILED") for error in found])
+        return _document(parsed)
+
+
+def _broken(errors: list[dict[str, Any]]) -> Document:
+    return Document({}, {}, tuple(errors))
+
+
+def _document(parsed: DocumentNode) -> Document:
+    operations: dict[str, OperationDefinitionNode] = {}
+    fragments: dict[str, FragmentDetails] = {}
+    for definition in parsed.definitions:
+        if isinstance(definition, OperationDefinitionNode):
+            operations[definition.name.value if definition.name else ""] = definition
+        elif isinstance(definition, FragmentDefinitionNode):
+            fragments[definition.name.value] = FragmentDetails(definition)
+    return Document(operations, fragments)
+
+
+def _operation(document: Document, name: str | None) -> OperationDefinitionNode:
+    if name is None:
+        if len(document.operations) != 1:
+            raise QuestionError(
+                "OPERATION_NAME_REQUIRED", "the document does not have one operation: name one"
+            )
+        operation = next(iter(document.operations.values()))
+    elif name in document.operations and name:
+        operation = document.operations[name]
+    else:
+        raise QuestionError("OPERATION_UNKNOWN", "the document has no operation of that name")
+    if operation.operation is not OperationType.QUERY:
+        raise QuestionError("OPERATION_NOT_SUPPORTED", "this node answers queries only")
+    return operation

@@ -1,0 +1,271 @@
+"""A plan: how one operation is answered for one shape of scope, whatever the variables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+import orjson
+from graphql import FieldNode, OperationDefinitionNode
+from graphql.execution.collect_fields import FragmentDetails, collect_fields
+from graphql.execution.values import VariableValues, get_variable_values
+
+from resolvers import catalogue, introspection, neighbourhood, oversight
+from resolvers.answer import NOTHING, Answer, Disclosure, Lane, distinct, refusal
+from resolvers.argument import shape_of
+from resolvers.compiler import Compiled, compile_fields
+from resolvers.context import Call, Context
+from resolvers.errors import QuestionError, graphql_error
+from resolvers.statement import Routine, Selected, Statement
+from schema.definition import CreditSchema
+from security.policy import Scope
+
+_SHAPES = 64  # compiled statements per plan
+_PERSON_FIELDS = {"person", "persons", "positions"}
+
+
+class Plan(Protocol):
+    """What `Operations.prepare` gives."""
+
+    @property
+    def touches_persons(self) -> bool:
+        """Whether the question is about natural persons, so that a case may be demanded."""
+        ...
+
+    async def run(self, context: Context, variables: Mapping[str, Any]) -> Answer:
+        """The answer; never raises for what the question is to blame for."""
+        ...
+
+
+@dataclass(frozen=True)
+class RefusedPlan:
+    """The plan of a document that cannot be answered."""
+
+    errors: list[dict[str, Any]]
+    touches_persons: bool = False
+
+    async def run(
+        self,
+        context: Context,  # noqa: ARG002 - the shape of every plan
+        variables: Mapping[str, Any],  # noqa: ARG002
+    ) -> Answer:
+        return refusal(self.errors)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A root field that the executor answers."""
+
+    selected: Selected
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """The plan for one shape of the variables: the order of keys and who answers each."""
+
+    order: tuple[tuple[bytes, int | _Part | str | None], ...]  # key, and column, part or typename
+    compiled: Compiled | None
+    statement: Statement
+    lane: Lane
+    introspected: bool
+
+
+@dataclass
+class StoredPlan:
+    """The plan of a valid operation."""
+
+    credit: CreditSchema
+    routines: Mapping[str, Routine]
+    operation: OperationDefinitionNode
+    fragments: dict[str, FragmentDetails]
+    scope: Scope
+    touches_persons: bool
+    _shapes: dict[Any, _Shape | QuestionError] = field(default_factory=dict)
+
+    async def run(self, context: Context, variables: Mapping[str, Any]) -> Answer:
+        values = get_variable_values(
+            self.credit.graphql,
+            self.operation.variable_definitions or (),
+            dict(variables),
+            max_errors=10,
+        )
+        if isinstance(values, list):
+            return refusal([graphql_error(error, "BAD_VARIABLE") for error in values])
+        coerced = values.coerced
+        key = tuple((name, shape_of(value)) for name, value in coerced.items()) if coerced else ()
+        shape = self._shapes.get(key)
+        if shape is None:
+            shape = self._remember(key, values)
+        if isinstance(shape, QuestionError):
+            return refusal([shape.as_json()])
+        call = Call(context, coerced)
+        if shape.lane is Lane.COMPILED:
+            return await self._stored(shape, call)
+        return await self._mixed(shape, call, values)
+
+    def _remember(self, key: Any, values: VariableValues) -> _Shape | QuestionError:
+        if len(self._shapes) >= _SHAPES:
+            self._shapes.pop(next(iter(self._shapes)))
+        try:
+            shape: _Shape | QuestionError = self._compile(values)
+        except QuestionError as error:
+            shape = error
+        self._shapes[key] = shape
+        return shape
+
+    def _compile(self, values: VariableValues) -> _Shape:
+        schema = self.credit.graphql
+        query = schema.query_type
+        assert query is not None
+        statement = Statement(
+            schema,
+            self.credit.kinds,
+            self.credit.record_kinds,
+            self.scope,
+            self.operation,
+            self.fragments,
+            values,
+            self.routines,
+        )
+        grouped = collect_fields(
+            schema, self.fragments, values, query, self.operation
+        ).grouped_field_set
+        selected = {field.key: field for field in statement.root(grouped)}
+        stored: list[Selected] = []
+        order: list[tuple[bytes, int | _Part | str | None]] = []
+        introspected = False
+        for key, details in grouped.items():
+            quoted = b'"' + key.encode() + b'":'
+            name = details[0].node.name.value
+            if name == "__typename":
+                order.append((quoted, query.name))
+            elif name.startswith("__"):
+                introspected = True
+                order.append((quoted, None))
+            elif f"Query.{name}" in self.routines:
+                order.append((quoted, len(stored)))
+                stored.append(selected[key])
+            else:
+                order.append((quoted, _Part(selected[key])))
+        executed = introspected or any(isinstance(how, _Part) for _, how in order)
+        compiled = compile_fields(statement, stored) if stored else None
+        lane = Lane.MIXED if executed else Lane.COMPILED
+        if compiled is None:
+            lane = Lane.EXECUTOR
+        return _Shape(tuple(order), compiled, statement, lane, introspected)
+
+    async def _stored(self, shape: _Shape, call: Call) -> Answer:
+        assert shape.compiled is not None
+        try:
+            found, disclosure = await shape.compiled.run(call)
+        except QuestionError as error:
+            return _failed(error, shape.compiled)
+        parts = [
+            key + (found[how] if isinstance(how, int) else orjson.dumps(how))
+            for key, how in shape.order
+        ]
+        body = b'{"data":{' + b",".join(parts) + b"}}"
+        if self.touches_persons:
+            disclosure = replace(disclosure, touches_persons=True)
+        return Answer(200, body, disclosure, Lane.COMPILED)
+
+    async def _mixed(self, shape: _Shape, call: Call, values: VariableValues) -> Answer:
+        found: tuple[bytes, ...] = ()
+        disclosures: list[Disclosure] = []
+        errors: list[dict[str, Any]] = []
+        if shape.compiled is not None:
+            try:
+                found, disclosure = await shape.compiled.run(call)
+            except QuestionError as error:
+                return _failed(error, shape.compiled)
+            disclosures.append(disclosure)
+        introspected: Mapping[str, Any] = {}
+        if shape.introspected:
+            introspected = introspection.answer(
+                self.credit.graphql, self.operation, self.fragments, values
+            )
+        parts: list[bytes] = []
+        for key, how in shape.order:
+            if isinstance(how, int):
+                parts.append(key + found[how])
+            elif isinstance(how, _Part):
+                try:
+                    value, disclosure = await _part(shape.statement, how.selected, call)
+                    disclosures.append(disclosure)
+                except QuestionError as error:
+                    value = None
+                    at = QuestionError(error.code, error.message, (how.selected.key,))
+                    errors.append(at.as_json())
+                parts.append(key + orjson.dumps(value))
+            elif how is None:
+                name = key[1:-2].decode()
+                parts.append(key + orjson.dumps(introspected.get(name)))
+            else:
+                parts.append(key + orjson.dumps(how))
+        body = b'{"data":{' + b",".join(parts) + b"}"
+        if errors:
+            body += b',"errors":' + orjson.dumps(errors)
+        return Answer(
+            200,
+            body + b"}",
+            replace(_together(disclosures), touches_persons=self.touches_persons),
+            shape.lane,
+            tuple(error["extensions"]["code"] for error in errors),
+        )
+
+
+async def _part(statement: Statement, selected: Selected, call: Call) -> tuple[Any, Disclosure]:
+    match selected.name:
+        case "kinds":
+            return catalogue.answer(statement, selected), NOTHING
+        case "neighbourhood":
+            return await neighbourhood.answer(statement, selected, call)
+        case "accessEntries":
+            return await oversight.answer(statement, selected, call)
+    raise QuestionError("INTERNAL", "the field cannot be answered")
+
+
+def _together(found: list[Disclosure]) -> Disclosure:
+    if len(found) == 1:
+        return found[0]
+    return Disclosure(
+        subjects=distinct(b"".join(d.subjects for d in found)),
+        records=tuple(dict.fromkeys(id_ for d in found for id_ in d.records)),
+        coordinates=tuple(dict.fromkeys(c for d in found for c in d.coordinates)),
+        masked=tuple(dict.fromkeys(c for d in found for c in d.masked)),
+        rows=sum(d.rows for d in found),
+        not_found=tuple(code for d in found for code in d.not_found),
+    )
+
+
+def _failed(error: QuestionError, compiled: Compiled) -> Answer:
+    """The answer when the statement could not be run: no data, and no part of it disclosed."""
+    path = (compiled.keys[0],) if len(compiled.keys) == 1 else ()
+    shown = QuestionError(error.code, error.message, path).as_json()
+    body = orjson.dumps({"data": None, "errors": [shown]})
+    return Answer(200, body, NOTHING, Lane.REFUSED, (error.code,))
+
+
+def about_persons(
+    operation: OperationDefinitionNode, fragments: Mapping[str, FragmentDetails]
+) -> bool:
+    """Whether the operation asks about natural persons: starts from one, searches them, or goes
+    on from one by its positions. Masked holders and officers of a firm are part of the firm's own
+    registration and do not count."""
+    pending: list[Any] = [operation.selection_set]
+    pending += [fragment.definition.selection_set for fragment in fragments.values()]
+    while pending:
+        for selection in pending.pop().selections:
+            if isinstance(selection, FieldNode) and _is_about_persons(selection):
+                return True
+            inner = getattr(selection, "selection_set", None)
+            if inner is not None:
+                pending.append(inner)
+    return False
+
+
+def _is_about_persons(field: FieldNode) -> bool:
+    # Without arguments `person` is the end of a position, which is no question about a person.
+    name = field.name.value
+    return name in _PERSON_FIELDS and (name != "person" or bool(field.arguments))

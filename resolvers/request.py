@@ -1,0 +1,138 @@
+"""A GraphQL request over HTTP: what it asks, or why it cannot be read (GraphQL over HTTP)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl
+
+import orjson
+
+MAX_DOCUMENT = 65_536  # characters
+MAX_VARIABLES_DEPTH = 16
+
+
+class RequestError(Exception):
+    """A request that cannot be read; `status` is the HTTP status of the answer."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class GraphQLRequest:
+    """What is asked: a document, which of its operations, with which variables."""
+
+    document: str
+    operation_name: str | None = None
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    may_mutate: bool = True  # False for GET
+
+
+def parse_request(
+    method: str, content_type: str | None, query_string: bytes | str, body: bytes
+) -> GraphQLRequest:
+    """The question in an HTTP request.
+
+    POST takes `application/json` with one object (no batches), GET the parameters `query`,
+    `operationName`, `variables`, `extensions`. Raises RequestError 405 METHOD_NOT_ALLOWED, 415
+    CONTENT_TYPE_NOT_SUPPORTED, 400 REQUEST_MALFORMED or BATCH_NOT_SUPPORTED, 413
+    DOCUMENT_TOO_LARGE.
+    """
+    if method == "POST":
+        return _post(content_type, body)
+    if method == "GET":
+        return _get(query_string)
+    raise RequestError(405, "METHOD_NOT_ALLOWED", "ask with POST or GET")
+
+
+def _post(content_type: str | None, body: bytes) -> GraphQLRequest:
+    media, _, parameters = (content_type or "").partition(";")
+    if media.strip().lower() != "application/json":
+        raise RequestError(
+            415, "CONTENT_TYPE_NOT_SUPPORTED", "send the question as application/json"
+        )
+    charset = parameters.replace(" ", "").lower()
+    if "charset=" in charset and "utf-8" not in charset and "utf8" not in charset:
+        raise RequestError(415, "CONTENT_TYPE_NOT_SUPPORTED", "send the question as UTF-8")
+    try:
+        asked = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise _malformed("the body is not JSON: send an object with `query`") from error
+    if isinstance(asked, list):
+        raise RequestError(400, "BATCH_NOT_SUPPORTED", "ask one question per request")
+    if not isinstance(asked, dict):
+        raise _malformed("the body is not a JSON object: send an object with `query`")
+    return _checked(asked, may_mutate=True)
+
+
+def _get(query_string: bytes | str) -> GraphQLRequest:
+    if isinstance(query_string, bytes):
+        query_string = query_string.decode("ascii", "replace")
+    try:
+        pairs = parse_qsl(query_string, keep_blank_values=True, errors="strict", max_num_fields=16)
+    except ValueError as error:
+        raise _malformed("the query string is not UTF-8 percent-encoded") from error
+    asked: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in asked:
+            raise _malformed(f"the parameter {name[:40]!r} is given twice")
+        asked[name] = value
+    for name in ("variables", "extensions"):
+        if asked.get(name):
+            try:
+                asked[name] = orjson.loads(asked[name])
+            except orjson.JSONDecodeError as error:
+                raise _malformed(f"the parameter `{name}` is not JSON") from error
+        else:
+            asked.pop(name, None)
+    if asked.get("operationName") == "":
+        asked["operationName"] = None
+    return _checked(asked, may_mutate=False)
+
+
+def _checked(asked: dict[str, Any], *, may_mutate: bool) -> GraphQLRequest:
+    document = asked.get("query")
+    if not isinstance(document, str) or not document:
+        raise _malformed("`query` is missing: send the GraphQL document as a string")
+    if len(document) > MAX_DOCUMENT:
+        raise RequestError(
+            413, "DOCUMENT_TOO_LARGE", f"the document has more than {MAX_DOCUMENT} characters"
+        )
+    name = asked.get("operationName")
+    if name is not None and not isinstance(name, str):
+        raise _malformed("`operationName` must be a string or null")
+    variables = asked.get("variables")
+    if variables is None:
+        variables = {}
+    if not isinstance(variables, dict):
+        raise _malformed("`variables` must be an object or null")
+    extensions = asked.get("extensions")
+    if extensions is not None and not isinstance(extensions, dict):
+        raise _malformed("`extensions` must be an object or null")
+    if _depth(variables) > MAX_VARIABLES_DEPTH:
+        raise _malformed("`variables` is nested too deeply")
+    return GraphQLRequest(document, name, variables, may_mutate)
+
+
+def _depth(value: Any) -> int:
+    level: list[Any] = [value]
+    depth = 0
+    while level and depth <= MAX_VARIABLES_DEPTH:
+        nested: list[Any] = []
+        for item in level:
+            if isinstance(item, dict):
+                nested.extend(item.values())
+            elif isinstance(item, list):
+                nested.extend(item)
+        level = [item for item in nested if isinstance(item, dict | list)]
+        depth += 1
+    return depth
+
+
+def _malformed(message: str) -> RequestError:
+    return RequestError(400, "REQUEST_MALFORMED", message)

@@ -1,0 +1,277 @@
+"""The roots of stored data: one subject by code or id, and searches."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from graphql import GraphQLInterfaceType
+
+from resolvers.argument import Given
+from resolvers.context import Call
+from resolvers.errors import QuestionError
+from resolvers.field import put_all
+from resolvers.lookup import subject_named, subjects_named
+from resolvers.page import Key, Page, Source
+from resolvers.party import (
+    object_type,
+    organisation_json,
+    organisation_row,
+    person_json,
+    person_row,
+)
+from resolvers.pseudonym import person_of, shown_part_sql
+from resolvers.record import record_json
+from resolvers.relation import in_force
+from resolvers.statement import Level, Routine, Row, Selected, Statement, sub_object
+from resolvers.visibility import (
+    case_given,
+    organisation_visible,
+    persons_resolvable,
+    record_visible,
+    relation_visible,
+)
+from store.identifiers.normalisation import compact
+from store.industry import parse_industry
+from store.name import bigrams
+from store.statement import plain_name
+
+
+def read_global_id(text: str) -> tuple[str, str] | None:
+    """The type and the key in a Relay id; None when it is none."""
+    try:
+        told = base64.b64decode(text, validate=True).decode("ascii")
+    except (binascii.Error, ValueError):
+        return None
+    type_name, colon, key = told.partition(":")
+    return (type_name, key) if colon and key else None
+
+
+def _uuid(type_name: str, id_: Given) -> Any:
+    """Reads the id as one of that type; None for other types, so that nothing is found."""
+
+    def read(call: Call) -> UUID | None:
+        told = read_global_id(id_.read(call))
+        if told is None or told[0] != type_name:
+            return None
+        if type_name == "Person":
+            return person_of(call.context.person_key, told[1])
+        try:
+            found = UUID(told[1])
+        except ValueError:
+            return None
+        return found if str(found) == told[1] else None
+
+    return read
+
+
+def _organisation(row: Row, selected: Selected) -> str:
+    code = selected.arguments["code"]
+    assert isinstance(code, Given)
+    condition = f"{{o}}.subject_id = {subject_named(row.statement, code)}"
+    return organisation_json(row.level, row.statement, selected.details, condition)
+
+
+def _person(row: Row, selected: Selected) -> str:
+    statement = row.statement
+    id_ = selected.arguments["id"]
+    assert isinstance(id_, Given)
+    if not persons_resolvable(statement):
+        return "NULL::json"
+    key = statement.bind(_uuid("Person", id_), "uuid")
+    condition = f"{{p}}.subject_id = {key} AND {case_given(statement)}"
+    return person_json(row.level, statement, selected.details, condition)
+
+
+def _node(row: Row, selected: Selected) -> str:
+    statement, level = row.statement, row.level
+    id_ = selected.arguments["id"]
+    assert isinstance(id_, Given)
+    interface = selected.type
+    assert isinstance(interface, GraphQLInterfaceType)
+    organisation = statement.bind(_uuid("Organisation", id_), "uuid")
+    found = [
+        organisation_json(level, statement, selected.details, f"{{o}}.subject_id = {organisation}"),
+        _person(row, selected),
+        _loan(row, selected, id_),
+    ]
+    for kind in statement.kinds:
+        alias, inner = statement.alias("r"), Level()
+        key = statement.bind(_uuid(kind.type_name, id_), "uuid")
+        inner.subjects[
+            f"coalesce((SELECT s.audit_ref FROM subject s"
+            f" WHERE s.subject_id = {alias}.subject_id), ''::bytea)"
+        ] = None
+        value = record_json(inner, statement, alias, (kind.name,), selected.details)
+        where = (
+            f"{alias}.record_id = {key} AND {alias}.kind = '{kind.name}'"
+            f" AND {record_visible(statement, alias)}"
+        )
+        shown = value if value.endswith("::json") else f"row_to_json({value})"
+        found.append(sub_object(level, statement, inner, shown, f"record {alias}", where))
+    return f"coalesce({', '.join(found)})"
+
+
+def _loan(row: Row, selected: Selected, id_: Given) -> str:
+    statement = row.statement
+    alias, level = statement.alias("l"), Level()
+    level.subjects[f"{alias}.audit_ref"] = None
+    loan = Row(statement, level, alias, object_type(statement, "Loan"))
+    put_all(loan, statement.select(loan.type, selected.details))
+    key = statement.bind(_uuid("Loan", id_), "uuid")
+    relation = statement.alias("e")
+    seen = relation_visible(statement, relation, ("BORROWS",))
+    where = (
+        f"{alias}.subject_id = {key} AND EXISTS (SELECT FROM relation {relation}"
+        f" WHERE {relation}.subject_id = {alias}.subject_id AND {seen})"
+    )
+    return sub_object(row.level, statement, level, loan.json(), f"loan {alias}", where)
+
+
+_ORDERS = {
+    "NAME": ("name", "text", False),
+    "ESTABLISHED_ON": ("established_on", "date", True),
+    "USCC": ("uscc", "text", True),
+}
+
+
+def _organisations(row: Row, selected: Selected) -> str:
+    statement = row.statement
+    alias = statement.alias("o")
+    where = [organisation_visible(statement, alias)]
+    for name, value in selected.members("filter").items():
+        if isinstance(value, Given):
+            where.append(_organisation_condition(statement, alias, name, value))
+    order = selected.members("orderBy")
+    by, direction = order.get("field"), order.get("direction")
+    field = by.sample if isinstance(by, Given) else "NAME"
+    descending = isinstance(direction, Given) and direction.sample == "DESC"
+    column, cast, nullable = _ORDERS[field]
+    source = Source(
+        "organisation",
+        alias,
+        " AND ".join(where),
+        (Key(column, cast, descending, nullable), Key("subject_id", "uuid", descending)),
+        f"{field}{'-' if descending else '+'}",
+    )
+
+    def edge(level: Level) -> Row:
+        return Row(statement, level, alias, object_type(statement, "OrganisationEdge"))
+
+    def node(level: Level, details: Sequence[Any]) -> str:
+        item = organisation_row(statement, level, alias)
+        return put_all(item, statement.select(item.type, list(details))).value()
+
+    return Page(statement, selected, source, edge, node).compile(row.level)
+
+
+def _organisation_condition(statement: Statement, alias: str, name: str, value: Given) -> str:
+    match name:
+        case "name":
+            return _named(statement, alias, value)
+        case "uscc":
+
+            def codes(call: Call) -> list[str]:
+                asked = value.read(call)
+                limit = call.context.scope.row.list_limit
+                if len(asked) > limit:
+                    raise QuestionError("LIST_LIMIT", f"ask for at most {limit} codes at once")
+                return [compact(code) for code in asked]
+
+            return f"{alias}.uscc = ANY({statement.bind(codes, 'text[]')})"
+        case "region":
+            region = statement.given(value, "text")
+            return (
+                f"{alias}.region_id IN (WITH RECURSIVE inside AS (SELECT {region} AS region_id"
+                " UNION SELECT g.region_id FROM region g, inside i WHERE g.parent_id = i.region_id)"
+                " SELECT region_id FROM inside)"
+            )
+        case "industry":
+            return _industry(statement, alias, value)
+        case "establishedFrom":
+            return f"{alias}.established_on >= {statement.given(value, 'date')}"
+        case "establishedTo":
+            return f"{alias}.established_on <= {statement.given(value, 'date')}"
+    column = {"entityType": "entity_type", "regStatus": "reg_status", "category": "category"}[name]
+    return f"{alias}.{column} = {statement.given(value, 'text')}"
+
+
+def _named(statement: Statement, alias: str, value: Given) -> str:
+    """Open names hold the fragment: the bigram index finds candidates, the text decides."""
+
+    def fragment(call: Call) -> str:
+        text = plain_name(value.read(call))
+        if len(text) < 2:
+            raise QuestionError("NAME_TOO_SHORT", "search for two or more characters of the name")
+        return text
+
+    def pairs(call: Call) -> list[str]:
+        return bigrams(value.read(call))
+
+    names = statement.alias("w")
+    plain = f"upper(regexp_replace(normalize({names}.name, NFKC), '\\s+', '', 'g'))"
+    return (
+        f"{alias}.subject_id IN (SELECT {names}.subject_id FROM organisation_name {names}"
+        f" WHERE {names}.bigrams @> {statement.bind(pairs, 'text[]')}"
+        f" AND position({statement.bind(fragment, 'text')} in {plain}) > 0)"
+    )
+
+
+def _industry(statement: Statement, alias: str, value: Given) -> str:
+    def read(call: Call) -> str | None:
+        return parse_industry(value.read(call)).normalised
+
+    return f"starts_with({alias}.industry, {statement.bind(read, 'text')})"
+
+
+def _persons(row: Row, selected: Selected) -> str:
+    statement = row.statement
+    alias = statement.alias("p")
+    given = {k: v for k, v in selected.members("filter").items() if isinstance(v, Given)}
+    if not given:
+        raise QuestionError("FILTER_REQUIRED", "search persons by `name`, `surname` or `firm`")
+    allowed = statement.scope.row.person_search and persons_resolvable(statement)
+    where = [case_given(statement) if allowed else "false"]
+    if allowed:
+        for name, value in given.items():
+            where.append(_person_condition(statement, alias, name, value))
+    source = Source("person", alias, " AND ".join(where), (Key("subject_id", "person"),), "person")
+
+    def edge(level: Level) -> Row:
+        return Row(statement, level, alias, object_type(statement, "PersonEdge"))
+
+    def node(level: Level, details: Sequence[Any]) -> str:
+        item = person_row(statement, level, alias)
+        return put_all(item, statement.select(item.type, list(details))).value()
+
+    return Page(statement, selected, source, edge, node).compile(row.level)
+
+
+def _person_condition(statement: Statement, alias: str, name: str, value: Given) -> str:
+    match name:
+        case "name":
+            return f"{alias}.name = {statement.given(value, 'text')}"
+        case "surname":
+            shown = shown_part_sql(f"{alias}.name", statement.surnames)
+            text = statement.given(value, "text")
+            return f"(starts_with({alias}.name, {text}) AND {shown} = {text})"
+    relation = statement.alias("e")
+    kinds = ("HOLDS", "LEGAL_REP_OF", "OFFICER_OF")
+    return (
+        f"{alias}.subject_id IN (SELECT {relation}.other_id FROM relation {relation}"
+        f" WHERE {relation}.subject_id IN ({subjects_named(statement, value)})"
+        f" AND {relation}.direction = 'IN' AND {relation_visible(statement, relation, kinds)}"
+        f" AND {in_force(relation, statement.today)})"
+    )
+
+
+ROUTINES: dict[str, Routine] = {
+    "Query.node": _node,
+    "Query.organisation": _organisation,
+    "Query.organisations": _organisations,
+    "Query.person": _person,
+    "Query.persons": _persons,
+}

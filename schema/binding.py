@@ -1,0 +1,94 @@
+"""Where a field's value is stored: data beside the field, read by the compiler.
+
+A field of a stored type carries one of these in its metadata. A field without one is compiled by
+the routine that resolvers/ keeps under its coordinate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import strawberry
+
+from store.kind import Visibility
+
+KEY = "xinqiao"
+
+
+class Form(StrEnum):
+    """How a stored value becomes JSON."""
+
+    PLAIN = "PLAIN"  # text, integer, boolean, date, text[]: as PostgreSQL writes it
+    DECIMAL = "DECIMAL"  # numeric: a string without exponent and without trailing zeros
+    TIMESTAMP = "TIMESTAMP"  # timestamptz: RFC 3339 with +08:00, seconds
+    SEVERAL = "SEVERAL"  # text[] that is an empty list when null
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of the type's table."""
+
+    name: str
+    form: Form = Form.PLAIN
+    visibility: Visibility = Visibility.OPEN
+
+
+@dataclass(frozen=True, slots=True)
+class JsonField:
+    """One key of the record's `fields` object."""
+
+    key: str
+    cast: str | None = None  # SQL type of the text; None for text
+    form: Form = Form.PLAIN
+    visibility: Visibility = Visibility.OPEN
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """Money: a number with the unit it is stored in."""
+
+    of: Column | JsonField
+    unit: str  # YUAN or TEN_THOUSAND_YUAN
+    currency: str | None = None  # column; None: CNY
+
+    @property
+    def visibility(self) -> Visibility:
+        return self.of.visibility
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The unit a statement came from, by two columns of the same row."""
+
+    name: str
+    uscc: str
+
+    @property
+    def visibility(self) -> Visibility:
+        return Visibility.OPEN
+
+
+Binding = Column | JsonField | Amount | Source
+
+
+def bound(binding: Binding, description: str) -> Any:
+    """A field that is read as `binding` says."""
+    return strawberry.field(description=description, metadata={KEY: binding})
+
+
+def stored(column: str, description: str, form: Form = Form.PLAIN) -> Any:
+    """A field that is one column of its type's table."""
+    return bound(Column(column, form), description)
+
+
+def described(description: str) -> Any:
+    """A field whose value resolvers/ compiles under its coordinate."""
+    return strawberry.field(description=description)
+
+
+def of(metadata: Mapping[Any, Any] | None) -> Binding | None:
+    """The binding in a field's metadata."""
+    return None if metadata is None else metadata.get(KEY)

@@ -1,0 +1,34 @@
+"""`python -m schema.print` writes schema.graphql; with `--check` it only compares.
+
+Exit status 1 when the file in the repository is not the schema of the code.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from schema.definition import CreditSchema
+from schema.records import kinds
+
+FILE = Path(__file__).resolve().parent.parent / "schema.graphql"
+
+
+def printed() -> str:
+    """The schema definition language of the API with the kinds of this release."""
+    return CreditSchema(kinds()).as_str().rstrip() + "\n"
+
+
+def main(arguments: list[str]) -> int:
+    text = printed()
+    if "--check" in arguments:
+        if FILE.exists() and FILE.read_text(encoding="utf-8") == text:
+            return 0
+        print("schema.graphql is not the schema of the code: run python -m schema.print")
+        return 1
+    FILE.write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

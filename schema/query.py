@@ -1,0 +1,142 @@
+"""The root of the API."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Any
+
+import strawberry
+
+from schema.access import AccessEntryConnection, AccessEntryFilter
+from schema.binding import described
+from schema.catalogue import RecordKind
+from schema.connection import After, Before, Connection, First, Last, compiled
+from schema.neighbourhood import Neighbourhood, RelationKind
+from schema.node import Node
+from schema.party import Organisation, OrganisationFilter, OrganisationOrder, Person, PersonFilter
+from schema.record import Record, RecordFilter
+from schema.reference import Region, RegionFilter, Unit, UnitFilter
+
+
+def _node(
+    id_: Annotated[strawberry.ID, strawberry.argument(name="id", description="标识.")],
+) -> Any: ...
+
+
+def _organisation(
+    code: Annotated[
+        str,
+        strawberry.argument(
+            description="代码 USCC, any other code, or scheme:value (lei:…, finbench-company:423)."
+        ),
+    ],
+) -> Any: ...
+
+
+def _organisations(
+    filter_: Annotated[
+        OrganisationFilter | None, strawberry.argument(name="filter", description="筛选.")
+    ] = strawberry.UNSET,
+    order_by: Annotated[
+        OrganisationOrder | None, strawberry.argument(description="排序 by name unless given.")
+    ] = strawberry.UNSET,
+    first: First = strawberry.UNSET,
+    after: After = strawberry.UNSET,
+    last: Last = strawberry.UNSET,
+    before: Before = strawberry.UNSET,
+) -> Any: ...
+
+
+def _persons(
+    filter_: Annotated[PersonFilter, strawberry.argument(name="filter", description="筛选.")],
+    first: First = strawberry.UNSET,
+    after: After = strawberry.UNSET,
+    last: Last = strawberry.UNSET,
+    before: Before = strawberry.UNSET,
+) -> Any: ...
+
+
+def _records(
+    filter_: Annotated[
+        RecordFilter | None, strawberry.argument(name="filter", description="筛选.")
+    ] = strawberry.UNSET,
+    first: First = strawberry.UNSET,
+    after: After = strawberry.UNSET,
+    last: Last = strawberry.UNSET,
+    before: Before = strawberry.UNSET,
+) -> Any: ...
+
+
+def _regions(
+    filter_: Annotated[
+        RegionFilter | None, strawberry.argument(name="filter", description="筛选.")
+    ] = strawberry.UNSET,
+    first: First = strawberry.UNSET,
+    after: After = strawberry.UNSET,
+    last: Last = strawberry.UNSET,
+    before: Before = strawberry.UNSET,
+) -> Any: ...
+
+
+def _units(
+    filter_: Annotated[
+        UnitFilter | None, strawberry.argument(name="filter", description="筛选.")
+    ] = strawberry.UNSET,
+    first: First = strawberry.UNSET,
+    after: After = strawberry.UNSET,
+    last: Last = strawberry.UNSET,
+    before: Before = strawberry.UNSET,
+) -> Any: ...
+
+
+def _neighbourhood(
+    subject: Annotated[
+        str, strawberry.argument(description="主体 any code, scheme:value, or a global id.")
+    ],
+    hops: Annotated[int, strawberry.argument(description="层数 levels, 1–4.")] = 1,
+    kinds: Annotated[
+        list[RelationKind] | None,
+        strawberry.argument(description="关系类型 to follow; all that the caller may see if null."),
+    ] = strawberry.UNSET,
+    as_of: Annotated[
+        dt.date | None, strawberry.argument(description="时点 the default is today.")
+    ] = strawberry.UNSET,
+    max_nodes: Annotated[int, strawberry.argument(description="节点上限 1–5000.")] = 500,
+    max_fan: Annotated[
+        int, strawberry.argument(description="扇出上限: above it a node is shown, not expanded.")
+    ] = 100,
+) -> Any: ...
+
+
+def _access_entries(
+    filter_: Annotated[
+        AccessEntryFilter | None, strawberry.argument(name="filter", description="筛选.")
+    ] = strawberry.UNSET,
+    first: First = strawberry.UNSET,
+    after: After = strawberry.UNSET,
+) -> Any: ...
+
+
+@strawberry.type(description="查询 what can be asked of this node.")
+class Query:
+    node: Node | None = compiled(_node, "节点 by its global id; null when there is none to see.")
+    organisation: Organisation | None = compiled(
+        _organisation, "组织 by any of its codes; null when there is none to see."
+    )
+    organisations: Connection[Organisation] = compiled(_organisations, "组织 search.")
+    person: Person | None = compiled(_node, "自然人 by the id the caller was given.")
+    persons: Connection[Person] = compiled(
+        _persons, "自然人 search; empty for those who may not search persons."
+    )
+    records: Connection[Record] = compiled(
+        _records, "信用记录 of every kind, newest decision first."
+    )
+    regions: Connection[Region] = compiled(_regions, "行政区划 by region id.")
+    units: Connection[Unit] = compiled(_units, "单位 by USCC.")
+    kinds: list[RecordKind] = described("记录类型 the kinds that this node serves.")
+    neighbourhood: Neighbourhood | None = compiled(
+        _neighbourhood, "关联邻域 from the graph; null when there is no such subject to see."
+    )
+    access_entries: AccessEntryConnection | None = compiled(
+        _access_entries, "查询登记 sealed entries of the access log, for auditors only."
+    )

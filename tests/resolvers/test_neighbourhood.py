@@ -1,0 +1,135 @@
+"""The neighbourhood: what the graph finds is rechecked and filled by the store."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+from uuid import NAMESPACE_DNS, UUID, uuid5
+
+from graph.errors import GraphUnavailable
+from graph.layout import EdgeKind
+from graph.neighbourhood import Limit, NeighbourEdge, Neighbourhood, NeighbourNode, Truncation
+
+A = "91210500XD00000011"
+
+
+def uid(name: str) -> UUID:
+    return uuid5(NAMESPACE_DNS, name)
+
+
+def edge(kind: str, source: str, target: str, share: str | None = None) -> NeighbourEdge:
+    fraction = None if share is None else Decimal(share)
+    return NeighbourEdge(
+        id=uid(f"{kind}{source}{target}"),
+        kind=EdgeKind(kind),
+        source=uid(source),
+        target=uid(target),
+        origin="210500",
+        share_min=fraction,
+        share_max=fraction,
+        position=None,
+        guarantee_kind=None,
+        amount=None,
+        currency=None,
+        loan_id=None,
+        valid_from=None,
+        valid_to=None,
+    )
+
+
+class Graph:
+    """A graph that knows more than it may tell: the store must hold it back."""
+
+    def __init__(self, broken: bool = False) -> None:
+        self.asked: dict[str, Any] = {}
+        self.broken = broken
+
+    async def neighbourhood(self, subject_ids: Sequence[UUID], **budget: Any) -> Neighbourhood:
+        if self.broken:
+            raise GraphUnavailable
+        self.asked = {"subject_ids": subject_ids, **budget}
+        nodes = (("a", 0), ("b", 1), ("e", 1), ("p", 1))
+        return Neighbourhood(
+            as_of=budget["as_of"],
+            position="7",
+            nodes=tuple(
+                NeighbourNode(uid(name), "LEGAL_ENTITY", distance, 2, distance == 0)
+                for name, distance in nodes
+            ),
+            edges=(
+                edge("HOLDS", "b", "a", "0.600"),
+                edge("HOLDS", "p", "a", "0.4"),
+                edge("GUARANTEES", "a", "e"),
+            ),
+            truncated=(Truncation(1, Limit.LEVELS),),
+        )
+
+
+DOCUMENT = (
+    """query($s: String!) { neighbourhood(subject: $s) { asOf position truncated { reason stage }
+    nodes { key distance expanded party { __typename name ... on Organisation { uscc } } }
+    edges { relationId kind source target shareMin originRegion } }
+    organisation(code: "%s") { name } }"""
+    % A
+)
+
+
+async def test_what_the_caller_may_not_see_is_dropped_with_its_edges(ask: Any) -> None:
+    graph = Graph()
+    asked = await ask(DOCUMENT, graph=graph, s=A)
+    assert asked.errors == []
+    found = asked.data["neighbourhood"]
+    assert [node["party"] for node in found["nodes"]] == [
+        {"__typename": "Organisation", "name": "本溪甲制造有限公司", "uscc": A},
+        {"__typename": "Organisation", "name": "沈阳乙控股有限公司", "uscc": "91210100XD00000022"},
+        {"__typename": "Person", "name": "欧阳*"},
+    ]
+    assert [(e["kind"], e["source"], e["target"], e["shareMin"]) for e in found["edges"]] == [
+        ("HOLDS", "n1", "n0", "0.6"),
+        ("HOLDS", "n2", "n0", "0.4"),
+    ]
+    assert found["truncated"] == [{"reason": "LEVELS", "stage": 1}]
+    assert found["asOf"] == "2026-06-30"
+    assert graph.asked["allowed_classes"] == {"O"}
+    assert "GUARANTEES" not in graph.asked["allowed_kinds"]
+    assert len(asked.answer.disclosure.subjects) == 48
+    assert asked.answer.lane == "MIXED"
+    office = await ask(DOCUMENT, "ANALYST", graph=Graph(), s=A)
+    assert len(office.data["neighbourhood"]["edges"]) == 3
+
+
+async def test_a_stopped_graph_fails_its_field_alone(ask: Any) -> None:
+    for graph in (None, Graph(broken=True)):
+        asked = await ask(DOCUMENT, graph=graph, s=A)
+        assert asked.data == {"neighbourhood": None, "organisation": {"name": "本溪甲制造有限公司"}}
+        assert asked.errors[0]["path"] == ["neighbourhood"]
+        assert asked.codes == ["GRAPH_UNAVAILABLE"]
+
+
+async def test_an_unseen_subject_has_no_neighbourhood(ask: Any) -> None:
+    for subject in ("91210500XD00000055", "nobody", "finbench-person:755"):
+        asked = await ask(DOCUMENT, graph=Graph(), s=subject)
+        assert asked.data["neighbourhood"] is None
+        assert asked.errors == []
+        assert asked.answer.disclosure.not_found == (subject,)
+
+
+async def test_budgets_are_those_of_the_role(ask: Any) -> None:
+    deep = '{ neighbourhood(subject: "%s", hops: %d, maxNodes: %d) { position } }'
+    assert (await ask(deep % (A, 2, 10), graph=Graph())).codes == ["HOPS_LIMIT"]
+    assert (await ask(deep % (A, 5, 10), "ANALYST", graph=Graph())).codes == ["HOPS_LIMIT"]
+    assert (await ask(deep % (A, 0, 10), graph=Graph())).codes == ["HOPS_LIMIT"]
+    assert (await ask(deep % (A, 1, 10**6), graph=Graph())).codes == ["BUDGET_LIMIT"]
+    assert (await ask(deep % (A, 4, 10), "ANALYST", graph=Graph())).errors == []
+
+
+async def test_beyond_one_hop_persons_are_walked_through_with_a_case_only(ask: Any) -> None:
+    graph = Graph()
+    deep = '{ neighbourhood(subject: "%s", hops: 2, asOf: "2026-01-01") { position } }' % A
+    await ask(deep, "ANALYST", graph=graph)
+    assert "NATURAL_PERSON" not in graph.asked["allowed_categories"]
+    assert graph.asked["as_of"] == dt.date(2026, 1, 1)
+    await ask(deep, "ANALYST", case="1", graph=graph)
+    assert graph.asked["allowed_categories"] is None

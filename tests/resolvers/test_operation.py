@@ -1,0 +1,195 @@
+"""Preparing operations: limits, refusals, caches, and what an answer is said to disclose."""
+
+# ruff: noqa: UP031, E501 - GraphQL is full of braces; questions stay on one line.
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+from uuid import NAMESPACE_DNS, uuid5
+
+import orjson
+import pytest
+
+from resolvers.context import Context
+from resolvers.operation import Operations
+
+A = "91210500XD00000011"
+
+
+def ref(name: str) -> bytes:
+    return hashlib.sha256(name.encode()).digest()[:16]
+
+
+@pytest.mark.parametrize(
+    ("document", "code", "status"),
+    [
+        ("{ organisation", "GRAPHQL_PARSE_FAILED", 400),
+        ("{ nobody }", "GRAPHQL_VALIDATION_FAILED", 400),
+        ("{ organisation { name } }", "GRAPHQL_VALIDATION_FAILED", 400),
+        ("query A { __typename } query B { __typename }", "OPERATION_NAME_REQUIRED", 400),
+        ("fragment F on Query { __typename }", "GRAPHQL_VALIDATION_FAILED", 400),
+        ("{ organisations(first: 101) { totalCount } }", "LIST_LIMIT", 400),
+        ("{ organisations(first: -1) { totalCount } }", "BAD_SIZE", 400),
+        ("{ organisations(first: 1, last: 1) { totalCount } }", "PAGING_CONFLICT", 400),
+        ("{" + "a: __typename " * 5000 + "}", "DOCUMENT_TOO_LARGE", 400),
+        ("{" + "a:__typename " * 4000 + "}", "TOKEN_LIMIT", 400),
+        ("{" * 3000, "GRAPHQL_PARSE_FAILED", 400),
+        (
+            (
+                '{ organisation(code: "x") { holders(first: 100) { nodes {'
+                " holdings(first: 100) { nodes { name } } } } } }"
+            ),
+            "COST_LIMIT",
+            200,
+        ),
+        ('{ organisations(after: "xx") { totalCount nodes { id } } }', "CURSOR_INVALID", 200),
+        ('{ organisations(filter: {name: "甲"}) { totalCount } }', "NAME_TOO_SHORT", 200),
+    ],
+)
+async def test_refusals_have_codes(ask: Any, document: str, code: str, status: int) -> None:
+    asked = await ask(document)
+    assert asked.codes[0] == code
+    assert asked.answer.status == status
+    assert not asked.data
+    assert asked.answer.disclosure.subjects == b""
+
+
+async def test_depth_is_limited(ask: Any) -> None:
+    inner = "name"
+    for _ in range(7):
+        inner = "holders { nodes { name ... on Organisation { %s } } }" % inner
+    asked = await ask('{ organisation(code: "x") { %s } }' % inner)
+    assert asked.codes == ["DEPTH_LIMIT"]
+
+
+async def test_limits_hold_for_variables(ask: Any) -> None:
+    document = "query($n: Int) { organisations(first: $n) { totalCount nodes { name } } }"
+    assert (await ask(document, n=101)).codes == ["LIST_LIMIT"]
+    assert (await ask(document, n=-1)).codes == ["BAD_SIZE"]
+    assert len((await ask(document, n=2)).data["organisations"]["nodes"]) == 2
+    assert (await ask(document, "PCITY", n=101)).errors == []
+    assert (await ask(document, n="x")).codes == ["BAD_VARIABLE"]
+
+
+async def test_cursors_of_another_order_are_refused(ask: Any) -> None:
+    page = await ask("{ organisations(first: 1) { pageInfo { endCursor } } }")
+    cursor = page.data["organisations"]["pageInfo"]["endCursor"]
+    asked = await ask(
+        '{ organisations(orderBy: {field: USCC}, after: "%s") { nodes { id } } }' % cursor
+    )
+    assert asked.codes == ["CURSOR_INVALID"]
+
+
+@pytest.mark.parametrize("text", ["\x00", "a\x00b", "\ud800", "'; DROP TABLE record; --", "%_\\"])
+async def test_hostile_texts_are_only_texts(ask: Any, text: str) -> None:
+    document = """query($c: String!, $n: String) { organisation(code: $c) { name }
+        records(filter: {issuer: $n, documentNo: $n}) { totalCount } }"""
+    asked = await ask(document, c=text, n=text)
+    assert asked.codes in ([], ["BAD_VALUE"])
+    assert b"SELECT" not in asked.answer.body
+    assert (await ask('{ organisation(code: "%s") { uscc } }' % A)).data["organisation"]
+
+
+async def test_errors_carry_no_sql(pool: Any, operations: Operations, scope_of: Any) -> None:
+    import datetime as dt
+
+    plan = operations.prepare("{ organisations { totalCount } }", None, scope_of("PUB"))
+
+    class Broken:
+        def acquire(self, timeout: float) -> Any:
+            raise OSError("SELECT secret")
+
+    answer = await plan.run(Context(Broken(), scope_of("PUB"), dt.date(2026, 1, 1), b""), {})  # type: ignore[arg-type]
+    assert orjson.loads(answer.body) == {
+        "data": None,
+        "errors": [
+            {
+                "message": "the store does not answer: try later",
+                "path": ["organisations"],
+                "extensions": {"code": "STORE_UNAVAILABLE"},
+            }
+        ],
+    }
+
+
+async def test_plans_are_kept_per_document_name_and_scope_shape(
+    operations: Operations, scope_of: Any
+) -> None:
+    document = "query A { organisations { totalCount } } query B { __typename }"
+    one = operations.prepare(document, "A", scope_of("PUB"))
+    assert operations.prepare(document, "A", scope_of("PUB")) is one
+    assert operations.prepare(document, "B", scope_of("PUB")) is not one
+    assert operations.prepare(document, "A", scope_of("ANALYST")) is not one
+    assert operations.prepare("{ broken", None, scope_of("PUB")) is operations.prepare(
+        "{ broken", None, scope_of("PUB")
+    )
+
+
+async def test_disclosure_names_every_subject_once_and_every_record(ask: Any) -> None:
+    asked = await ask(
+        """{ organisation(code: "%s") { name holders { nodes { name } edges { holder { name } } }
+             penalties { nodes { documentNo subject { name } } } } }"""
+        % A
+    )
+    told = asked.answer.disclosure
+    parts = {told.subjects[i : i + 16] for i in range(0, len(told.subjects), 16)}
+    assert parts == {ref("a"), ref("b"), ref("p")}
+    assert len(told.subjects) == 48
+    assert told.records == (uuid5(NAMESPACE_DNS, "罚1"),)
+    assert "Organisation.name" in told.coordinates
+    assert "Penalty.documentNo" in told.coordinates
+    assert "Person.name" in told.masked
+
+
+async def test_a_list_of_records_discloses_their_subjects(ask: Any) -> None:
+    asked = await ask("{ penalties { nodes { documentNo } } }")
+    assert asked.answer.disclosure.subjects == ref("a")
+    assert len(asked.answer.disclosure.records) == 1
+    counted = await ask("{ penalties { totalCount } }")
+    assert counted.answer.disclosure.records == ()
+
+
+@pytest.mark.parametrize(
+    ("document", "about"),
+    [
+        ('{ persons(filter: {name: "x"}) { totalCount } }', True),
+        ('{ person(id: "x") { name } }', True),
+        (
+            "{ organisations { nodes { ...F } } } fragment F on Party { ... on Person { positions { totalCount } } }",
+            True,
+        ),
+        (
+            "{ organisations { nodes { holders { nodes { name } } officers { edges { person { name } } } } } }",
+            False,
+        ),
+        ("{ regions { totalCount } }", False),
+    ],
+)
+async def test_questions_about_persons_are_known_before_they_run(
+    operations: Operations, scope_of: Any, document: str, about: bool
+) -> None:
+    assert operations.prepare(document, None, scope_of("ANALYST")).touches_persons is about
+
+
+async def test_lanes_are_merged_in_document_order(ask: Any) -> None:
+    asked = await ask(
+        """query Q { kinds { name fields { name codes { value } } } q: __typename
+           organisation(code: "%s") { uscc } __type(name: "Penalty") { name kind }
+           again: organisation(code: "x") { uscc } }"""
+        % A
+    )
+    assert list(asked.data) == ["kinds", "q", "organisation", "__type", "again"]
+    assert asked.data["q"] == "Query"
+    assert [kind["name"] for kind in asked.data["kinds"]] == ["licence", "penalty"]
+    assert asked.data["__type"] == {"name": "Penalty", "kind": "OBJECT"}
+    assert asked.answer.lane == "MIXED"
+    assert asked.answer.disclosure.not_found == ("x",)
+
+
+async def test_the_standard_introspection_query_is_answered(ask: Any) -> None:
+    from graphql import build_client_schema, get_introspection_query, print_schema
+
+    asked = await ask(get_introspection_query(descriptions=True))
+    assert asked.errors == []
+    assert "type Penalty implements Record & Node" in print_schema(build_client_schema(asked.data))
