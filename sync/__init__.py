@@ -1,0 +1,1 @@
+"""Between cities: agreements, sharing feed, mirror."""

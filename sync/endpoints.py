@@ -1,0 +1,148 @@
+"""Where the exchange is reached: paths, and handlers for the service to sign and log around.
+
+The public files of the feed are open to everybody and tell nothing of what travels. What a
+partner asks is verified, logged and signed by the service's pipeline; the handlers here get the
+partner's region and give bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from security.errors import LogError
+from security.tlog.note import VerifierKey
+from security.tlog.reader import TileReader
+from security.tlog.tile import WIDTH, Tile
+from store.kind import Kinds
+from sync.agreement import latest_agreement
+from sync.errors import AgreementError, FeedError
+from sync.exchange import FeedPage, feed_page, receive_acknowledgement
+from sync.mirror import ACK_PATH, FEED_PATH
+
+if TYPE_CHECKING:
+    import asyncpg
+
+SHARE_OUT = "SHARE_OUT"
+"""Kind of the access-log entry of everything that a partner is given here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """An answer to a partner, and what it discloses."""
+
+    body: bytes
+    agreement: str
+    subjects: bytes = b""
+    records: tuple[UUID, ...] = ()
+    coordinates: tuple[str, ...] = ()
+    rows: int = 0
+    content_type: str = "application/json"
+
+
+class Exchange:
+    """What this node answers to its partners."""
+
+    def __init__(
+        self,
+        pool: asyncpg.Pool[Any],
+        files: TileReader,
+        feed: VerifierKey,
+        kinds: Kinds,
+        today: Callable[[], date],
+    ) -> None:
+        self._pool = pool
+        self._files = files
+        self._feed = feed
+        self._kinds = kinds
+        self._today = today
+
+    async def answer(
+        self, method: str, path: str, query: Mapping[str, str], body: bytes, partner: str | None
+    ) -> Shared | None:
+        """Answer a verified partner (its region id); None when the path is not the exchange's.
+
+        Raises AgreementError `FORBIDDEN_AGREEMENT` (403), FeedError `FEED_RANGE`, `ACK_…` (400)
+        and `FEED_UNAVAILABLE` (503).
+        """
+        if (method, path) == ("GET", FEED_PATH):
+            return await self._page(query, partner)
+        if (method, path) == ("POST", ACK_PATH):
+            return await self._acknowledgement(body, partner)
+        return None
+
+    async def _page(self, query: Mapping[str, str], partner: str | None) -> Shared:
+        agreement, _ = await self._entitled(partner)
+        page: FeedPage = await feed_page(
+            self._pool,
+            self._files,
+            agreement,
+            self._kinds,
+            self._today(),
+            start=_number(query, "from", 0),
+            limit=_number(query, "limit", 256),
+            known=_number(query, "known", 0),
+        )
+        return Shared(
+            page.body, agreement.id, page.subjects, page.records, page.coordinates, page.rows
+        )
+
+    async def _acknowledgement(self, body: bytes, partner: str | None) -> Shared:
+        agreement, region = await self._entitled(partner)
+        size = await receive_acknowledgement(
+            self._pool, self._files, agreement, region, body, self._feed
+        )
+        return Shared(orjson.dumps({"acknowledged": size}), agreement.id)
+
+    async def _entitled(self, partner: str | None) -> tuple[Any, str]:
+        agreement = None
+        if partner is not None:
+            agreement = await latest_agreement(self._pool, partner, self._today())
+        if agreement is None or partner is None:
+            raise AgreementError(
+                "FORBIDDEN_AGREEMENT", "Sign an agreement with this city first: none names you."
+            )
+        return agreement, partner
+
+
+def public_routes(files: TileReader) -> list[Route]:
+    """Routes of the feed's public files: `/log/feed/checkpoint` and `/log/feed/tile/…`."""
+
+    def checkpoint(_: Request) -> Response:
+        note = files.checkpoint()
+        if note is None:
+            return Response(status_code=404)
+        return PlainTextResponse(note, headers={"cache-control": "no-store"})
+
+    def tile(request: Request) -> Response:
+        try:
+            wanted = Tile.parse("tile/" + request.path_params["path"])
+            data = files.tile(wanted)
+        except (ValueError, LogError):
+            return Response(status_code=404)
+        lasting = "public, max-age=31536000, immutable" if wanted.width == WIDTH else "no-cache"
+        return Response(
+            data, media_type="application/octet-stream", headers={"cache-control": lasting}
+        )
+
+    return [
+        Route("/log/feed/checkpoint", checkpoint),
+        Route("/log/feed/tile/{path:path}", tile),
+    ]
+
+
+def _number(query: Mapping[str, str], name: str, default: int) -> int:
+    text = query.get(name)
+    if text is None:
+        return default
+    if not text.isascii() or not text.isdecimal() or len(text) > 18:
+        raise FeedError("FEED_RANGE", f"Give {name} as a whole number.")
+    return int(text)

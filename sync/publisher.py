@@ -1,0 +1,93 @@
+"""The feed of this node, kept up with the store: leaves first, then files and the signed head."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+from security.tlog.checkpoint import Checkpoint
+from security.tlog.note import NoteSigner
+from store.kind import Kinds
+from sync.database import Connection
+from sync.errors import FeedError
+from sync.feed import advance
+from sync.feed_log import FeedLog
+
+_BUSY_WAIT = 2.0
+
+
+class Publisher:
+    """The one process of a node that makes its feed; others wait until it is gone."""
+
+    def __init__(
+        self,
+        pool: asyncpg.Pool[Any],
+        directory: Path,
+        signer: NoteSigner,
+        *,
+        region: str,
+        kinds: Kinds,
+        today: Callable[[], date],
+    ) -> None:
+        """`directory` takes the public files; `signer` is named after the feed's origin line."""
+        self._pool = pool
+        self._directory = directory
+        self._signer = signer
+        self._region = region
+        self._kinds = kinds
+        self._today = today
+
+    async def publish_once(self) -> Checkpoint:
+        """Take in everything that is waiting, publish, and give the signed head.
+
+        Raises FeedError as `FeedLog.open` and `FeedLog.publish` do.
+        """
+        async with self._pool.acquire() as connection:
+            log = await FeedLog.open(connection, self._directory, self._signer)
+            try:
+                return await self._catch_up(log, connection)
+            finally:
+                log.close()
+
+    async def run(self, interval: float, stop: asyncio.Event) -> None:
+        """Publish every `interval` seconds until stopped.
+
+        Raises FeedError other than `FEED_BUSY`: files and table need the operator then.
+        """
+        log: FeedLog | None = None
+        try:
+            while not stop.is_set():
+                wait = interval
+                try:
+                    async with self._pool.acquire() as connection:
+                        if log is None:
+                            log = await FeedLog.open(connection, self._directory, self._signer)
+                        await self._catch_up(log, connection)
+                except FeedError as error:
+                    if error.code != "FEED_BUSY":
+                        raise
+                    wait = _BUSY_WAIT
+                except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                    logging.getLogger(__name__).warning("the feed waits: %s", error)
+                    wait = _BUSY_WAIT
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), wait)
+        finally:
+            if log is not None:
+                log.close()
+
+    async def _catch_up(self, log: FeedLog, connection: Connection) -> Checkpoint:
+        while True:
+            step = await advance(
+                connection, kinds=self._kinds, region=self._region, today=self._today()
+            )
+            head = await log.publish(connection)
+            if not step.more:
+                return head
