@@ -139,7 +139,7 @@ class Sealer:
                     while await self.seal() == BATCH:
                         pass
                     await self._empty_nonces()
-            except Exception:  # noqa: BLE001 - whatever failed, sealing must go on
+            except Exception:
                 _log.exception("sealing %s failed, starting again", self.origin)
                 await self.close()
                 pause = RETRY

@@ -1,0 +1,96 @@
+"""`xinqiao graph`: the relationship graph compared, rebuilt, asked."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from service.cli.output import JSON_OPTION, console, explained, print_json
+from service.cli.query import show
+
+application = typer.Typer(help="关系图谱 the relationship graph.", no_args_is_help=True)
+
+NODE = Annotated[str, typer.Option("--node", help="Name of the node.")]
+
+_NEIGHBOURHOOD = """\
+query Neighbourhood($subject: String!, $hops: Int!) {
+  neighbourhood(subject: $subject, hops: $hops) {
+    asOf
+    position
+    truncated { reason stage }
+    nodes { distance degree expanded party { __typename id name } }
+    edges { kind source target shareMin shareMax position originRegion relationId }
+  }
+}
+"""
+
+
+@application.command("verify")
+def verify(node: NODE = "benxi", as_json: bool = JSON_OPTION) -> None:
+    """Compare the graph with the store. Exit status: 0 equal, 1 they differ, 2 not comparable."""
+    from service.home import home
+    from service.projecting import verify_graph
+
+    with explained():
+        report = asyncio.run(verify_graph(home(), node))
+    found = report.to_json()
+    if as_json:
+        print_json(found)
+    else:
+        state = "[green]✔ 一致 equal[/]" if report.ok else "[bold red]✘ 不一致 they differ[/]"
+        console().print(
+            f"{state}: 节点 nodes {found['nodes']}, 关系 relationships {found['relationships']}"
+        )
+        for one in found["differing"]:
+            console().print(f"  {one}", markup=False)
+    raise typer.Exit(0 if report.ok else 1)
+
+
+@application.command("rebuild")
+def rebuild(node: NODE = "benxi", as_json: bool = JSON_OPTION) -> None:
+    """Empty the graph and fill it again from the store; safe while the node runs."""
+    from service.home import home
+    from service.projecting import rebuild_graph
+
+    with explained():
+        counts = asyncio.run(rebuild_graph(home(), node))
+    if as_json:
+        print_json(counts)
+    else:
+        console().print(
+            f"已重建 rebuilt: {counts['nodes']:,} 节点 nodes,"
+            f" {counts['relationships']:,} 关系 relationships"
+        )
+
+
+@application.command("neighbourhood")
+def neighbourhood(
+    subject: Annotated[str, typer.Argument(help="USCC, any other code, or scheme:value.")],
+    hops: Annotated[int, typer.Option(min=1, max=4, help="Levels around the subject.")] = 1,
+    node: NODE = "benxi",
+    as_name: Annotated[str | None, typer.Option("--as", help="Identity that signs.")] = None,
+    purpose: Annotated[str | None, typer.Option(help="Purpose, P1 to P17.")] = None,
+    case: Annotated[str, typer.Option(help="Case number.")] = "",
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """Show who is around a subject, through the API with the identity's scope."""
+    from service.home import home
+    from service.inquiry import ask
+
+    with explained():
+        found = ask(
+            home(),
+            node,
+            as_name,
+            _NEIGHBOURHOOD,
+            {"subject": subject, "hops": hops},
+            purpose=purpose,
+            case=case,
+        )
+    if as_json:
+        print_json(found.to_json())
+    else:
+        show(found.to_json())
+    raise typer.Exit(0 if found.verified and not found.refused else 3 if found.verified else 1)

@@ -1,0 +1,80 @@
+"""`xinqiao query`: ask a node a signed question and verify the answer."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from service.cli.output import JSON_OPTION, console, explained, fail, print_json
+
+
+def query(
+    document: Annotated[str, typer.Argument(help="File with the GraphQL document; - reads it.")],
+    as_name: Annotated[
+        str | None, typer.Option("--as", help="Identity that signs; without it the public reader.")
+    ] = None,
+    node: Annotated[str, typer.Option(help="Name of a node, or its URL.")] = "benxi",
+    purpose: Annotated[str | None, typer.Option(help="Purpose 查询目的, P1 to P17.")] = None,
+    case: Annotated[str, typer.Option(help="Case number 案号.")] = "",
+    actor: Annotated[str | None, typer.Option(help="Person who acts, for systems.")] = None,
+    variables: Annotated[str, typer.Option(help="Variables as a JSON object.")] = "{}",
+    operation_name: Annotated[str | None, typer.Option(help="Operation to run.")] = None,
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """Ask a question 查询, verify the answer's signature, its receipt and the receipt's proof.
+
+    Exit status: 0 verified answer, 1 the answer does not verify, 2 unusable call or node out of
+    reach, 3 verified refusal.
+    """
+    from service.home import home
+    from service.inquiry import ask
+
+    try:
+        values = json.loads(variables)
+    except json.JSONDecodeError as error:
+        fail("VARIABLES_INVALID", f"--variables is not JSON: {error}")
+    if not isinstance(values, dict):
+        fail("VARIABLES_INVALID", "--variables must be a JSON object")
+    try:
+        text = sys.stdin.read() if document == "-" else Path(document).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        fail("DOCUMENT_UNREADABLE", f"{document} cannot be read: {error}")
+    with explained():
+        found = ask(
+            home(),
+            node,
+            as_name,
+            text,
+            values,
+            purpose=purpose,
+            case=case,
+            actor=actor,
+            operation_name=operation_name,
+        )
+    if as_json:
+        print_json(found.to_json())
+    else:
+        show(found.to_json())
+    if not found.verified:
+        raise typer.Exit(1)
+    raise typer.Exit(3 if found.refused else 0)
+
+
+def show(found: dict[str, Any]) -> None:
+    """Print an answer for people."""
+    out = console()
+    out.print_json(json.dumps(found["answer"], ensure_ascii=False))
+    receipt = found["receipt"]
+    if found["verified"]:
+        out.print("[green]✔ 签名与回执已验证[/] signature and receipt verified")
+        if receipt and receipt.get("index") is not None:
+            out.print(
+                f"  日志 log {receipt['log']}  序号 index {receipt['index']}"
+                f"  检查点 checkpoint size {receipt['treeSize']}\n  叶 leaf {receipt['leaf']}"
+            )
+    else:
+        out.print(f"[bold red]✘ 未通过验证[/] not verified: {found.get('problem')}")

@@ -1,0 +1,158 @@
+"""What `xinqiao run` shows: Shenyang asks Benxi about a firm, and is once refused."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from rich.console import Console
+from rich.table import Table
+from rich.tree import Tree
+
+from client.connection import Client
+from service.demo import BENXI
+from service.enrolment import identity_key, node_keys
+from service.inquiry import Found, verify
+from service.settings import Settings
+
+IDENTITY = "shenyang"
+PURPOSE = "P1"
+CASE = "沈审〔2026〕12号"
+REFUSED_PURPOSE = "P7"
+
+QUESTION = """\
+query Firm($code: String!) {
+  organisation(code: $code) {
+    name
+    uscc
+    regStatus
+    region { name }
+    legalRepName
+    licences(first: 10) {
+      totalCount
+      nodes { documentNo documentName decisionDate licenceValidTo issuerName originRegion }
+    }
+    penalties(first: 10) {
+      totalCount
+      nodes {
+        documentNo
+        decisionDate
+        violationType
+        fineAmount { value unit }
+        displayUntil
+        originRegion
+      }
+    }
+    holders {
+      edges {
+        shareMin
+        shareMax
+        originRegion
+        holder {
+          name
+          ... on Organisation {
+            uscc
+            holders {
+              edges { shareMin shareMax holder { name ... on Organisation { uscc } } }
+            }
+          }
+        }
+      }
+    }
+  }
+}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The two exchanges of the demonstration."""
+
+    answered: Found
+    refused: Found
+
+    @property
+    def held(self) -> bool:
+        """Everything verified: the answer has data, the refusal none, both stand in the log."""
+        return (
+            self.answered.verified
+            and not self.answered.refused
+            and not self.answered.answer.errors
+            and self.answered.answer.data["organisation"] is not None
+            and self.refused.verified
+            and self.refused.refused
+        )
+
+
+def demonstrate(root: Path, settings: Settings, code: str) -> Shown:
+    """Ask the demo's two questions of the Benxi node, as Shenyang's system."""
+    http = httpx.Client(timeout=60, trust_env=False)
+    key = identity_key(root, IDENTITY)
+    with Client(settings.url, key, node_keys(root, BENXI.node), http=http) as client:
+        answer = client.query(QUESTION, {"code": code}, purpose=PURPOSE, case=CASE)
+        refusal = client.query(QUESTION, {"code": code}, purpose=REFUSED_PURPOSE, case=CASE)
+        return Shown(verify(client, answer), verify(client, refusal))
+
+
+def show(shown: Shown, code: str, out: Console) -> None:
+    """Print both exchanges for people, Chinese first."""
+    out.rule("沈阳问本溪 Shenyang asks Benxi")
+    out.print(f"身份 as {IDENTITY}, 目的 purpose {PURPOSE}, 案号 case {CASE}, 主体 subject {code}")
+    firm = (shown.answered.answer.data or {}).get("organisation")
+    if firm:
+        _show_firm(firm, out)
+    else:
+        out.print_json(json.dumps(shown.answered.to_json()["answer"], ensure_ascii=False))
+    _show_proof(shown.answered, out)
+    out.rule("被拒绝的一问 A question that is refused")
+    out.print(f"目的 purpose {REFUSED_PURPOSE}")
+    for error in shown.refused.answer.errors:
+        out.print(f"[yellow]{error['extensions']['code']}[/]: {error['message']}")
+    _show_proof(shown.refused, out)
+
+
+def _show_firm(firm: dict[str, object], out: Console) -> None:
+    tree = Tree(f"[bold]{firm['name']}[/] {firm['uscc']}")
+    for label, name in (("许可 licences", "licences"), ("处罚 penalties", "penalties")):
+        found = firm[name]
+        assert isinstance(found, dict)
+        table = Table(title=f"{label} {found['totalCount']}", title_justify="left")
+        columns = list(found["nodes"][0]) if found["nodes"] else []
+        for column in columns:
+            table.add_column(column)
+        for node in found["nodes"]:
+            table.add_row(*(_cell(node[column]) for column in columns))
+        if columns:
+            tree.add(table)
+    holders = tree.add("股东及其股东 holders and theirs")
+    held = firm["holders"]
+    assert isinstance(held, dict)
+    for edge in held["edges"]:
+        branch = holders.add(f"{edge['holder']['name']} {_share(edge)} {edge['originRegion']}")
+        for above in edge["holder"].get("holders", {}).get("edges", ()):
+            branch.add(f"{above['holder']['name']} {_share(above)}")
+    out.print(tree)
+
+
+def _share(edge: dict[str, str | None]) -> str:
+    low, high = edge["shareMin"], edge["shareMax"]
+    return f"{low}" if low == high else f"{low}–{high}"
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, dict):
+        return " ".join(str(part) for part in value.values())
+    return "" if value is None else str(value)
+
+
+def _show_proof(found: Found, out: Console) -> None:
+    if not found.verified:
+        out.print(f"[bold red]✘ 未通过验证 not verified[/]: {found.problem}")
+    elif found.inclusion is not None and found.answer.receipt is not None:
+        out.print(
+            "[green]✔ 签名、回执、日志证明均已验证[/] signature, receipt and proof verified:"
+            f" entry {found.inclusion.index} of {found.inclusion.checkpoint.size}"
+            f" in {found.answer.receipt.log}"
+        )

@@ -1,0 +1,94 @@
+"""Department files taken into a node of this machine, its server started when none runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import date
+from pathlib import Path
+
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+from schema.records import kinds
+from security.field_encryption import FieldCipher
+from security.keys import KeyFolder
+from service.cli.output import notices
+from service.enrolment import establish
+from service.home import NodeHome
+from service.node import prepare_database
+from service.serve import database
+from service.settings import load_settings
+from store.intake import ImportSummary, import_paths
+from store.pool import open_pool
+
+
+async def import_into(
+    root: Path,
+    node: str,
+    paths: Sequence[Path],
+    *,
+    report_dir: Path,
+    kind: str | None = None,
+    sent_on: date | None = None,
+) -> ImportSummary:
+    """Import files into a node with a progress bar on standard error.
+
+    Raises StoreError, SettingsError, ServerError.
+    """
+    establish(root)
+    node_home = NodeHome(root, node)
+    settings = load_settings(node_home)
+    with database(settings, node_home) as dsn:
+        await prepare_database(dsn, root, settings)
+        pool = await open_pool(dsn)
+        bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            DownloadColumn(),
+            TimeElapsedColumn(),
+            console=notices(),
+            transient=True,
+        )
+        tasks: dict[Path, TaskID] = {}
+
+        def show(path: Path, done: int, total: int) -> None:
+            if path not in tasks:
+                tasks[path] = bar.add_task(path.name)
+            bar.update(tasks[path], completed=done, total=total, visible=done < total)
+
+        try:
+            with bar:
+                return await import_paths(
+                    pool,
+                    paths,
+                    kinds=kinds(),
+                    cipher=FieldCipher(KeyFolder(node_home.keys)),
+                    region=settings.region,
+                    platform=settings.node,
+                    today=settings.domain_date(),
+                    sent_on=sent_on,
+                    kind=kind,
+                    report_dir=report_dir,
+                    progress=_shown(bar),
+                    demo=settings.demo,
+                )
+        finally:
+            await pool.close()
+
+
+def _shown(bar: Progress) -> Callable[[Path, int, int], None]:
+    """What intake calls with the file, the bytes read and its size; one line per file."""
+    tasks: dict[Path, TaskID] = {}
+
+    def show(path: Path, done: int, size: int) -> None:
+        if path not in tasks:
+            tasks[path] = bar.add_task(path.name, total=size)
+        bar.update(tasks[path], completed=done)
+
+    return show

@@ -1,0 +1,316 @@
+"""The path of one request, from its bytes to the signed answer. Read `Pipeline.respond` first.
+
+No log, no answer: an answer's entry is committed before its first byte leaves, and a refusal's
+too. Only when the log itself cannot be written does a refusal leave without a receipt; it holds
+no data.
+"""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
+
+import orjson
+
+from client.profile import body_digest
+from resolvers.request import RequestError, parse_request
+from security.entry import Entry, Lists
+from security.errors import LogUnavailableError, ReplayedError, SignatureError
+from security.evidence import Evidence
+from security.policy import PolicyError, Role, Scope
+from security.signature import (
+    ReceivedRequest,
+    VerifiedRequest,
+    read_request,
+    sign_response,
+    verify_request,
+)
+from sync.errors import AgreementError, FeedError
+
+if TYPE_CHECKING:
+    from service.node import Node
+
+_log = logging.getLogger("xinqiao.pipeline")
+
+_JSON = "application/json; charset=utf-8"
+_GRAPHQL_RESPONSE = "application/graphql-response+json; charset=utf-8"
+
+
+class Refusal(Exception):
+    """A request that gets no data: HTTP status, stable code, what to do next."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A request as it came in; `target` is path and query as sent, `peer` the sender's address."""
+
+    method: str
+    target: str
+    query: bytes
+    headers: Sequence[tuple[bytes, bytes]]
+    body: bytes
+    peer: str
+
+    def header(self, name: bytes) -> bytes:
+        """The value of a header by its lower-case name, empty when it was not sent."""
+        return next((value for key, value in self.headers if key == name), b"")
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """An answer ready to be sent."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+
+@dataclass(slots=True)
+class Passage:
+    """What is known of a request while it passes: enough to log it wherever it stops."""
+
+    incoming: Incoming
+    received: ReceivedRequest
+    verified: VerifiedRequest
+    kind: str = "QUERY"
+    document: str = ""
+    variables: bytes = b"{}"
+
+
+@dataclass(frozen=True, slots=True)
+class Produced:
+    """A finished body and what it discloses; `reason` is a code when the body says no."""
+
+    status: int
+    body: bytes
+    lists: Lists = Lists()
+    rows: int = 0
+    missing: tuple[str, ...] = ()
+    reason: str | None = None
+    media: str | None = None
+
+
+class Pipeline:
+    """Answers the requests of one node."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    async def respond(self, incoming: Incoming) -> Outgoing:
+        """The signed answer, or the signed refusal, to a question at `/graphql`."""
+        return await self._pass(incoming, self._question)
+
+    async def exchange(self, incoming: Incoming) -> Outgoing:
+        """The same for a partner's request at `/sync/…`."""
+        return await self._pass(incoming, self._partner)
+
+    async def _pass(
+        self, incoming: Incoming, produce: Callable[[Passage, Scope], Awaitable[Produced]]
+    ) -> Outgoing:
+        node, now = self._node, time.time()
+        target_uri = node.settings.url + incoming.target
+        received = read_request(incoming.method, target_uri, incoming.headers, incoming.body)
+        passage = Passage(incoming, received, VerifiedRequest(node.public))
+        try:
+            try:
+                passage.verified = verify_request(received, node.registry, now)
+                scope = self._scope(passage.verified, incoming.peer)
+                produced = await produce(passage, scope)
+            except Exception as error:
+                produced = _refused(error)
+            try:
+                return await self._send(passage, produced, now)
+            except ReplayedError as error:
+                passage.verified = replace(passage.verified, once=None)
+                return await self._send(passage, _refused(error), now)
+        except LogUnavailableError as error:
+            return unlogged(503, error.code, error.message)
+
+    async def _question(self, passage: Passage, scope: Scope) -> Produced:
+        node, incoming = self._node, passage.incoming
+        question = parse_request(
+            incoming.method,
+            incoming.header(b"content-type").decode("latin-1") or None,
+            incoming.query,
+            incoming.body,
+        )
+        passage.document = question.document
+        passage.variables = orjson.dumps(dict(question.variables))
+        plan = node.operations.prepare(
+            question.document, question.operation_name, scope, may_mutate=question.may_mutate
+        )
+        if plan.touches_persons:
+            scope.demand_persons()
+        answer = await plan.run(node.context(scope), question.variables)
+        shown = answer.disclosure
+        return Produced(
+            answer.status,
+            answer.body,
+            Lists(
+                shown.subjects,
+                b"".join([record.bytes for record in shown.records]),
+                shown.coordinates,
+                shown.masked,
+            ),
+            shown.rows,
+            tuple([self._missing(code) for code in shown.not_found]),
+            answer.errors[0] if answer.errors and not shown.coordinates else None,
+        )
+
+    async def _partner(self, passage: Passage, scope: Scope) -> Produced:
+        incoming = passage.incoming
+        passage.kind = "SHARE_OUT"
+        caller = passage.verified.caller
+        shared = await self._node.exchange.answer(
+            incoming.method,
+            incoming.target.partition("?")[0],
+            dict(parse_qsl(incoming.query.decode("latin-1"))),
+            incoming.body,
+            caller.region if scope.role is Role.PCITY else None,
+        )
+        if shared is None:
+            raise Refusal(404, "NOT_FOUND", "there is nothing here")
+        return Produced(
+            200,
+            shared.body,
+            Lists(
+                shared.subjects,
+                b"".join([record.bytes for record in shared.records]),
+                shared.coordinates,
+            ),
+            shared.rows,
+            media=shared.content_type,
+        )
+
+    def _scope(self, verified: VerifiedRequest, peer: str) -> Scope:
+        node, caller = self._node, verified.caller
+        role = Role(caller.role)
+        agreement = None
+        if role is Role.PUB and not node.public_rate.admit(peer, time.monotonic()):
+            raise Refusal(429, "RATE_LIMITED", "ask more slowly, or sign with an enrolled key")
+        if role is Role.PCITY:
+            agreement = node.agreements.get(caller.region or "")
+            if agreement is None:
+                raise Refusal(
+                    403, "FORBIDDEN_AGREEMENT", "no agreement in force names the caller's city"
+                )
+        return node.policy.scope(
+            caller.id,
+            role,
+            verified.purpose,
+            verified.case,
+            agreement=agreement.id if agreement else None,
+            shared_kinds=agreement.shared_kinds if agreement else frozenset(),
+        )
+
+    async def _send(self, passage: Passage, produced: Produced, now: float) -> Outgoing:
+        """Log the access, then sign: the order is the promise."""
+        node, verified = self._node, passage.verified
+        digest = body_digest(produced.body)
+        once = verified.once
+        entry = Entry(
+            kind=passage.kind,
+            caller=verified.caller.id,
+            role=verified.caller.role,
+            decision="DENIED" if produced.reason else "ALLOWED",
+            reason=produced.reason,
+            status=produced.status,
+            policy_version=node.policy.version,
+            data_version=node.data_version,
+            request_body=passage.received.body_digest,
+            response_body=digest,
+            rows=produced.rows,
+            actor=verified.actor,
+            key_id=verified.key_id,
+            nonce=once.nonce if once else None,
+            operation=sha256(passage.document.encode()).digest() if passage.document else None,
+            request_signature=verified.signature or None,
+            purpose=verified.purpose,
+            case=verified.case,
+            correlation=verified.correlation,
+            missing=produced.missing,
+        )
+        evidence = Evidence(
+            signature_base=verified.signature_base,
+            signature=verified.signature,
+            document=passage.document,
+            variables=passage.variables,
+            lists=produced.lists,
+        )
+        log = node.audit_log if entry.role == Role.AUDITOR else node.access_log
+        receipt = await log.append(entry, evidence, once)
+        headers = sign_response(
+            passage.received,
+            node.answer_key,
+            status=produced.status,
+            content_type=produced.media or _media_type(passage.incoming.header(b"accept")),
+            body=produced.body,
+            receipt=receipt,
+            now=now,
+            digest=digest,
+        )
+        headers.append((b"content-length", str(len(produced.body)).encode()))
+        headers.append((b"cache-control", b"no-store"))
+        if produced.status in (429, 503):
+            headers.append((b"retry-after", b"1"))
+        return Outgoing(produced.status, headers, produced.body)
+
+    def _missing(self, code: str) -> str:
+        """What was asked for and not found: an HMAC under the node's epoch key."""
+        epoch, key = self._node.missing_key
+        return f"{epoch}:{hmac.digest(key, code.encode(), 'sha256').hex()[:32]}"
+
+
+def _refused(error: Exception) -> Produced:
+    """The refusal that an error of a room becomes; what is nobody's refusal is INTERNAL."""
+    match error:
+        case SignatureError() | ReplayedError():
+            status = 401
+        case PolicyError() | AgreementError():
+            status = 403
+        case Refusal() | RequestError():
+            status = error.status
+        case FeedError():
+            status = 503 if error.code == "FEED_UNAVAILABLE" else 400
+        case LogUnavailableError():
+            raise error
+        case _:
+            _log.error("a request failed: %s", type(error).__name__, exc_info=error)
+            message = "the node failed: ask again, and tell its operator when it stays"
+            return Produced(500, error_body("INTERNAL", message), reason="INTERNAL")
+    return Produced(status, error_body(error.code, error.message), reason=error.code)
+
+
+def error_body(code: str, message: str) -> bytes:
+    """A refusal as a GraphQL response without data."""
+    return orjson.dumps({"errors": [{"message": message, "extensions": {"code": code}}]})
+
+
+def unlogged(status: int, code: str, message: str) -> Outgoing:
+    """A refusal that the log could not take: no data, no receipt, unsigned."""
+    body = error_body(code, message)
+    return Outgoing(
+        status,
+        [
+            (b"content-type", _JSON.encode()),
+            (b"content-length", str(len(body)).encode()),
+            (b"retry-after", b"1"),
+        ],
+        body,
+    )
+
+
+def _media_type(accept: bytes) -> str:
+    return _GRAPHQL_RESPONSE if b"application/graphql-response+json" in accept else _JSON

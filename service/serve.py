@@ -1,0 +1,120 @@
+"""One node as a process: `python -m service.serve NODE [PARENT]`.
+
+The process confines itself to its own folder, starts its servers inside, and answers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import uvicorn
+
+from service.app import App
+from service.enrolment import establish
+from service.home import NodeHome, cache, home
+from service.installation import install
+from service.neo4j import Neo4jAddress, Neo4jServer
+from service.node import open_node, prepare_database
+from service.postgres import PostgresServer
+from service.sandbox import confine
+from service.settings import Settings, load_settings
+from service.supervisor import end_with_parent
+from service.work import at_work
+
+
+@contextmanager
+def database(settings: Settings, node_home: NodeHome) -> Iterator[str]:
+    """The node's database for the time of the block: its own server, or the one it is given."""
+    if settings.postgres_url:
+        yield settings.postgres_url
+        return
+    with PostgresServer(node_home) as server:
+        yield server.dsn
+
+
+@contextmanager
+def graph_server(settings: Settings, node_home: NodeHome) -> Iterator[Neo4jAddress]:
+    """The node's Neo4j for the time of the block."""
+    if settings.graph_uri:
+        yield Neo4jAddress(settings.graph_uri, settings.neo4j_user, settings.neo4j_password)
+        return
+    with Neo4jServer(node_home, port=settings.neo4j_port) as server:
+        yield server.address
+
+
+def confine_node(root: Path, node_home: NodeHome) -> bool:
+    """Close every other node's folder, and every identity but the node's own, to this process."""
+    project = Path(__file__).parents[1]
+    own_identity = root / "identities" / f"{node_home.name}.pem"
+    return confine(
+        readable=[project, Path(sys.prefix), Path(sys.base_prefix), cache(), root / "public"]
+        + ([own_identity] if own_identity.exists() else []),
+        writable=[node_home.path],
+        withheld=[root],
+    )
+
+
+async def serve(settings: Settings, root: Path) -> None:
+    """Serve a node until SIGINT or SIGTERM."""
+    node_home = NodeHome(root, settings.node)
+    with ExitStack() as servers:
+        loop = asyncio.get_running_loop()
+        starting = loop.run_in_executor(
+            None, lambda: servers.enter_context(graph_server(settings, node_home))
+        )
+        dsn = await loop.run_in_executor(
+            None, lambda: servers.enter_context(database(settings, node_home))
+        )
+        await prepare_database(dsn, root, settings)
+        address = await starting
+        async with open_node(settings, root, dsn, address) as node, at_work(node, dsn) as work:
+            config = uvicorn.Config(
+                App(node, work),
+                host=settings.host,
+                port=settings.port,
+                loop="uvloop",
+                http="httptools",
+                ws="none",
+                lifespan="off",
+                access_log=False,
+                log_level="warning",
+                server_header=False,
+                timeout_graceful_shutdown=5,
+            )
+            await uvicorn.Server(config).serve()
+
+
+def main(arguments: list[str]) -> int:
+    """Run a node in this process; `arguments` are its name and, optionally, the parent's pid."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("neo4j").setLevel(logging.ERROR)
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    if len(arguments) > 1:
+        end_with_parent(int(arguments[1]))
+    root = home()
+    establish(root)
+    node_home = NodeHome(root, arguments[0])
+    settings = load_settings(node_home)
+    install()
+    # Landlock binds the calling thread and what comes after it, so before any other thread.
+    confine_node(root, node_home.create())
+    with contextlib.suppress(KeyboardInterrupt):
+        with asyncio.Runner(loop_factory=_loop) as runner:
+            runner.run(serve(settings, root))
+    return 0
+
+
+def _loop() -> asyncio.AbstractEventLoop:
+    import uvloop
+
+    return uvloop.new_event_loop()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

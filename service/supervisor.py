@@ -1,0 +1,101 @@
+"""Node processes started and stopped together: each in a process group of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from service.home import NodeHome
+from service.settings import Settings
+
+_PR_SET_PDEATHSIG = 1
+
+
+class NodeFailed(Exception):
+    """A node process ended, or did not become ready."""
+
+    code = "NODE_FAILED"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+def end_with_parent(parent: int) -> None:
+    """Ask the kernel to send this process SIGTERM when its parent ends, however it ends."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+        raise SystemExit(1)
+
+
+@dataclass(slots=True)
+class NodeProcess:
+    """One `xinqiao serve` process."""
+
+    settings: Settings
+    process: asyncio.subprocess.Process
+    output: Path
+
+    async def wait_ready(self, seconds: float) -> None:
+        """Wait until the node answers /ready. Raises NodeFailed with the last lines it printed."""
+        deadline = asyncio.get_running_loop().time() + seconds
+        async with httpx.AsyncClient(timeout=2, trust_env=False) as client:
+            while asyncio.get_running_loop().time() < deadline:
+                if self.process.returncode is not None:
+                    break
+                with contextlib.suppress(httpx.HTTPError):
+                    answer = await client.get(f"{self.settings.url}/ready")
+                    if answer.status_code == 200 and answer.json()["node"] == self.settings.node:
+                        return
+                await asyncio.sleep(0.1)
+        raise NodeFailed(
+            f"node {self.settings.node} did not start; the end of {self.output.name}:\n"
+            + _tail(self.output)
+        )
+
+    async def stop(self, seconds: float = 30) -> None:
+        """Stop the node: SIGTERM, and SIGKILL when it has not gone in the given seconds."""
+        if self.process.returncode is not None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            self.process.terminate()
+        try:
+            await asyncio.wait_for(self.process.wait(), seconds)
+        except TimeoutError:
+            with contextlib.suppress(ProcessLookupError):
+                self.process.kill()
+            await self.process.wait()
+
+
+async def start_node(root: Path, settings: Settings) -> NodeProcess:
+    """Start `xinqiao serve` for a node; it ends when this process ends."""
+    node_home = NodeHome(root, settings.node).create()
+    output = node_home.logs / "node.log"
+    with output.open("ab") as file:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "service.serve",
+            settings.node,
+            str(os.getpid()),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+            start_new_session=True,
+        )
+    return NodeProcess(settings, process, output)
+
+
+def _tail(path: Path, lines: int = 15) -> str:
+    try:
+        return "\n".join(path.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
+    except OSError:
+        return ""

@@ -1,0 +1,170 @@
+"""The node's own work beside answering: sealing, projecting, feeding, mirroring."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import asyncpg
+
+from graph.errors import GraphError
+from graph.projection import Projection
+from security.sealer import Sealer
+from service.enrolment import identity_key, node_keys
+from service.node import Node
+from service.settings import Partner
+from sync.errors import SyncError
+from sync.feed import advance
+from sync.feed_log import FeedLog
+from sync.mirror import Mirror
+from sync.partner import partner_states
+from sync.transport import SignedTransport
+
+_log = logging.getLogger("xinqiao.work")
+
+_FEED_INTERVAL = 0.5
+_FEED_STATE = """
+SELECT f.size, EXISTS (
+    SELECT FROM outbox o WHERE o.entity = 'RECORD' AND (o.xid, o.seq) > (p.xid, p.seq)
+) OR p.xid IS NULL AS behind
+  FROM feed_state f LEFT JOIN outbox_position p ON p.consumer = 'feed'
+"""
+
+
+@dataclass(slots=True)
+class Work:
+    """What runs beside the requests of one node, and how far it is."""
+
+    node: Node
+    dsn: str
+    projection: Projection
+    mirrors: dict[str, Mirror] = field(default_factory=dict)  # by region
+
+    async def state(self) -> dict[str, Any]:
+        """How far graph and mirrors are, for operators and for who waits until all is settled."""
+        try:
+            graph = await self.projection.status()
+            graph_state = "CURRENT" if graph.behind == 0 and graph.stage else "BEHIND"
+        except GraphError:
+            graph_state = "UNAVAILABLE"
+        pool = self.node.pool
+        feed = await pool.fetchrow(_FEED_STATE)
+        sizes = {
+            row["region_id"]: row["size"]
+            for row in await pool.fetch("SELECT region_id, size FROM mirror_cursor")
+        }
+        partners = {one.region: one for one in await partner_states(pool)}
+        mirrors = {
+            partner.name: {
+                "state": (partners[region].code or "CURRENT") if region in partners else "NEW",
+                "size": sizes.get(region, 0),
+            }
+            for region, partner in self.node.partners.items()
+        }
+        return {"graph": graph_state, "feed": dict(feed or {}), "mirrors": mirrors}
+
+    async def feed(self, stop: asyncio.Event) -> None:
+        """Keep the sharing feed: leaves in the table, then tiles and the signed checkpoint."""
+        node = self.node
+        connection = await asyncpg.connect(self.dsn)
+        log = None
+        try:
+            log = await FeedLog.open(connection, node.home.log / "feed", node.keys.feed)
+            while not stop.is_set():
+                done = await advance(
+                    connection,
+                    kinds=node.kinds,
+                    region=node.settings.region,
+                    today=node.settings.domain_date(),
+                )
+                await log.publish(connection)
+                if not done.more:
+                    await _pause(stop, _FEED_INTERVAL)
+        finally:
+            if log is not None:
+                log.close()
+            await connection.close()
+
+
+@asynccontextmanager
+async def at_work(node: Node, dsn: str) -> AsyncIterator[Work]:
+    """Run the node's own work for the time of the block."""
+    stop = asyncio.Event()
+    connect = partial(asyncpg.connect, dsn)
+    projection = Projection(connect, node.graph)
+    work = Work(node, dsn, projection)
+    async with contextlib.AsyncExitStack() as opened:
+        running: list[Awaitable[None]] = [
+            _again(stop, partial(_refreshing, node)),
+            _again(stop, work.feed),
+            projection.run(stop, node.settings.graph_interval),
+        ]
+        for name, signer in (("access", node.keys.access), ("audit", node.keys.audit)):
+            sealer = Sealer(connect, node.home.log / name, signer)
+            running.append(sealer.run(stop, node.settings.seal_interval))
+        for region, partner in node.partners.items():
+            transport = _transport(node, partner)
+            opened.push_async_callback(transport.close)
+            mirror = Mirror(
+                node.pool,
+                transport,
+                region=region,
+                kinds=node.kinds,
+                cipher=node.cipher,
+                signer=node.keys.acknowledgement,
+                today=node.settings.domain_date,
+            )
+            work.mirrors[region] = mirror
+            running.append(_again(stop, partial(_mirroring, mirror, node.settings.mirror_interval)))
+        tasks = [asyncio.ensure_future(one) for one in running]
+        try:
+            yield work
+        finally:
+            stop.set()
+            _, late = await asyncio.wait(tasks, timeout=10)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _transport(node: Node, partner: Partner) -> SignedTransport:
+    key = identity_key(node.root, node.settings.node)
+    return SignedTransport(partner.url, key, node_keys(node.root, partner.name))
+
+
+async def _refreshing(node: Node, stop: asyncio.Event) -> None:
+    while not stop.is_set():
+        await node.refresh()
+        await _pause(stop, 1.0)
+
+
+async def _mirroring(mirror: Mirror, interval: float, stop: asyncio.Event) -> None:
+    await mirror.run(interval, stop)
+
+
+async def _again(stop: asyncio.Event, work: Callable[[asyncio.Event], Awaitable[None]]) -> None:
+    """Run work until stopped; when it fails, say so once and start it again after a second."""
+    complaint = ""
+    while not stop.is_set():
+        try:
+            await work(stop)
+        except Exception as error:
+            if repr(error) != complaint:
+                _log.warning(
+                    "background work failed, trying again: %r",
+                    error,
+                    exc_info=not isinstance(error, SyncError),
+                )
+            complaint = repr(error)
+            await _pause(stop, 1.0)
+
+
+async def _pause(stop: asyncio.Event, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)

@@ -1,0 +1,54 @@
+"""What the documents say is what the code does: settings, error codes, commands, links."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from service.settings import Settings
+
+ROOT = Path(__file__).parents[1]
+DOCS = sorted([ROOT / "README.md", ROOT / "README.zh.md", *(ROOT / "docs").glob("*.md")])
+
+
+@pytest.mark.parametrize("name", [setting.name for setting in fields(Settings)])
+def test_every_setting_is_documented(name: str) -> None:
+    assert f"`{name}`" in (ROOT / "docs/settings.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("document", DOCS, ids=lambda p: p.name)
+def test_links_between_documents_lead_somewhere(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
+        assert (document.parent / target).exists(), f"{document.name} links to {target}"
+
+
+def test_every_error_code_raised_is_explained() -> None:
+    explained = (ROOT / "docs/errors.md").read_text(encoding="utf-8")
+    raised = set()
+    for room in ("client", "security", "store", "graph", "sync", "schema", "resolvers", "service"):
+        for source in (ROOT / room).rglob("*.py"):
+            raised |= set(
+                re.findall(
+                    r'(?:Error|Unavailable|Failed|_refuse|fail|Refusal)\(\s*"([A-Z][A-Z0-9_]{4,})"',
+                    source.read_text(encoding="utf-8"),
+                )
+            )
+    missing = sorted(code for code in raised if f"`{code}`" not in explained)
+    assert not missing, f"docs/errors.md does not explain {missing}"
+
+
+def test_every_command_is_in_the_readme_or_the_command_page() -> None:
+    from service.cli import application
+    from typer.main import get_command
+
+    text = (ROOT / "docs/commands.md").read_text(encoding="utf-8")
+    command = get_command(application())
+    missing = []
+    for name, sub in command.commands.items():  # type: ignore[attr-defined]
+        nested = getattr(sub, "commands", None)
+        names = [f"{name} {inner}" for inner in nested] if nested else [name]
+        missing += [n for n in names if f"xinqiao {n}" not in text]
+    assert not missing, f"docs/commands.md does not show {missing}"
