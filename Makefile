@@ -25,6 +25,7 @@ check: setup-dev ## style, types, import arrows, documents
 	$(VENV)/ruff format --check .
 	$(VENV)/mypy
 	$(VENV)/lint-imports --no-cache
+	$(VENV)/python -m schema.print --check
 	@$(MAKE) --no-print-directory docs-check
 
 docs-check: setup-dev ## documents say what the code does

@@ -71,7 +71,7 @@ class SignatureInput:
 
 
 def parse_signature_input(value: str) -> SignatureInput:
-    """Read exactly one canonical member of `Signature-Input` (RFC 9421 §4.1) or raise ValueError."""
+    """Read the one canonical member of `Signature-Input` (RFC 9421 §4.1) or raise ValueError."""
     match = _INPUT.fullmatch(value)
     if match is None:
         raise ValueError("Signature-Input must hold one signature in canonical form")
@@ -84,7 +84,7 @@ def parse_signature_input(value: str) -> SignatureInput:
 
 
 def parse_signature(value: str, label: str) -> bytes:
-    """Read exactly one member of `Signature` with this label (RFC 9421 §4.2) or raise ValueError."""
+    """Read the one member of `Signature` with this label (RFC 9421 §4.2) or raise ValueError."""
     match = _SIGNATURE.fullmatch(value)
     if match is None or match[1] != label:
         raise ValueError("Signature must hold one signature with the label of Signature-Input")

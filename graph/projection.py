@@ -25,6 +25,7 @@ from graph.checkpoint import Checkpoint, Position, Stage
 from graph.connection import GraphConnection
 from graph.errors import GraphBehind, GraphError
 from graph.layout import LAYOUT
+from graph.work import Work, apply_work, read_work
 
 _log = logging.getLogger(__name__)
 
@@ -75,6 +76,7 @@ class Projection:
         self._connect = connect
         self._graph = graph
         self._batch = batch
+        self._ahead: Work | None = None
 
     async def run(self, stop: asyncio.Event, interval: float = 1.0) -> None:
         """Follow the store until `stop` is set.
@@ -175,61 +177,39 @@ class Projection:
             ahead = await source.changes_after(connection, found.position, 1)
             if not ahead.rows:
                 return Step(found, idle=True)
-        async with self._graph.transaction() as transaction:
-            found = await _locked(transaction)
-            if found is None or not await _continues(connection, found, name):
-                step = Step(Checkpoint.fresh(name))
-            else:
-                step = await self._advance(transaction, connection, found)
-            await _write(transaction, step.checkpoint)
+        reading: asyncio.Task[Work] | None = None
+        try:
+            async with self._graph.transaction() as transaction:
+                found = await _locked(transaction)
+                if found is None or not await _continues(connection, found, name):
+                    step = Step(Checkpoint.fresh(name))
+                elif found.stage is Stage.EMPTYING:
+                    removed = await mutation.remove_some(transaction, _EMPTYING_BATCH)
+                    start = await source.last_position(connection)
+                    filling = replace(found, stage=Stage.FILLING_NODES, position=start)
+                    step = Step(found if removed else filling, removed)
+                else:
+                    work = await self._work(connection, found)
+                    if work.rows == self._batch:
+                        reading = asyncio.create_task(read_work(connection, work.then, self._batch))
+                    await apply_work(transaction, work)
+                    step = Step(work.then, work.rows)
+                await _write(transaction, step.checkpoint)
+        finally:
+            if reading is not None:
+                await asyncio.wait([reading])
+        if reading is not None and reading.exception() is None:
+            self._ahead = reading.result()
         if step.checkpoint.stage is Stage.FOLLOWING:
             await _note(connection, step.checkpoint.position)
         return step
 
-    async def _advance(
-        self, transaction: AsyncTransaction, connection: asyncpg.Connection, found: Checkpoint
-    ) -> Step:
-        match found.stage:
-            case Stage.EMPTYING:
-                removed = await mutation.remove_some(transaction, _EMPTYING_BATCH)
-                if removed:
-                    return Step(found, removed)
-                start = await source.last_position(connection)
-                return Step(replace(found, stage=Stage.FILLING_NODES, position=start, cursor=""))
-            case Stage.FILLING_NODES:
-                nodes = await source.page_of_nodes(connection, found.cursor, self._batch)
-                if not nodes:
-                    return Step(replace(found, stage=Stage.FILLING_EDGES, cursor=""))
-                await mutation.put_nodes(transaction, nodes)
-                return Step(replace(found, cursor=nodes[-1].id), len(nodes))
-            case Stage.FILLING_EDGES:
-                edges = await source.page_of_edges(connection, found.cursor, self._batch)
-                if not edges:
-                    return Step(replace(found, stage=Stage.FOLLOWING, cursor=""))
-                await mutation.put_edges(transaction, edges, may_exist=False)
-                return Step(replace(found, cursor=source.edge_key(edges[-1])), len(edges))
-            case Stage.FOLLOWING:
-                return await self._follow(transaction, connection, found)
-
-    async def _follow(
-        self, transaction: AsyncTransaction, connection: asyncpg.Connection, found: Checkpoint
-    ) -> Step:
-        changes = await source.changes_after(connection, found.position, self._batch)
-        if changes.subjects:
-            nodes = await source.read_nodes(connection, changes.subjects)
-            there = {node.id for node in nodes}
-            await mutation.put_nodes(transaction, nodes)
-            await mutation.remove_nodes(
-                transaction, sorted({str(id_) for id_ in changes.subjects} - there)
-            )
-        if changes.relations:
-            edges = await source.read_edges(connection, changes.relations)
-            there = {edge.id for edge in edges}
-            await mutation.remove_edges(
-                transaction, sorted({str(id_) for id_ in changes.relations} - there)
-            )
-            await mutation.put_edges(transaction, edges, may_exist=True)
-        return Step(replace(found, position=changes.position), changes.rows)
+    async def _work(self, connection: asyncpg.Connection, found: Checkpoint) -> Work:
+        """What was read ahead, if nobody else has done a step since, else what is read now."""
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None and ahead.since == found:
+            return ahead
+        return await read_work(connection, found, self._batch)
 
     async def _read(self) -> Checkpoint | None:
         rows = await self._graph.read(stored.READ, {}, seconds=_LOOK_SECONDS)

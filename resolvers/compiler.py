@@ -14,6 +14,7 @@ from resolvers.answer import Disclosure, distinct
 from resolvers.argument import Given
 from resolvers.context import Call
 from resolvers.errors import QuestionError
+from resolvers.reading import fetch_one
 from resolvers.statement import Level, Row, Selected, Statement
 from store.kind import Kinds
 
@@ -59,7 +60,7 @@ class Compiled:
         for value in values:
             if isinstance(value, str) and "\x00" in value:
                 raise QuestionError("BAD_VALUE", "texts cannot hold the character U+0000")
-        row = await _fetch(call, self.sql, values)
+        row = await fetch_one(call.context.pool, self.sql, values)
         count = len(self.keys)
         found = tuple(value if value is not None else b"null" for value in row[:count])
         return found, self._disclosure(call, row, count, found)
@@ -100,25 +101,6 @@ class Compiled:
         )
 
 
-async def _fetch(call: Call, sql: str, values: list[Any]) -> asyncpg.Record:
-    context = call.context
-    try:
-        async with context.pool.acquire(timeout=context.timeout) as connection:
-            row: asyncpg.Record | None = await connection.fetchrow(
-                sql, *values, timeout=context.timeout
-            )
-    except (TimeoutError, asyncpg.QueryCanceledError) as error:
-        raise QuestionError("TIMEOUT", "the question took too long: ask for less") from error
-    except (asyncpg.DataError, UnicodeEncodeError, OverflowError) as error:
-        raise QuestionError("BAD_VALUE", "a value of the question cannot be stored") from error
-    except (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as error:
-        raise QuestionError("STORE_UNAVAILABLE", "the store does not answer: try later") from error
-    except asyncpg.PostgresError as error:
-        raise QuestionError("INTERNAL", "the question could not be answered") from error
-    assert row is not None
-    return row
-
-
 def compile_fields(statement: Statement, selected: Sequence[Selected]) -> Compiled:
     """The statement that answers these root fields.
 
@@ -141,11 +123,13 @@ def compile_fields(statement: Statement, selected: Sequence[Selected]) -> Compil
             lookups.append((index, given.read))
     manifests = {kind: level.manifest(kind) for kind in ("a", "r")}
     shown += [f"{found} AS {kind}" for kind, found in manifests.items() if found is not None]
-    sql = f"SELECT {', '.join(shown)} FROM (SELECT 1) one {' '.join(level.joins)}"
+    sql, binds = statement.finished(
+        f"SELECT {', '.join(shown)} FROM (SELECT 1) one {' '.join(level.joins)}"
+    )
     return Compiled(
         sql=sql,
         keys=tuple(field.key for field in selected),
-        binds=tuple(statement.binds),
+        binds=binds,
         checks=tuple(statement.checks),
         sizes=tuple(statement.sizes),
         budget=_BUDGET * statement.scope.row.list_limit,

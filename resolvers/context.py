@@ -38,7 +38,7 @@ class AccessReader(Protocol):
     """Reads sealed entries of the access log, newest first."""
 
     async def entries(
-        self, wanted: Mapping[str, Any], *, first: int, after: int | None
+        self, wanted: Mapping[str, Any], /, *, first: int, after: int | None
     ) -> tuple[Sequence[Mapping[str, Any]], bool]:
         """Up to `first` entries before index `after`, and whether more follow."""
         ...
@@ -54,7 +54,6 @@ class Context:
     token_key: bytes
     graph: GraphReader | None = None
     access: AccessReader | None = None
-    timeout: float = 10.0  # seconds for one statement
 
     @cached_property
     def person_key(self) -> bytes:

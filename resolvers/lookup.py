@@ -34,6 +34,9 @@ class Code:
 
 def read_code(text: str) -> Code:
     """The code in a text; no spellings when it cannot be one."""
+    if text.isascii() and text.isalnum() and len(text) <= _MAX:
+        upper = text.upper()
+        return Code(BARE_SCHEMES, (upper,) if upper == text else (upper, text))
     schemes: tuple[str, ...] = BARE_SCHEMES
     match = _SCHEME.fullmatch(text)
     if match:
@@ -54,11 +57,10 @@ def subjects_named(statement: Statement, code: Given) -> str:
     def schemes(call: Call) -> tuple[str, ...]:
         return read_code(code.read(call)).schemes
 
-    share = id(code)
     return (
         f"SELECT {identifier}.subject_id FROM identifier {identifier}"
-        f" WHERE {identifier}.value = ANY({statement.bind(values, 'text[]', ('v', share))})"
-        f" AND {identifier}.scheme = ANY({statement.bind(schemes, 'text[]', ('s', share))})"
+        f" WHERE {identifier}.value = ANY({statement.bind(values, 'text[]')})"
+        f" AND {identifier}.scheme = ANY({statement.bind(schemes, 'text[]')})"
         f" AND {identifier}.is_open"
     )
 

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 import orjson
 
-from graph.connection import GraphConnection
 from graph.errors import GraphUnavailable
 from graph.neighbourhood import Neighbourhood
-from graph.neighbourhood import neighbourhood as search
 from resolvers.answer import Disclosure, distinct
 from resolvers.context import Call
 from resolvers.errors import QuestionError
@@ -22,6 +19,7 @@ from resolvers.lookup import read_code
 from resolvers.party import party_json
 from resolvers.projection import Shape, shaper
 from resolvers.pseudonym import person_of
+from resolvers.reading import fetch
 from resolvers.search import read_global_id
 from resolvers.statement import Level, Selected, Statement
 from resolvers.visibility import (
@@ -38,16 +36,6 @@ _ORGANISATIONS = frozenset({"LEGAL_ENTITY", "INDIVIDUAL_BUSINESS"})
 
 
 @dataclass(frozen=True, slots=True)
-class GraphSearch:
-    """The graph behind a connection, as a context wants it."""
-
-    connection: GraphConnection
-
-    async def neighbourhood(self, subject_ids: Sequence[UUID], **budget: Any) -> Neighbourhood:
-        return await search(self.connection, subject_ids, **budget)
-
-
-@dataclass(frozen=True, slots=True)
 class _Budget:
     hops: int
     as_of: dt.date
@@ -61,7 +49,7 @@ async def answer(statement: Statement, selected: Selected, call: Call) -> tuple[
 
     Raises QuestionError GRAPH_UNAVAILABLE, HOPS_LIMIT, BUDGET_LIMIT.
     """
-    fresh = _fresh(statement, call)
+    fresh = statement.anew(call.context.scope)
     budget = _budget(fresh, selected, call)
     asked: str = selected.arguments["subject"].read(call)  # type: ignore[union-attr]
     start, is_person = await _start(fresh, asked, call)
@@ -85,20 +73,6 @@ async def answer(statement: Statement, selected: Selected, call: Call) -> tuple[
     except GraphUnavailable as error:
         raise QuestionError("GRAPH_UNAVAILABLE", "the graph does not answer: try later") from error
     return await _shown(fresh, selected, call, found)
-
-
-def _fresh(statement: Statement, call: Call) -> Statement:
-    """A statement of its own: the parties are read by it when the graph has answered."""
-    return Statement(
-        statement.schema,
-        statement.kinds,
-        statement.record_kinds,
-        call.context.scope,
-        statement.operation,
-        statement.fragments,
-        statement.variables,
-        statement.routines,
-    )
 
 
 def _classes(government: Government) -> frozenset[str]:
@@ -151,9 +125,9 @@ async def _start(statement: Statement, asked: str, call: Call) -> tuple[UUID | N
         if not persons_resolvable(statement) or (scope.row.case_for_persons and not scope.case):
             return None, True
         person = person_of(call.context.person_key, told[1])
-        known = await _fetch(call, "SELECT FROM person WHERE subject_id = $1", [person])
+        known = await fetch(call.context.pool, "SELECT FROM person WHERE subject_id = $1", [person])
         return (person if known else None), True
-    check = _fresh(statement, call)
+    check = statement.anew(call.context.scope)
     if told is not None and told[0] == "Organisation":
         key = check.bind(lambda _: told[1], "text")
         where = f"o.subject_id::text = {key}"
@@ -169,7 +143,7 @@ async def _start(statement: Statement, asked: str, call: Call) -> tuple[UUID | N
         f"SELECT o.subject_id FROM organisation o WHERE {where}"
         f" AND {organisation_visible(check, 'o')} LIMIT 2"
     )
-    rows = await _fetch(call, sql, [bind(call) for bind in check.binds])
+    rows = await fetch(call.context.pool, sql, [bind(call) for bind in check.binds])
     return (rows[0]["subject_id"] if len(rows) == 1 else None), False
 
 
@@ -188,8 +162,10 @@ async def _shown(
 
     shape, empty = shaper(statement, selected, fill), "''::bytea"
     columns += [f"{level.manifest(kind) or empty} AS {kind}" for kind in ("a", "r")]
-    sql = f"SELECT s.id, {', '.join(columns)} FROM unnest({ids}) s(id) {' '.join(level.joins)}"
-    rows = await _fetch(call, sql, [bind(call) for bind in statement.binds])
+    sql, binds = statement.finished(
+        f"SELECT s.id, {', '.join(columns)} FROM unnest({ids}) s(id) {' '.join(level.joins)}"
+    )
+    rows = await fetch(call.context.pool, sql, [bind(call) for bind in binds])
     for row in rows:
         if row["seen"] is not None:
             parties[row["id"]] = tuple(row)[1:]
@@ -216,16 +192,15 @@ def _fragment(parties: Mapping[UUID, tuple[Any, ...]], node: Mapping[str, Any], 
 
 
 async def _seen_relations(statement: Statement, call: Call, ids: list[UUID]) -> set[UUID]:
-    check = _fresh(statement, call)
+    check = statement.anew(call.context.scope)
     relations = check.bind(lambda _: ids, "uuid[]")
     visible = relation_visible(check, "e", tuple(sorted(statement.scope.row.relations)))
     sql = (
         f"SELECT DISTINCT e.relation_id FROM relation e WHERE e.relation_id = ANY({relations})"
         f" AND {visible}"
     )
-    return {
-        row["relation_id"] for row in await _fetch(call, sql, [bind(call) for bind in check.binds])
-    }
+    rows = await fetch(call.context.pool, sql, [bind(call) for bind in check.binds])
+    return {row["relation_id"] for row in rows}
 
 
 def _value(
@@ -271,17 +246,3 @@ def _value(
             for edge in edges
         ],
     }
-
-
-async def _fetch(call: Call, sql: str, values: list[Any]) -> list[asyncpg.Record]:
-    context = call.context
-    try:
-        async with context.pool.acquire(timeout=context.timeout) as connection:
-            found: list[asyncpg.Record] = await connection.fetch(
-                sql, *values, timeout=context.timeout
-            )
-            return found
-    except TimeoutError as error:
-        raise QuestionError("TIMEOUT", "the question took too long: ask for less") from error
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise QuestionError("INTERNAL", "the question could not be answered") from error

@@ -27,29 +27,32 @@ from resolvers.request import MAX_DOCUMENT
 from schema.definition import CreditSchema
 from security.policy import Scope
 
-MAX_TOKENS = 4_000
+MAX_TOKENS = 2_000
 MAX_ERRORS = 10
 
 Item = TypeVar("Item")
 
 
 class Recent(Generic[Item]):
-    """The values used last, at most `size` of them."""
+    """The values used last: at most `size` of them, and together at most `weight`."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, weight: int) -> None:
         self._size = size
-        self._items: OrderedDict[Any, Item] = OrderedDict()
+        self._left = weight
+        self._items: OrderedDict[Any, tuple[Item, int]] = OrderedDict()
 
     def get(self, key: Any) -> Item | None:
-        item = self._items.get(key)
-        if item is not None:
-            self._items.move_to_end(key)
-        return item
+        found = self._items.get(key)
+        if found is None:
+            return None
+        self._items.move_to_end(key)
+        return found[0]
 
-    def put(self, key: Any, item: Item) -> Item:
-        self._items[key] = item
-        if len(self._items) > self._size:
-            self._items.popitem(last=False)
+    def put(self, key: Any, item: Item, weight: int) -> Item:
+        self._items[key] = (item, weight)
+        self._left -= weight
+        while len(self._items) > self._size or (self._left < 0 and len(self._items) > 1):
+            self._left += self._items.popitem(last=False)[1][1]
         return item
 
     def __len__(self) -> int:
@@ -66,14 +69,17 @@ class Document:
 
 
 class Operations:
-    """The operations that a node has been asked, ready to run."""
+    """The operations that a node has been asked, ready to run.
 
-    def __init__(self, schema: CreditSchema, *, size: int = 1024) -> None:
+    `size` documents and plans are kept, of together at most `weight` characters of document.
+    """
+
+    def __init__(self, schema: CreditSchema, *, size: int = 1024, weight: int = 1_000_000) -> None:
         self._credit = schema
         self._schema = schema.graphql
         self._routines = routines(schema.kinds)
-        self._documents: Recent[Document] = Recent(size)
-        self._plans: Recent[Plan] = Recent(size)
+        self._documents: Recent[Document] = Recent(size, weight)
+        self._plans: Recent[Plan] = Recent(size, weight)
 
     def prepare(
         self,
@@ -92,7 +98,9 @@ class Operations:
         key = (digest, operation_name, scope.shape, may_mutate)
         plan = self._plans.get(key)
         if plan is None:
-            plan = self._plans.put(key, self._prepare(digest, document, operation_name, scope))
+            plan = self._plans.put(
+                key, self._prepare(digest, document, operation_name, scope), len(document)
+            )
         return plan
 
     def _prepare(
@@ -100,7 +108,7 @@ class Operations:
     ) -> Plan:
         known = self._documents.get(digest)
         if known is None:
-            known = self._documents.put(digest, self._read(document))
+            known = self._documents.put(digest, self._read(document), len(document))
         if known.errors:
             return RefusedPlan(list(known.errors))
         try:

@@ -13,6 +13,7 @@ from resolvers.errors import QuestionError
 from resolvers.lookup import read_code
 from resolvers.page import DEFAULT_FIRST
 from resolvers.projection import shaper
+from resolvers.reading import fetch
 from resolvers.statement import Selected, Statement
 
 _FORBIDDEN = QuestionError("FORBIDDEN", "the access log is read by auditors only")
@@ -48,7 +49,7 @@ async def answer(statement: Statement, selected: Selected, call: Call) -> tuple[
     not_found: tuple[str, ...] = ()
     if "subject" in wanted:
         code = read_code(wanted.pop("subject"))
-        rows = await context.pool.fetch(_NAMED, code.values, code.schemes)
+        rows = await fetch(context.pool, _NAMED, (code.values, code.schemes))
         wanted["audit_refs"] = [row["audit_ref"] for row in rows]
     start = _index(after.read(call)) if after else None
     entries, more = await context.access.entries(wanted, first=size, after=start)

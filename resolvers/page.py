@@ -211,7 +211,7 @@ class Page:
                 elif field.name == "pageInfo":
                     wanted = statement.select(field.type, field.details)
                     page_infos.append((field, wanted))
-                    needs_number = needs_number or bool(wanted)
+                    needs_number = True
                     connection.put(field.key, "")
                 else:
                     with statement.deeper():

@@ -191,7 +191,9 @@ class StoredPlan:
                 parts.append(key + found[how])
             elif isinstance(how, _Part):
                 try:
-                    value, disclosure = await _part(shape.statement, how.selected, call)
+                    value, disclosure = await _part(
+                        shape.statement.anew(call.context.scope), how.selected, call
+                    )
                     disclosures.append(disclosure)
                 except QuestionError as error:
                     value = None

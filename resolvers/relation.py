@@ -63,6 +63,7 @@ def _connection(kinds: tuple[str, ...], direction: str, edge_type: str) -> Routi
 
         def edge(level: Level) -> Row:
             made = Row(statement, level, alias, object_type(statement, edge_type))
+            made.context["day"] = day
             made.context["other"] = f"{alias}.other_id"
             ends = (f"{alias}.subject_id", f"{alias}.other_id")
             made.context["source"], made.context["target"] = (
@@ -78,6 +79,28 @@ def _connection(kinds: tuple[str, ...], direction: str, edge_type: str) -> Routi
         return Page(statement, selected, source, edge, node, relation=True).compile(row.level)
 
     return compile_
+
+
+def _share_max(row: Row, selected: Selected) -> str:
+    """The share, or the upper bound of an unknown one: what the same city's other statements in
+    force leave of the company (records.md §1.3, ratioMax)."""
+    statement, alias = row.statement, row.alias
+    statement.disclose(selected.coordinate)
+    other = statement.alias("x")
+    stated = (
+        f"SELECT sum({other}.share_min) FROM relation {other}"
+        f" WHERE {other}.subject_id = {row.context['target']} AND {other}.direction = 'IN'"
+        f" AND {relation_visible(statement, other, ('HOLDS',))}"
+        f" AND {in_force(other, row.context['day'])}"
+        f" AND {other}.origin_region = {alias}.origin_region"
+        f" AND {other}.relation_id <> {alias}.relation_id"
+    )
+    left = f"greatest({alias}.share_min, 1 - coalesce(({stated}), 0))"
+    bound = (
+        f"CASE WHEN {alias}.share_min < {alias}.share_max THEN least({alias}.share_max, {left})"
+        f" ELSE {alias}.share_max END"
+    )
+    return f"trim_scale({bound})::text"
 
 
 def _end(which: str, **ends: bool) -> Routine:
@@ -139,6 +162,7 @@ ROUTINES: dict[str, Routine] = {
     "Organisation.branches": _connection(("BRANCH_OF",), "IN", "BranchEdge"),
     "Organisation.headOffice": _head_office,
     "Person.positions": _connection(_POSITIONS, "OUT", "PositionEdge"),
+    "HoldingEdge.shareMax": _share_max,
     "HoldingEdge.node": _end("other"),
     "HoldingEdge.holder": _end("source"),
     "HoldingEdge.company": _end("target", persons=False),

@@ -77,11 +77,17 @@ def _organisation(row: Row, selected: Selected) -> str:
 
 def _person(row: Row, selected: Selected) -> str:
     statement = row.statement
-    id_ = selected.arguments["id"]
-    assert isinstance(id_, Given)
+    id_, code = selected.given("id"), selected.given("code")
+    if (id_ is None) == (code is None):
+        raise QuestionError("FILTER_REQUIRED", "name the person by `id` or by `code`")
     if not persons_resolvable(statement):
         return "NULL::json"
-    key = statement.bind(_uuid("Person", id_), "uuid")
+    if id_ is not None:
+        key = statement.bind(_uuid("Person", id_), "uuid")
+    elif code is not None and statement.scope.row.person_search:
+        key = subject_named(statement, code)
+    else:
+        return "NULL::json"
     condition = f"{{p}}.subject_id = {key} AND {case_given(statement)}"
     return person_json(row.level, statement, selected.details, condition)
 

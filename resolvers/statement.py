@@ -7,6 +7,7 @@ response keys (GraphQL names, quoted) and names from the declarations.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,6 +33,7 @@ from store.kind import Kinds
 
 MAX_DEPTH = 12
 MAX_FIELDS = 1_000
+_PARAMETER = re.compile(r"\$(\d+)")
 _NAME_BYTES = 63  # PostgreSQL cuts longer column names
 
 
@@ -85,6 +87,19 @@ class Statement:
     depth: int = 0
     within: tuple[Callable[[Call], int], ...] = ()
 
+    def anew(self, scope: Scope) -> Statement:
+        """An empty statement for the same operation and variables."""
+        return Statement(
+            self.schema,
+            self.kinds,
+            self.record_kinds,
+            scope,
+            self.operation,
+            self.fragments,
+            self.variables,
+            self.routines,
+        )
+
     def alias(self, letter: str) -> str:
         """A fresh table alias."""
         self._aliases += 1
@@ -99,6 +114,16 @@ class Statement:
         if share is not None:
             self._shared[share, cast] = shown
         return shown
+
+    def finished(self, sql: str) -> tuple[str, tuple[Callable[[Call], Any], ...]]:
+        """The statement with the parameters it uses, numbered anew, and what binds them."""
+        used: dict[str, int] = {}
+
+        def renumber(match: re.Match[str]) -> str:
+            return f"${used.setdefault(match[1], len(used) + 1)}"
+
+        text = _PARAMETER.sub(renumber, sql)
+        return text, tuple(self.binds[int(number) - 1] for number in used)
 
     def given(self, value: Given, cast: str) -> str:
         """A parameter with the value of an argument."""

@@ -33,6 +33,17 @@ def _organisation(
 ) -> Any: ...
 
 
+def _person(
+    id_: Annotated[
+        strawberry.ID | None,
+        strawberry.argument(name="id", description="标识 that the caller was given."),
+    ] = strawberry.UNSET,
+    code: Annotated[
+        str | None, strawberry.argument(description="代码 scheme:value (finbench-person:755).")
+    ] = strawberry.UNSET,
+) -> Any: ...
+
+
 def _organisations(
     filter_: Annotated[
         OrganisationFilter | None, strawberry.argument(name="filter", description="筛选.")
@@ -124,7 +135,9 @@ class Query:
         _organisation, "组织 by any of its codes; null when there is none to see."
     )
     organisations: Connection[Organisation] = compiled(_organisations, "组织 search.")
-    person: Person | None = compiled(_node, "自然人 by the id the caller was given.")
+    person: Person | None = compiled(
+        _person, "自然人 by the id the caller was given, or by an open code; one of the two."
+    )
     persons: Connection[Person] = compiled(
         _persons, "自然人 search; empty for those who may not search persons."
     )

@@ -39,8 +39,8 @@ class HoldingEdge(Relation):
     share_min: Decimal | None = stored(
         "share_min", "出资比例下限 fraction 0–1; equal to shareMax when known.", Form.DECIMAL
     )
-    share_max: Decimal | None = stored(
-        "share_max", "出资比例上限 fraction 0–1; an unknown share is 0 to 1.", Form.DECIMAL
+    share_max: Decimal | None = described(
+        "出资比例上限 fraction 0–1; of an unknown share what the other known shares leave."
     )
     share_stated: Decimal | None = stored(
         "share_stated",

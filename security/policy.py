@@ -45,7 +45,7 @@ class Persons(StrEnum):
 
     ABSENT = "ABSENT"
     MASK = "MASK"
-    TOKEN = "TOKEN"
+    TOKEN = "TOKEN"  # noqa: S105  # a pseudonym, not a credential
     CLEAR = "CLEAR"
 
 

@@ -23,12 +23,9 @@ from security.tlog.tile import WIDTH
 
 MAX_SCANNED = 100_000
 
-_OF_SUBJECT = """
-SELECT s.index FROM identifier i
-  JOIN subject t USING (subject_id)
-  JOIN access_subject a ON a.audit_ref = t.audit_ref
-  JOIN access_sealed s ON s.leaf = a.leaf
- WHERE i.value = $1 AND s.log = $2
+_OF_SUBJECTS = """
+SELECT s.index FROM access_subject a JOIN access_sealed s ON s.leaf = a.leaf
+ WHERE a.audit_ref = ANY ($1::bytea[]) AND s.log = $2
 """
 
 
@@ -41,27 +38,29 @@ class LogReview:
     key: VerifierKey
 
     async def entries(
-        self, filter: Mapping[str, Any], *, first: int, after: int | None
+        self, wanted: Mapping[str, Any], /, *, first: int, after: int | None
     ) -> tuple[Sequence[Mapping[str, Any]], bool]:
         """Up to `first` entries before index `after`, newest first, and whether more follow.
 
-        `filter` may hold caller, purpose, case, since, until (datetimes) and subject (a code).
+        `wanted` may hold caller, purpose, case, since, until (aware datetimes) and audit_refs
+        (references of subjects that the entry must have disclosed). A page may be short and
+        still be followed by more, when `MAX_SCANNED` entries were looked at.
         """
-        wanted: set[int] | None = None
-        if filter.get("subject"):
-            rows = await self.pool.fetch(_OF_SUBJECT, filter["subject"], self.key.name)
-            wanted = {row["index"] for row in rows}
+        indexes: set[int] | None = None
+        if "audit_refs" in wanted:
+            rows = await self.pool.fetch(_OF_SUBJECTS, wanted["audit_refs"], self.key.name)
+            indexes = {row["index"] for row in rows}
         found: list[dict[str, Any]] = []
         for scanned, (index, data) in enumerate(self._backwards(after)):
             if scanned >= MAX_SCANNED:
                 return found, True
-            if wanted is not None and index not in wanted:
+            if indexes is not None and index not in indexes:
                 continue
             entry = orjson.loads(data)
-            if _matches(entry, filter):
+            if _matches(entry, wanted):
                 if len(found) == first:
                     return found, True
-                found.append({"index": index, "leaf": leaf_hash(data).hex(), "entry": data})
+                found.append(_shown(index, entry, data))
         return found, False
 
     def _backwards(self, after: int | None) -> Iterator[tuple[int, bytes]]:
@@ -78,11 +77,25 @@ class LogReview:
                 yield start + at, entries[at]
 
 
-def _matches(entry: Mapping[str, Any], filter: Mapping[str, Any]) -> bool:
+def _shown(index: int, entry: Mapping[str, Any], data: bytes) -> dict[str, Any]:
+    names = ("time", "kind", "caller", "actor", "keyId", "purpose", "case", "status", "rows")
+    return {
+        "index": index,
+        "leaf": leaf_hash(data).hex(),
+        **{name: entry[name] for name in names},
+        "decision": entry["reason"] or entry["decision"],
+        "subjects": entry["subjects"]["count"],
+        "records": entry["records"]["count"],
+        "policyVersion": entry["policyVersion"],
+        "entry": data.decode(),
+    }
+
+
+def _matches(entry: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     for name in ("caller", "purpose", "case"):
-        if filter.get(name) and entry[name] != filter[name]:
+        if name in wanted and wanted[name] is not None and entry[name] != wanted[name]:
             return False
-    since, until = filter.get("since"), filter.get("until")
+    since, until = wanted.get("since"), wanted.get("until")
     if since or until:
         moment = datetime.fromisoformat(entry["time"])
         if (since and moment < since) or (until and moment >= until):

@@ -148,9 +148,9 @@ def _resolve(root: Path, node: str) -> tuple[str, str]:
     parts = urlsplit(node)
     url = f"{parts.scheme}://{parts.netloc}"
     for known in sorted((root / "public").glob("*.json")):
-        if known.stem != "identities" and (root / known.stem).is_dir():
-            if _settings(root, known.stem).url == url:
-                return known.stem, url
+        here = known.stem != "identities" and (root / known.stem).is_dir()
+        if here and _settings(root, known.stem).url == url:
+            return known.stem, url
     try:
         name = httpx.get(f"{url}/ready", timeout=5, trust_env=False).json()["node"]
     except (httpx.HTTPError, ValueError, KeyError):

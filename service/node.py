@@ -51,7 +51,8 @@ class Node:
     settings: Settings
     root: Path
     home: NodeHome
-    pool: asyncpg.Pool[Any]
+    pool: asyncpg.Pool[Any]  # answers questions
+    work_pool: asyncpg.Pool[Any]  # the node's own work, which may take longer
     kinds: Kinds
     policy: Policy
     operations: Operations
@@ -93,14 +94,15 @@ class Node:
 
         `data_version` is the outbox position that every answer from now on includes.
         """
-        self.registry = await load_registry(self.pool, self.registry)
+        self.registry = await load_registry(self.work_pool, self.registry)
         today = self.settings.domain_date()
         found = {
-            region: await active_agreement(self.pool, region, today) for region in self.partners
+            region: await active_agreement(self.work_pool, region, today)
+            for region in self.partners
         }
         self.agreements = {region: one for region, one in found.items() if one is not None}
         self.data_version = str(
-            await self.pool.fetchval("SELECT pg_snapshot_xmin(pg_current_snapshot())::text")
+            await self.work_pool.fetchval("SELECT pg_snapshot_xmin(pg_current_snapshot())::text")
         )
 
 
@@ -127,8 +129,10 @@ async def open_node(
     keys, folder, declared = own_keys(home), KeyFolder(home.keys), kinds()
     evidence_keys = EvidenceKeys(folder)
     async with AsyncExitStack() as opened:
-        pool = await open_pool(dsn, generic_plans=True)
+        pool = await open_pool(dsn, answering=True)
         opened.push_async_callback(pool.close)
+        work_pool = await open_pool(dsn)
+        opened.push_async_callback(work_pool.close)
         graph = await opened.enter_async_context(
             GraphConnection(graph_address.uri, graph_address.user, graph_address.password)
         )
@@ -137,6 +141,7 @@ async def open_node(
             root=root,
             home=home,
             pool=pool,
+            work_pool=work_pool,
             kinds=declared,
             policy=load_policy(settings.policy),
             operations=Operations(CreditSchema(declared)),

@@ -24,6 +24,7 @@ from service.intake import import_into
 from service.settings import Settings, SettingsError, load_settings
 from service.supervisor import NodeFailed, NodeProcess, start_node
 from service.world import write_world
+from store.errors import StoreError
 
 SEED = 20201022
 _SETTLED = 120.0
@@ -62,6 +63,8 @@ async def run(root: Path, choice: Choice, out: Console) -> int:
                 reports = open_folder(NodeHome(root, city.node).path / "reports", 0o700)
                 work = import_into(root, city.node, [feeds], report_dir=reports)
                 summary = (await _unless_stopped(stopped, work))[0]
+                for failure in summary.failures:
+                    raise StoreError(failure.code, f"{failure.path.name}: {failure.message}")
                 out.print(
                     f"{city.label} {city.node}: {summary.lines:,} 行 lines, "
                     f"{summary.accepted:,} 接收 accepted, {summary.with_findings:,} 有问题 with"

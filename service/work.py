@@ -20,10 +20,9 @@ from service.enrolment import identity_key, node_keys
 from service.node import Node
 from service.settings import Partner
 from sync.errors import SyncError
-from sync.feed import advance
-from sync.feed_log import FeedLog
 from sync.mirror import Mirror
 from sync.partner import partner_states
+from sync.publisher import Publisher
 from sync.transport import SignedTransport
 
 _log = logging.getLogger("xinqiao.work")
@@ -42,7 +41,6 @@ class Work:
     """What runs beside the requests of one node, and how far it is."""
 
     node: Node
-    dsn: str
     projection: Projection
     mirrors: dict[str, Mirror] = field(default_factory=dict)  # by region
 
@@ -53,7 +51,7 @@ class Work:
             graph_state = "CURRENT" if graph.behind == 0 and graph.stage else "BEHIND"
         except GraphError:
             graph_state = "UNAVAILABLE"
-        pool = self.node.pool
+        pool = self.node.work_pool
         feed = await pool.fetchrow(_FEED_STATE)
         sizes = {
             row["region_id"]: row["size"]
@@ -69,28 +67,6 @@ class Work:
         }
         return {"graph": graph_state, "feed": dict(feed or {}), "mirrors": mirrors}
 
-    async def feed(self, stop: asyncio.Event) -> None:
-        """Keep the sharing feed: leaves in the table, then tiles and the signed checkpoint."""
-        node = self.node
-        connection = await asyncpg.connect(self.dsn)
-        log = None
-        try:
-            log = await FeedLog.open(connection, node.home.log / "feed", node.keys.feed)
-            while not stop.is_set():
-                done = await advance(
-                    connection,
-                    kinds=node.kinds,
-                    region=node.settings.region,
-                    today=node.settings.domain_date(),
-                )
-                await log.publish(connection)
-                if not done.more:
-                    await _pause(stop, _FEED_INTERVAL)
-        finally:
-            if log is not None:
-                log.close()
-            await connection.close()
-
 
 @asynccontextmanager
 async def at_work(node: Node, dsn: str) -> AsyncIterator[Work]:
@@ -98,11 +74,19 @@ async def at_work(node: Node, dsn: str) -> AsyncIterator[Work]:
     stop = asyncio.Event()
     connect = partial(asyncpg.connect, dsn)
     projection = Projection(connect, node.graph)
-    work = Work(node, dsn, projection)
+    work = Work(node, projection)
+    publisher = Publisher(
+        node.work_pool,
+        node.home.log / "feed",
+        node.keys.feed,
+        region=node.settings.region,
+        kinds=node.kinds,
+        today=node.settings.domain_date,
+    )
     async with contextlib.AsyncExitStack() as opened:
         running: list[Awaitable[None]] = [
             _again(stop, partial(_refreshing, node)),
-            _again(stop, work.feed),
+            _again(stop, partial(publisher.run, _FEED_INTERVAL)),
             projection.run(stop, node.settings.graph_interval),
         ]
         for name, signer in (("access", node.keys.access), ("audit", node.keys.audit)):
@@ -112,7 +96,7 @@ async def at_work(node: Node, dsn: str) -> AsyncIterator[Work]:
             transport = _transport(node, partner)
             opened.push_async_callback(transport.close)
             mirror = Mirror(
-                node.pool,
+                node.work_pool,
                 transport,
                 region=region,
                 kinds=node.kinds,
@@ -121,7 +105,7 @@ async def at_work(node: Node, dsn: str) -> AsyncIterator[Work]:
                 today=node.settings.domain_date,
             )
             work.mirrors[region] = mirror
-            running.append(_again(stop, partial(_mirroring, mirror, node.settings.mirror_interval)))
+            running.append(_again(stop, partial(mirror.run, node.settings.mirror_interval)))
         tasks = [asyncio.ensure_future(one) for one in running]
         try:
             yield work
@@ -142,10 +126,6 @@ async def _refreshing(node: Node, stop: asyncio.Event) -> None:
     while not stop.is_set():
         await node.refresh()
         await _pause(stop, 1.0)
-
-
-async def _mirroring(mirror: Mirror, interval: float, stop: asyncio.Event) -> None:
-    await mirror.run(interval, stop)
 
 
 async def _again(stop: asyncio.Event, work: Callable[[asyncio.Event], Awaitable[None]]) -> None:

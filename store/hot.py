@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from store.kind import FieldType, Kinds
 
 if TYPE_CHECKING:
-    import asyncpg
+    from store.connection import Connection
 
 _LOCK = 0x58_49_4E_51_48_4F_54  # one starter adds columns at a time
 _TYPES = {
@@ -21,7 +21,7 @@ _TYPES = {
 }
 
 
-async def ensure_hot_columns(connection: asyncpg.Connection[Any], kinds: Kinds) -> list[str]:
+async def ensure_hot_columns(connection: Connection, kinds: Kinds) -> list[str]:
     """Add the missing `x_…` columns of `record`, nullable, and return their names.
 
     Safe when several processes start at once. Raises ValueError when two kinds declare one name

@@ -10,8 +10,7 @@ from store.mention import record_subjects
 from store.statement import Applied, Order, Party
 
 if TYPE_CHECKING:
-    import asyncpg
-
+    from store.connection import Connection
     from store.subject import Directory
 
 STATED = (
@@ -36,7 +35,7 @@ class LoanStatement:
 
 
 async def apply_loans(
-    connection: asyncpg.Connection[Any],
+    connection: Connection,
     statements: Sequence[LoanStatement],
     *,
     directory: Directory,
@@ -52,7 +51,10 @@ async def apply_loans(
     ):
         latest[resolution.subject_id] = statement
     columns = ("loan_no", *STATED, "origin_region", "stamp", "batch_sha", "line_no")
-    types = "uuid text text text numeric numeric text date date text timestamptz bytea int4".split()
+    types = (
+        *("uuid", "text", "text", "text", "numeric", "numeric", "text", "date", "date"),
+        *("text", "timestamptz", "bytea", "int4"),
+    )
     rows = [
         (
             identity,
@@ -83,6 +85,4 @@ async def apply_loans(
     )
     changed = {row["subject_id"] for row in shown if row["changed"]}
     await record_subjects(connection, changed)
-    return [
-        Applied(f.subject_id, f.subject_id, f.subject_id in changed, f.remarks) for f in found
-    ]
+    return [Applied(f.subject_id, f.subject_id, f.subject_id in changed, f.remarks) for f in found]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from store.name import refresh_names
@@ -13,9 +13,8 @@ from store.staging import stage
 from store.statement import LOAN, NATURAL_PERSON, Order, Party
 
 if TYPE_CHECKING:
-    import asyncpg
-
     from store.cipher import Cipher
+    from store.connection import Connection
 
 # A party named only by a code: any statement that gives its name is greater.
 _NAMELESS = datetime(1970, 1, 1, tzinfo=UTC)
@@ -42,7 +41,7 @@ class Mention:
 
 
 async def write_mentions(
-    connection: asyncpg.Connection[Any], mentions: Mapping[UUID, Mention], cipher: Cipher
+    connection: Connection, mentions: Mapping[UUID, Mention], cipher: Cipher
 ) -> None:
     """Show the greatest mention of each party; a registered organisation stays as it is."""
     groups: dict[str, dict[UUID, Mention]] = {}
@@ -54,7 +53,7 @@ async def write_mentions(
     await _write_organisations(connection, organisations, cipher)
 
 
-async def record_subjects(connection: asyncpg.Connection[Any], changed: Iterable[UUID]) -> None:
+async def record_subjects(connection: Connection, changed: Iterable[UUID]) -> None:
     """Put changed subjects into the outbox."""
     await connection.execute(
         "INSERT INTO outbox (entity, entity_id, subject_id)"
@@ -64,7 +63,7 @@ async def record_subjects(connection: asyncpg.Connection[Any], changed: Iterable
 
 
 async def _write_organisations(
-    connection: asyncpg.Connection[Any], mentions: Mapping[UUID, Mention], cipher: Cipher
+    connection: Connection, mentions: Mapping[UUID, Mention], cipher: Cipher
 ) -> None:
     if not mentions:
         return
@@ -118,7 +117,7 @@ async def _write_organisations(
     await record_subjects(connection, changed | coded)
 
 
-async def fill_codes(connection: asyncpg.Connection[Any], identities: list[UUID]) -> set[UUID]:
+async def fill_codes(connection: Connection, identities: list[UUID]) -> set[UUID]:
     """Show on organisations the codes their statement left out; the changed ones."""
     rows = await connection.fetch(
         """
@@ -140,9 +139,7 @@ async def fill_codes(connection: asyncpg.Connection[Any], identities: list[UUID]
     return {row["subject_id"] for row in rows}
 
 
-async def _write_persons(
-    connection: asyncpg.Connection[Any], mentions: Mapping[UUID, Mention]
-) -> None:
+async def _write_persons(connection: Connection, mentions: Mapping[UUID, Mention]) -> None:
     if not mentions:
         return
     columns = (
@@ -197,13 +194,12 @@ async def _write_persons(
     await record_subjects(connection, [row["subject_id"] for row in rows if row["changed"]])
 
 
-async def _write_loans(
-    connection: asyncpg.Connection[Any], mentions: Mapping[UUID, Mention]
-) -> None:
+async def _write_loans(connection: Connection, mentions: Mapping[UUID, Mention]) -> None:
     if not mentions:
         return
     rows = await connection.fetch(
-        "INSERT INTO loan (subject_id, loan_no, origin_region, audit_ref, stamp, batch_sha, line_no)"
+        "INSERT INTO loan (subject_id, loan_no, origin_region, audit_ref, stamp, batch_sha,"
+        " line_no)"
         " SELECT m.id, m.loan_no, m.origin, s.audit_ref, $4, '', 0"
         " FROM unnest($1::uuid[], $2::text[], $3::text[]) AS m (id, loan_no, origin)"
         " JOIN subject s ON s.subject_id = m.id"

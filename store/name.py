@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from store.statement import plain_name
 
 if TYPE_CHECKING:
-    import asyncpg
+    from store.connection import Connection
 
 
 def bigrams(name: str) -> list[str]:
@@ -22,7 +22,7 @@ def bigrams(name: str) -> list[str]:
     return sorted({plain[i : i + 2] for i in range(max(len(plain) - 1, 1))})
 
 
-async def refresh_names(connection: asyncpg.Connection[Any], changed: Iterable[UUID]) -> None:
+async def refresh_names(connection: Connection, changed: Iterable[UUID]) -> None:
     """Derive the searchable names of organisations from their statements, whatever their order.
 
     Registered: the shown name, and as former names all others that the registry ever stated.
@@ -46,9 +46,7 @@ async def refresh_names(connection: asyncpg.Connection[Any], changed: Iterable[U
         """,
         identities,
     )
-    await connection.execute(
-        "DELETE FROM organisation_name WHERE subject_id = ANY($1)", identities
-    )
+    await connection.execute("DELETE FROM organisation_name WHERE subject_id = ANY($1)", identities)
     await connection.copy_records_to_table(
         "organisation_name",
         records=[

@@ -14,9 +14,8 @@ from store.staging import stage
 from store.statement import Applied, Order, Party
 
 if TYPE_CHECKING:
-    import asyncpg
-
     from store.cipher import Cipher
+    from store.connection import Connection
     from store.subject import Directory
 
 # What a registry extract states, in the columns of `organisation`.
@@ -59,7 +58,7 @@ class OrganisationStatement:
 
 
 async def apply_organisations(
-    connection: asyncpg.Connection[Any],
+    connection: Connection,
     statements: Sequence[OrganisationStatement],
     *,
     cipher: Cipher,
@@ -100,9 +99,7 @@ async def apply_organisations(
                 *key,
             )
         )
-        versions.append(
-            (resolution.subject_id, *key, statement.origin_region, content.decode())
-        )
+        versions.append((resolution.subject_id, *key, statement.origin_region, content.decode()))
     await directory.write_subjects()
     version_columns = (
         "subject_id",
@@ -125,12 +122,10 @@ async def apply_organisations(
     await refresh_names(connection, set(touched))
     coded = await fill_codes(connection, touched)
     await record_subjects(connection, changed | coded)
-    return [
-        Applied(f.subject_id, f.subject_id, f.subject_id in changed, f.remarks) for f in found
-    ]
+    return [Applied(f.subject_id, f.subject_id, f.subject_id in changed, f.remarks) for f in found]
 
 
-async def _show(connection: asyncpg.Connection[Any], rows: Sequence[tuple[Any, ...]]) -> set[Any]:
+async def _show(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> set[Any]:
     columns = (
         "subject_id",
         *STATED,

@@ -28,20 +28,17 @@ async def _keep(connection: Any) -> None:
 
 
 async def open_pool(
-    dsn: str,
-    *,
-    min_size: int = 1,
-    max_size: int = 8,
-    generic_plans: bool = False,
+    dsn: str, *, min_size: int = 1, max_size: int = 8, answering: bool = False
 ) -> asyncpg.Pool[Any]:
     """A pool whose `json` values are bytes and whose statements stay prepared.
 
-    `generic_plans` spares PostgreSQL the planning of each call: for pools that only answer
-    questions with the compiler's statements, whose limits are literal or bounded.
+    `answering` is for pools that only answer questions with the compiler's statements: PostgreSQL
+    plans each statement once per connection (planning costs more than a small answer does) and
+    ends what takes longer than 10 s.
     """
     settings = {"jit": "off", "application_name": "xinqiao"}
-    if generic_plans:
-        settings["plan_cache_mode"] = "force_generic_plan"
+    if answering:
+        settings |= {"plan_cache_mode": "force_generic_plan", "statement_timeout": "10s"}
     pool = await asyncpg.create_pool(
         dsn,
         min_size=min_size,

@@ -21,11 +21,8 @@ from store.statement import Applied, Order, Party, plain_name
 from store.subject import Directory
 
 if TYPE_CHECKING:
-    import asyncpg
-
     from store.cipher import Cipher
-
-Connection = Any
+    from store.connection import Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +133,7 @@ _KEPT = ("subject_id", "record_id")
 
 
 async def apply_records(
-    connection: asyncpg.Connection[Any],
+    connection: Connection,
     statements: Sequence[RecordStatement],
     *,
     kinds: Kinds,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from store.regions import load_regions
 
 if TYPE_CHECKING:
-    import asyncpg
+    from store.connection import Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class UnitMention:
     is_issuer: bool
 
 
-async def load_reference(connection: asyncpg.Connection[Any], *, demo: bool) -> None:
+async def load_reference(connection: Connection, *, demo: bool) -> None:
     """Bring the region table up to this release; `demo` adds the demo world's divisions."""
     await connection.executemany(
         "INSERT INTO region VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
@@ -35,9 +35,7 @@ async def load_reference(connection: asyncpg.Connection[Any], *, demo: bool) -> 
     )
 
 
-async def note_units(
-    connection: asyncpg.Connection[Any], units: Mapping[str, UnitMention], region: str
-) -> None:
+async def note_units(connection: Connection, units: Mapping[str, UnitMention], region: str) -> None:
     """Collect units by USCC; the name that sorts last stands, so that order does not matter."""
     await connection.execute(
         "INSERT INTO unit AS u (unit_id, name, region_id, is_source, is_issuer)"

@@ -14,9 +14,8 @@ from store.staging import stage
 from store.statement import Applied, Order, Party
 
 if TYPE_CHECKING:
-    import asyncpg
-
     from store.cipher import Cipher
+    from store.connection import Connection
     from store.subject import Directory
 
 # What a statement says, in the columns of `relation`.
@@ -70,7 +69,7 @@ class RelationStatement:
 
 
 async def apply_relations(
-    connection: asyncpg.Connection[Any],
+    connection: Connection,
     statements: Sequence[RelationStatement],
     *,
     cipher: Cipher,
@@ -128,9 +127,7 @@ async def apply_relations(
                     digest,
                 )
             )
-            versions.append(
-                (subject, identity, direction, *key, digest, "VALID", content.decode())
-            )
+            versions.append((subject, identity, direction, *key, digest, "VALID", content.decode()))
         remarks = tuple(dict.fromkeys((*source.remarks, *target.remarks)))
         applied.append(Applied(source.subject_id, identity, True, remarks))
     await directory.write()
@@ -139,12 +136,10 @@ async def apply_relations(
     holdings = [a.entity_id for a, s in zip(applied, statements, strict=True) if s.kind == "HOLDS"]
     changed |= await derive_shares(connection, relations=holdings)
     await announce(connection, changed)
-    return [
-        Applied(a.subject_id, a.entity_id, a.entity_id in changed, a.remarks) for a in applied
-    ]
+    return [Applied(a.subject_id, a.entity_id, a.entity_id in changed, a.remarks) for a in applied]
 
 
-async def announce(connection: asyncpg.Connection[Any], changed: Iterable[UUID]) -> None:
+async def announce(connection: Connection, changed: Iterable[UUID]) -> None:
     """Put changed relations into the outbox, once each, under the end they start from."""
     await connection.execute(
         "INSERT INTO outbox (entity, entity_id, subject_id)"
@@ -155,7 +150,7 @@ async def announce(connection: asyncpg.Connection[Any], changed: Iterable[UUID])
 
 
 async def derive_shares(
-    connection: asyncpg.Connection[Any],
+    connection: Connection,
     *,
     relations: Iterable[UUID] = (),
     companies: Iterable[UUID] = (),
@@ -193,9 +188,7 @@ async def derive_shares(
     return {row["relation_id"] for row in rows}
 
 
-async def close_former_representatives(
-    connection: asyncpg.Connection[Any], firms: Iterable[UUID]
-) -> set[UUID]:
+async def close_former_representatives(connection: Connection, firms: Iterable[UUID]) -> set[UUID]:
     """End each legal representative on the day a later registry statement names another.
 
     Derived from the kept statements, so the order of arrival does not matter.
@@ -219,9 +212,7 @@ async def close_former_representatives(
     return {row["relation_id"] for row in rows}
 
 
-async def _show(
-    connection: asyncpg.Connection[Any], rows: Sequence[tuple[Any, ...]]
-) -> set[UUID]:
+async def _show(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> set[UUID]:
     columns = (
         *_KEY,
         "other_id",
@@ -253,9 +244,7 @@ async def _show(
     return {row["relation_id"] for row in shown if row["changed"]}
 
 
-async def _keep_versions(
-    connection: asyncpg.Connection[Any], versions: Sequence[tuple[Any, ...]]
-) -> None:
+async def _keep_versions(connection: Connection, versions: Sequence[tuple[Any, ...]]) -> None:
     columns = (*_KEY, *_ORDER, "digest", "status", "content")
     table = await stage(connection, "relation_version", columns, versions)
     listed = ", ".join(columns)

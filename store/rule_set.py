@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import asyncpg
+    from store.connection import Connection
 
 MINOR, ORDINARY, SERIOUS = "MINOR", "ORDINARY", "SERIOUS"
 QUERY_YEARS = 5  # how long offices may still read a decision
@@ -102,7 +102,7 @@ def load_severity_rules() -> SeverityRules:
     )
 
 
-async def load_rule_sets(connection: asyncpg.Connection[Any]) -> tuple[RuleSet, ...]:
+async def load_rule_sets(connection: Connection) -> tuple[RuleSet, ...]:
     """The rule sets of this node in order of their dates."""
     tiers: dict[str, list[Tier]] = {}
     for row in await connection.fetch(

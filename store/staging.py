@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import asyncpg
+    from store.connection import Connection
 
 _WRITE_LOCK = 0x58_49_4E_51_57_52  # one writer of subjects at a time; chunks are short
 
 
-async def lock_writes(connection: asyncpg.Connection[Any]) -> None:
+async def lock_writes(connection: Connection) -> None:
     """Queue behind other writers of this database until the transaction ends.
 
     Two importers that meet the same person for the first time must not make two subjects.
@@ -20,7 +20,7 @@ async def lock_writes(connection: asyncpg.Connection[Any]) -> None:
 
 
 async def stage(
-    connection: asyncpg.Connection[Any],
+    connection: Connection,
     table: str,
     columns: Sequence[str],
     rows: Iterable[Sequence[object]],

@@ -7,10 +7,10 @@ recording. Persons are compared by their blind index, so both sides need the sam
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import asyncpg
+    from store.connection import Connection
 
 _LOCAL = (
     "ARRAY['subject_id','other_id','loan_id','relation_id','audit_ref','stamp','batch_sha',"
@@ -77,7 +77,7 @@ class StateDigest:
         return [t for t in self.tables if self.tables[t] != other.tables.get(t)]
 
 
-async def state_digest(connection: asyncpg.Connection[Any]) -> StateDigest:
+async def state_digest(connection: Connection) -> StateDigest:
     """Digest the current state in one snapshot."""
     tables = {}
     async with connection.transaction(isolation="repeatable_read"):

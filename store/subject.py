@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 import orjson
@@ -29,9 +29,8 @@ from store.statement import (
 )
 
 if TYPE_CHECKING:
-    import asyncpg
-
     from store.cipher import Cipher
+    from store.connection import Connection
 
 Code = tuple[str, str]
 _ORGANISATIONS = frozenset({LEGAL_ENTITY, INDIVIDUAL_BUSINESS})
@@ -95,7 +94,7 @@ class Directory:
     Open it with every party of the chunk, resolve each, write once. All in one transaction.
     """
 
-    def __init__(self, connection: asyncpg.Connection[Any], cipher: Cipher) -> None:
+    def __init__(self, connection: Connection, cipher: Cipher) -> None:
         self._connection = connection
         self._cipher = cipher
         self._subjects: dict[UUID, _Subject] = {}
@@ -107,7 +106,7 @@ class Directory:
 
     @classmethod
     async def open(
-        cls, connection: asyncpg.Connection[Any], parties: Iterable[Party], cipher: Cipher
+        cls, connection: Connection, parties: Iterable[Party], cipher: Cipher
     ) -> Directory:
         """A directory loaded with what the store knows under the parties' codes."""
         await lock_writes(connection)
@@ -135,6 +134,9 @@ class Directory:
             codes: Sequence[Code] = (self._stub_code(party),)
         else:
             codes = party.codes
+        if not codes:
+            what = f"name:{plain_name(party.name)}"
+            return self._placeholder(party, order, origin, what, _UNRESOLVED)
         subject = next((s for c in codes for s in self._having(c)), None)
         if subject is None:
             identity = uuid4() if codes[0][0] in _HIDDEN else subject_id(*codes[0])
@@ -149,7 +151,9 @@ class Directory:
     ) -> Resolution:
         codes = _named_by(party)
         if not codes:
-            return self._placeholder(party, order, origin, f"name:{self._unnamed(party)}", _UNRESOLVED)
+            return self._placeholder(
+                party, order, origin, f"name:{self._unnamed(party)}", _UNRESOLVED
+            )
         remarks: list[Remark] = []
         uscc = party.code("uscc")
         subject: _Subject | None = None
@@ -172,6 +176,7 @@ class Directory:
             others = [s for s in self._having(code) if s is not subject and not s.placeholder]
             if others and (code[0] != "org_code" or org_code_of_uscc(uscc or "") != code[1]):
                 remarks.append(_SECOND)
+                self._issue("CODE_HELD", subject.subject_id, f"{code[0]}:{code[1]}")
                 continue
             if others:
                 self._issue("CODE_SHARED", subject.subject_id, f"{code[0]}:{code[1]}")
@@ -370,7 +375,7 @@ def _named_by(party: Party) -> list[Code]:
 
 
 def _searched(party: Party) -> Iterator[Code]:
-    if party.category not in _ORGANISATIONS:
+    if party.category not in _ORGANISATIONS and party.codes:
         yield from party.codes
     elif codes := _named_by(party):
         for scheme, value in codes:

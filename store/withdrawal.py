@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from store.errors import StoreError
@@ -12,14 +12,14 @@ from store.staging import lock_writes
 from store.statement import Order
 
 if TYPE_CHECKING:
-    import asyncpg
+    from store.connection import Connection
 
 # Above every batch: no file that is sent again brings a withdrawn record back.
 _FINAL = datetime(9999, 12, 31, tzinfo=UTC)
 
 
 async def withdraw_record(
-    connection: asyncpg.Connection[Any],
+    connection: Connection,
     record_id: UUID,
     *,
     reason: str,

@@ -18,9 +18,10 @@ import orjson
 
 from client.errors import ClientError
 from security.tlog.note import Note, NoteSigner, VerifierKey
+from store.connection import Connection
 from sync.canonical import Value, canonical
 from sync.catalogue import Item
-from sync.database import Connection, Reader
+from sync.database import Reader
 from sync.errors import AgreementError
 
 if TYPE_CHECKING:

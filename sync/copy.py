@@ -17,13 +17,13 @@ from uuid import UUID
 import asyncpg
 
 from store.cipher import Cipher
+from store.connection import Connection
 from store.kind import Field, FieldType, Kind, Kinds
 from store.record import RecordStatement, apply_records
 from store.statement import Order, Party
 from store.withdrawal import withdraw_record
 from sync.canonical import Value
 from sync.catalogue import ENVELOPE, api_name, travelling_fields
-from sync.database import Connection
 from sync.errors import MirrorError
 from sync.leaf import Operation
 from sync.page import ReadChange

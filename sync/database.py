@@ -1,13 +1,12 @@
-"""What this room's functions take for a database: one connection, or a pool where one is enough."""
+"""What this room's functions take for a database when a pool is enough."""
 
 from __future__ import annotations
 
 from typing import Any, TypeAlias
 
 import asyncpg
-from asyncpg.pool import PoolConnectionProxy
 
-Connection: TypeAlias = "asyncpg.Connection[Any] | PoolConnectionProxy[Any]"
-"""A connection, its own or lent by a pool."""
+from store.connection import Connection
+
 Reader: TypeAlias = "Connection | asyncpg.Pool[Any]"
 """Anything that runs a statement; nothing is kept between two of them."""

@@ -198,16 +198,18 @@ async def receive_acknowledgement(
 
 
 async def unacknowledged_tombstones(
-    connection: Reader, partner: str
+    connection: Reader, agreement: Agreement, partner: str
 ) -> tuple[int, datetime | None]:
-    """How many tombstones the partner has not acknowledged, and the time of the oldest (X21)."""
+    """How many tombstones of the agreement's items the partner has not acknowledged, and the time
+    of the oldest (X21)."""
     row = await connection.fetchrow(
         """
         SELECT count(*) AS waiting, min(l.recorded_at) AS oldest
         FROM feed_payload p JOIN feed_leaf l USING (index)
-        WHERE p.operation = 'TOMBSTONE' AND p.index >= coalesce(
+        WHERE p.operation = 'TOMBSTONE' AND p.item = ANY ($2) AND p.index >= coalesce(
             (SELECT max(size) FROM feed_acknowledgement WHERE partner = $1), 0)
         """,
         partner,
+        [item.tag for item in agreement.items],
     )
     return (0, None) if row is None else (row["waiting"], row["oldest"])

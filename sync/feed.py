@@ -18,11 +18,11 @@ from uuid import UUID
 import orjson
 
 from security.tlog.merkle import leaf_hash
+from store.connection import Connection
 from store.kind import Kinds
 from sync.agreement import shared_items
 from sync.catalogue import ENVELOPE
 from sync.compact_range import CompactRange
-from sync.database import Connection
 from sync.disclosure import Disclosure, fields_root, salted
 from sync.leaf import Leaf, Operation
 from sync.offer import Change, Published, Stated, changes

@@ -19,8 +19,8 @@ from security.tlog.merkle import leaf_hash
 from security.tlog.note import NoteSigner
 from security.tlog.reader import TileReader
 from security.tlog.tile import WIDTH
+from store.connection import Connection
 from sync.compact_range import CompactRange
-from sync.database import Connection
 from sync.errors import FeedError
 
 if TYPE_CHECKING:

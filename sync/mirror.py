@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 from security.tlog.merkle import EMPTY_ROOT
 from security.tlog.note import NoteSigner
 from store.cipher import Cipher
+from store.connection import Connection
 from store.kind import Kinds
 from sync.agreement import Agreement, latest_agreement
 from sync.compact_range import CompactRange
 from sync.copy import apply_changes
-from sync.database import Connection
 from sync.errors import AgreementError, MirrorError, SyncError
 from sync.exchange import acknowledge
 from sync.page import Position, ReadPage, read_page

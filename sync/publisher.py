@@ -14,8 +14,8 @@ import asyncpg
 
 from security.tlog.checkpoint import Checkpoint
 from security.tlog.note import NoteSigner
+from store.connection import Connection
 from store.kind import Kinds
-from sync.database import Connection
 from sync.errors import FeedError
 from sync.feed import advance
 from sync.feed_log import FeedLog

@@ -7,6 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+
 from service.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -41,8 +42,9 @@ def test_every_error_code_raised_is_explained() -> None:
 
 
 def test_every_command_is_in_the_readme_or_the_command_page() -> None:
-    from service.cli import application
     from typer.main import get_command
+
+    from service.cli import application
 
     text = (ROOT / "docs/commands.md").read_text(encoding="utf-8")
     command = get_command(application())

@@ -1,4 +1,4 @@
-"""The blocks that licence and penalty share in the 双公示 exchange (records.md §2, §3, form 2018)."""
+"""The blocks that licence and penalty share in 双公示 files (records.md §2, §3, form 2018)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""行政处罚, administrative penalty (双公示 2018 form, records.md §3; types by 行政处罚法 2021 art. 9)."""
+"""行政处罚, administrative penalty (双公示 form 2018, records.md §3; 行政处罚法 2021 art. 9)."""
 
 from __future__ import annotations
 
@@ -78,7 +78,15 @@ KIND = Kind(
             required=True,
             max_length=2000,
         ),
-        Field("facts", "违法事实", national_ids=("CF_SY",), required=True, max_length=5000),
+        # Free text names third persons and their numbers: not for the public until it is screened.
+        Field(
+            "facts",
+            "违法事实",
+            national_ids=("CF_SY",),
+            required=True,
+            max_length=5000,
+            visibility=Visibility.GOVERNMENT,
+        ),
         Field("legal_basis", "处罚依据", national_ids=("CF_YJ",), required=True, max_length=2000),
         Field(
             "penalty_types",
@@ -89,7 +97,14 @@ KIND = Kind(
             codes=PENALTY_TYPE,
             hot=True,
         ),
-        Field("content", "处罚内容", national_ids=("CF_NR",), required=True, max_length=4000),
+        Field(
+            "content",
+            "处罚内容",
+            national_ids=("CF_NR",),
+            required=True,
+            max_length=4000,
+            visibility=Visibility.GOVERNMENT,
+        ),
         Field(
             "fine_amount",
             "罚款金额（万元）",

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from service.cli.output import JSON_OPTION, console, explained, print_json
+from service.cli.output import JSON_OPTION, console, explained, notices, print_json
 
 
 def import_files(
@@ -47,10 +47,14 @@ def import_files(
                 "accepted": summary.accepted,
                 "with_findings": summary.with_findings,
                 "rejected": summary.rejected,
-                "report": str(summary.report),
+                "report": str(summary.report) if summary.report else None,
+                "failures": [
+                    {"file": str(one.path), "code": one.code, "message": one.message}
+                    for one in summary.failures
+                ],
             }
         )
-        return
+        raise typer.Exit(2 if summary.failures else 0)
     out = console()
     out.print(
         f"{summary.lines:,} 行 lines: {summary.accepted:,} 接收 accepted, "
@@ -58,3 +62,6 @@ def import_files(
     )
     if summary.with_findings or summary.rejected:
         out.print(f"退回与问题清单 report: {summary.report}")
+    for failure in summary.failures:
+        notices().print(f"[bold red]{failure.code}[/] {failure.path.name}: {failure.message}")
+    raise typer.Exit(2 if summary.failures else 0)

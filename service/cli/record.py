@@ -14,7 +14,7 @@ application = typer.Typer(help="记录 records: withdraw.", no_args_is_help=True
 
 @application.command("withdraw")
 def withdraw(
-    record_id: Annotated[str, typer.Argument(help="Record id 记录标识 (UUID).")],
+    record_id: Annotated[str, typer.Argument(help="Record id 记录标识, as a query shows it.")],
     reason: Annotated[str, typer.Option(help="Why 撤销原因, for example the court's decision.")],
     node: Annotated[str, typer.Option("--node", help="Name of the node.")] = "benxi",
     as_json: bool = JSON_OPTION,

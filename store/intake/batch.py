@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -15,11 +15,10 @@ from store.ids import batch_id
 from store.intake.source import FileFacts
 
 if TYPE_CHECKING:
-    import asyncpg
-
+    from store.connection import Connection
     from store.intake.context import Line
 
-_SHANGHAI = ZoneInfo("Asia/Shanghai")
+SHANGHAI = ZoneInfo("Asia/Shanghai")
 _DATED = re.compile(r"(\d{4})(\d{2})(\d{2})(?=[_\-.])")
 
 
@@ -61,7 +60,7 @@ def sent_date(path: Path, sent_on: date | None) -> date | None:
 
 
 async def open_batch(
-    connection: asyncpg.Connection[Any],
+    connection: Connection,
     path: Path,
     facts: FileFacts,
     kind: str,
@@ -78,7 +77,7 @@ async def open_batch(
     identity = batch_id(facts.sha256, kind, f"{region}@{day.isoformat() if day else ''}")
     await connection.execute("SELECT pg_advisory_lock($1)", _lock(identity))
     stamp = (
-        datetime(day.year, day.month, day.day, tzinfo=_SHANGHAI).astimezone(UTC)
+        datetime(day.year, day.month, day.day, tzinfo=SHANGHAI).astimezone(UTC)
         if day
         else datetime.now(UTC)
     )
@@ -98,13 +97,13 @@ async def open_batch(
     return Batch(identity, kind, row["stamp"], row["next_line"], row["finished"])
 
 
-async def close_batch(connection: asyncpg.Connection[Any], batch: Batch) -> None:
+async def close_batch(connection: Connection, batch: Batch) -> None:
     """Let the next importer of this batch go on."""
     await connection.execute("SELECT pg_advisory_unlock($1)", _lock(batch.id))
 
 
 async def acknowledge(
-    connection: asyncpg.Connection[Any],
+    connection: Connection,
     batch: Batch,
     lines: Sequence[Line],
     rejected: Sequence[tuple[int, bytes]],
@@ -131,7 +130,14 @@ async def acknowledge(
         counts.rejected,
     )
     findings = {
-        (line.number, f.field, f.code): (batch.id, line.number, f.field, f.code, f.severity, f.reason)
+        (line.number, f.field, f.code): (
+            batch.id,
+            line.number,
+            f.field,
+            f.code,
+            f.severity,
+            f.reason,
+        )
         for line in lines
         for f in line.findings
     }
@@ -149,7 +155,7 @@ async def acknowledge(
         )
 
 
-async def finish(connection: asyncpg.Connection[Any], batch: Batch) -> Counts:
+async def finish(connection: Connection, batch: Batch) -> Counts:
     """Mark the batch finished and return its counts from the journal's chunks."""
     row = await connection.fetchrow(
         "SELECT coalesce(sum(accepted), 0)::int AS accepted,"

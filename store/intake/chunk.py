@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import orjson
 
+from store.correction import supersede_corrected
 from store.intake.batch import Batch, acknowledge
 from store.intake.context import Context, Line, PartyStatement, Statement
 from store.intake.finding import Finding, finding
@@ -25,13 +26,18 @@ from store.statement import Applied, Party
 from store.subject import Directory
 
 if TYPE_CHECKING:
-    import asyncpg
+    from store.connection import Connection
 
-_T = TypeVar("_T", bound=Statement)
+# Fields that a finding about the subject points at, by what the file has.
+_NAMED = ("counterparty_name", "holder_name", "company_name", "parent_name", "guarantor_name",
+          "borrower_name", "name")  # fmt: skip
+_CODED = ("uscc", "holder_code", "company_uscc", "parent_uscc", "guarantor_code", "borrower_code")
+
+_T = TypeVar("_T")
 
 
 async def apply_chunk(
-    connection: asyncpg.Connection[Any],
+    connection: Connection,
     context: Context,
     batch: Batch,
     lines: Sequence[Line],
@@ -54,7 +60,7 @@ async def apply_chunk(
 
 
 async def _apply(
-    connection: asyncpg.Connection[Any],
+    connection: Connection,
     context: Context,
     told: Sequence[tuple[Line, Statement]],
 ) -> None:
@@ -62,9 +68,7 @@ async def _apply(
     parties = [party for _, statement in told for party in parties_of(statement)]
     directory = await Directory.open(connection, parties, cipher)
     lines, organisations = _of(told, OrganisationStatement)
-    firms = await apply_organisations(
-        connection, organisations, cipher=cipher, directory=directory
-    )
+    firms = await apply_organisations(connection, organisations, cipher=cipher, directory=directory)
     _note(lines, firms)
     for statement in _of(told, PartyStatement)[1]:
         directory.resolve(statement.party, statement.order, origin=statement.origin_region)
@@ -73,12 +77,12 @@ async def _apply(
     lines, relations = _of(told, RelationStatement)
     _note(lines, await apply_relations(connection, relations, cipher=cipher, directory=directory))
     lines, records = _of(told, RecordStatement)
-    _note(
-        lines,
-        await apply_records(
-            connection, records, kinds=context.kinds, cipher=cipher, directory=directory
-        ),
+    applied = await apply_records(
+        connection, records, kinds=context.kinds, cipher=cipher, directory=directory
     )
+    _note(lines, applied)
+    if applied:
+        await supersede_corrected(connection, {result.entity_id for result in applied})
     await directory.write()
     touched = [firm.subject_id for firm in firms]
     if touched:
@@ -89,7 +93,7 @@ async def _apply(
 
 
 async def _compare_shares(
-    connection: asyncpg.Connection[Any],
+    connection: Connection,
     lines: Sequence[Line],
     relations: Sequence[RelationStatement],
 ) -> None:
@@ -114,7 +118,8 @@ async def _compare_shares(
         [line_no for _, line_no in holdings],
     )
     for row in rows:
-        holdings[sha, row["line_no"]].findings.append(finding("", "RATIO_MISMATCH"))
+        line = holdings[sha, row["line_no"]]
+        line.findings.append(finding(line.header("ratio"), "RATIO_MISMATCH"))
 
 
 def parties_of(statement: Statement) -> Iterable[Party]:
@@ -135,16 +140,21 @@ def merged_units(mentions: Iterable[tuple[str, UnitMention]]) -> dict[str, UnitM
     for code, unit in mentions:
         held = units.get(code)
         if code and held != unit:
-            units[code] = unit if held is None else UnitMention(
-                max(held.name, unit.name),
-                held.is_source or unit.is_source,
-                held.is_issuer or unit.is_issuer,
+            units[code] = (
+                unit
+                if held is None
+                else UnitMention(
+                    max(held.name, unit.name),
+                    held.is_source or unit.is_source,
+                    held.is_issuer or unit.is_issuer,
+                )
             )
     return units
 
 
-def _of(told: Sequence[tuple[Line, Statement]], kind: type[_T]) -> tuple[list[Line], list[_T]]:
-    lines, statements = [], []
+def _of(told: Sequence[tuple[Line, object]], kind: type[_T]) -> tuple[list[Line], list[_T]]:
+    lines: list[Line] = []
+    statements: list[_T] = []
     for line, statement in told:
         if isinstance(statement, kind):
             lines.append(line)
@@ -155,7 +165,8 @@ def _of(told: Sequence[tuple[Line, Statement]], kind: type[_T]) -> tuple[list[Li
 def _note(lines: Sequence[Line], applied: Sequence[Applied]) -> None:
     for line, result in zip(lines, applied, strict=True):
         for remark in result.remarks:
-            found = Finding("", remark.code, remark.severity, remark.reason)
+            named = _NAMED if remark.code.startswith("NAME_") else _CODED
+            found = Finding(line.header(*named), remark.code, remark.severity, remark.reason)
             if found not in line.findings:
                 line.findings.append(found)
 

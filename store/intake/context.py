@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from uuid import UUID
@@ -42,9 +42,14 @@ class Line:
     """What one line becomes: findings, and statements unless one of them is an error."""
 
     number: int
+    headers: Mapping[str, str] = field(default_factory=dict)  # the file's header of each field
     findings: list[Finding] = field(default_factory=list)
     statements: list[Statement] = field(default_factory=list)
     units: list[tuple[str, UnitMention]] = field(default_factory=list)
+
+    def header(self, *fields: str) -> str:
+        """The file's header of the first of these fields that it has."""
+        return next((self.headers[f] for f in fields if f in self.headers), "")
 
     @property
     def rejected(self) -> bool:

@@ -98,9 +98,7 @@ def read_loan(
     loan = loan_party(row.text("loan_no"), lender)
     order = context.order(line.number)
     money = stated(row, amount="amount", balance="balance") | {"currency": currency(row)}
-    columns = money | stated(
-        row, lender_name="lender_name", issued_on="issued_on", due_on="due_on"
-    )
+    columns = money | stated(row, lender_name="lender_name", issued_on="issued_on", due_on="due_on")
     line.statements.append(
         LoanStatement(loan, order, context.region, columns | {"lender_code": lender or None})
     )
@@ -126,6 +124,7 @@ def read_loan(
 def _require_numbers(row: Named, *sides: str) -> None:
     """A person beside no firm is nobody without a number."""
     for side in sides:
-        if row.text(f"{side}_category") == NATURAL_PERSON and not row.text(f"{side}_id_no"):
-            if side != "guarantor" or row.text("debtor_category") == NATURAL_PERSON:
-                row.note(f"{side}_id_no", "REQUIRED")
+        if row.text(f"{side}_category") != NATURAL_PERSON or row.text(f"{side}_id_no"):
+            continue
+        if side != "guarantor" or row.text("debtor_category") == NATURAL_PERSON:
+            row.note(f"{side}_id_no", "REQUIRED")

@@ -31,6 +31,8 @@ from store.rule_set import load_rule_sets, load_severity_rules
 if TYPE_CHECKING:
     import asyncpg
 
+    from store.connection import Connection
+
 CHUNK = 1_000  # lines of one transaction, so that it stays below half a second
 _SUFFIXES = frozenset({".csv", ".jsonl", ".ndjson", ".json", ".txt"})
 
@@ -154,7 +156,7 @@ async def import_paths(
 
 
 async def _read(
-    connection: asyncpg.Connection[Any],
+    connection: Connection,
     reading: Reading,
     context: Context,
     batch: Batch,
@@ -183,7 +185,7 @@ async def _read(
 
 
 async def _report(
-    connection: asyncpg.Connection[Any],
+    connection: Connection,
     reading: Reading,
     batch: Batch,
     counts: Counts,
@@ -223,13 +225,13 @@ def _files(paths: Sequence[Path]) -> Iterator[Path]:
 def _failure(path: Path, error: OSError | StoreError) -> Failure:
     if isinstance(error, StoreError):
         return Failure(path, error.code, error.message)
-    message = f"{path.name}：无法读取。The file cannot be read ({error.strerror}): check path and rights."
+    message = (
+        f"{path.name}：无法读取。The file cannot be read ({error.strerror}): check path and rights."
+    )
     return Failure(path, "FILE_UNREADABLE", message)
 
 
-def _summary(
-    reading: Reading, batch: Batch, counts: Counts, report: Path | None
-) -> BatchSummary:
+def _summary(reading: Reading, batch: Batch, counts: Counts, report: Path | None) -> BatchSummary:
     return BatchSummary(
         batch.id,
         reading.path,

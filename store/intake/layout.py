@@ -222,9 +222,10 @@ def detect(headers: Sequence[str], known: Mapping[str, Layout], *, file: str) ->
     lacking = [f.label for f in nearest.fields if f.required and f.name not in scores[nearest.name]]
     raise StoreError(
         "KIND_UNKNOWN",
-        f"{file}：表头不属于任何已知文件类型，最接近的是{nearest.label}（{nearest.name}），"
-        f"缺少：{'、'.join(lacking) or '—'}。The header is that of no known kind of file; the nearest"
-        f" is {nearest.name}: add these columns or force the kind.",
+        f"{file}：表头不属于任何已知文件类型，"
+        f"最接近的是{nearest.label}（{nearest.name}），"
+        f"缺少：{'、'.join(lacking) or '—'}。The header is that of no known kind of file;"
+        f" the nearest is {nearest.name}: add these columns or force the kind.",
     )
 
 
@@ -251,7 +252,5 @@ def json_headers(layout: Layout, keys: Iterable[str]) -> list[str]:
     present = {half_width(name) for name in names}
     by_header = layout.headers()
     seen = {f.name for h, f in by_header.items() if h in present}
-    for declared in layout.fields:
-        if declared.name not in seen:
-            names.append((*declared.national_ids, declared.api_name)[0])
+    names.extend((*f.national_ids, f.api_name)[0] for f in layout.fields if f.name not in seen)
     return names

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from store.errors import StoreError
@@ -59,6 +59,11 @@ class Reading:
     delimiter: str | None  # None: JSON Lines
     columns: list[Column]
     unknown: tuple[str, ...]
+    names: Mapping[str, str] = field(init=False)  # the file's header of each field
+
+    def __post_init__(self) -> None:
+        names = {column.field.name: column.header for column in self.columns}
+        object.__setattr__(self, "names", names)
 
     def rows(self) -> Iterator[Row]:
         """Every data row with the physical line it starts at."""
@@ -76,14 +81,13 @@ class Reading:
 
     def judge(self, context: Context, row: Row) -> Line:
         """One row with its findings and, unless an error was found, its statements."""
-        line = Line(row.line)
+        line = Line(row.line, self.names)
         if row.fault is not None:
             line.findings.append(finding("", row.fault))
             return line
         values, findings = read_row(self.columns, row.cells)
         line.findings.extend(findings)
-        names = {column.field.name: column.header for column in self.columns}
-        self._interpret(context, values, names, line)
+        self._interpret(context, values, self.names, line)
         if line.rejected:
             line.statements, line.units = [], []
         return line
@@ -120,9 +124,8 @@ def open_reading(path: Path, facts: FileFacts, kinds: Kinds, kind: str | None) -
     if kind is not None and kind not in known and finbench.stem_of(kind) is None:
         names = ", ".join(sorted(known))
         raise StoreError("KIND_UNKNOWN", f"--kind {kind} is none of: {names}.")
-    record = parse_object(first) if first.lstrip().startswith("{") else None
-    if record is not None or first.lstrip().startswith("{"):
-        return _json_lines(path, facts, known, kind, record)
+    if first.lstrip().startswith("{"):
+        return _json_lines(path, facts, known, kind)
     delimiter = max(DELIMITERS, key=lambda d: (len(first.split(d)), d == ","))
     headers = tuple(h.strip().strip('"') for h in _cells(first, delimiter))
     fin = finbench.layout_of(path.stem, headers)
@@ -141,7 +144,6 @@ def _json_lines(
     facts: FileFacts,
     known: Mapping[str, Layout],
     kind: str | None,
-    record: Mapping[str, str] | None,
 ) -> Reading:
     keys = _all_keys(path, facts.encoding)
     chosen = known[kind] if kind is not None else detect(keys, known, file=path.name)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 
+from store.intake.batch import SHANGHAI
 from store.intake.context import Context, Line
 from store.intake.finding import finding
 from store.intake.party import Named, number_of, organisation, person, unit
@@ -15,7 +16,7 @@ from store.kind import Field, FieldType, Kind
 from store.record import RecordStatement
 from store.reference import UnitMention
 from store.rule_set import QUERY_YEARS, Publication, add_months, publication, worst
-from store.statement import NATURAL_PERSON, Party
+from store.statement import LEGAL_ENTITY, NATURAL_PERSON, Party
 
 _CODES = ("uscc", "org_code", "reg_no", "tax_no", "inst_cert_no", "social_cert_no")
 _AMOUNT = re.compile(r"(\d[\d,，]*(?:\.\d+)?)\s*(万元|元)")
@@ -28,21 +29,24 @@ def read_record(
 ) -> None:
     """Judge a row of a kind and add its statement to the line unless an error was found."""
     row = Named(values, headers, line.findings)
-    category = values.get("counterparty_category")
+    held = {f.envelope: f.name for f in kind.fields if f.envelope}
+    category = _category(row, held)
     is_person = category == NATURAL_PERSON
     _require(kind, row, is_person)
-    _check_dates(context, kind, row)
-    party = _party(context, row, str(category or ""), is_person)
+    decided = _decision_date(context, row, held)
+    party = _party(context, row, category, held)
     secrets = _secrets(context, row, party)
-    issuer = unit(context, row, "issuer_uscc", organ=True)
-    source = unit(context, row, "source_unit_uscc", organ=False)
-    _check_amounts(kind, row)
-    clock = _clock(context, kind, row)
+    issuer = unit(context, row, held.get("issuer_uscc", ""), organ=True)
+    source = unit(context, row, held.get("source_unit_uscc", ""), organ=False)
+    _check_amounts(row)
+    clock = _clock(context, row, decided) if kind.negative else None
     if line.rejected:
         return
-    decision = values.get("decision_date")
-    decided = decision if isinstance(decision, date) else None
     code_type, code = next(((s, row.text(s)) for s in _CODES if row.text(s)), (None, None))
+
+    def text(column: str) -> str:
+        return row.text(held.get(column, ""))
+
     line.statements.append(
         RecordStatement(
             kind=kind.name,
@@ -50,80 +54,91 @@ def read_record(
             order=context.order(line.number),
             origin_region=context.region,
             origin_platform=context.platform,
-            reported_name=row.text("counterparty_name"),
+            reported_name=text("reported_name"),
             reported_code=code,
             reported_code_type=code_type,
             natural_key=tuple(_key_text(values.get(name)) for name in kind.natural_key),
-            document_no=row.text("document_no") or None,
-            issuer_name=row.text("issuer_name") or None,
+            document_no=text("document_no") or None,
+            issuer_name=text("issuer_name") or None,
             issuer_uscc=issuer or None,
-            source_unit_name=row.text("source_unit_name"),
+            source_unit_name=text("source_unit_name"),
             source_unit_uscc=source,
             decision_date=decided,
             received_at=context.stamp,
             visibility=_visibility(kind, row, is_person, clock),
-            severity=_severity(context, row) if kind.negative else None,
+            severity=worst(_severities(context, row)) if kind.negative else None,
             rule_set_id=clock.rule_set_id if clock else None,
-            display_from=decided if clock is None or clock.displayed else None,
+            display_from=(decided or _received(context)) if not clock or clock.displayed else None,
             display_min_until=clock.min_end if clock else None,
             display_until=clock.max_end if clock else None,
             query_until=add_months(decided, 12 * QUERY_YEARS) if decided and clock else None,
             fields=_fields(kind, values),
             secrets=secrets,
-            remark=row.text("remark") or None,
+            remark=text("remark") or None,
             batch_id=context.batch_id,
         )
     )
-    line.units.append((issuer, UnitMention(row.text("issuer_name"), False, True)))
-    line.units.append((source, UnitMention(row.text("source_unit_name"), True, False)))
+    line.units.append((issuer, UnitMention(text("issuer_name"), False, True)))
+    line.units.append((source, UnitMention(text("source_unit_name"), True, False)))
+
+
+def _received(context: Context) -> date:
+    return min(context.stamp.astimezone(SHANGHAI).date(), context.today)
+
+
+def _category(row: Named, held: Mapping[str, str]) -> str:
+    """The stated category; a kind that does not ask for it tells persons by their number."""
+    if "subject_category" in held:
+        return row.text(held["subject_category"])
+    if row.text("person_id_no") and not any(row.text(code) for code in _CODES):
+        return NATURAL_PERSON
+    return LEGAL_ENTITY
 
 
 def _require(kind: Kind, row: Named, is_person: bool) -> None:
     faulty = {found.field for found in row.findings if found.severity == "error"}
-    for declared in kind.fields:
-        required = declared.required
-        if is_person and declared.required_of_persons is not None:
-            required = declared.required_of_persons
-        if declared.name == "legal_rep_name" and is_person:
-            required = False
-        if required and declared.name not in row.values:
-            if row.header(declared.name) not in faulty:
-                row.findings.append(
-                    finding(row.headers.get(declared.name, declared.label), "REQUIRED")
-                )
+    needed = [f for f in kind.fields if _is_required(f, is_person)]
     for rule in kind.requirements:
-        held = row.values.get(rule.when)
-        given = set(held) if isinstance(held, tuple) else {held}
-        if given & rule.values and rule.field not in row.values:
-            if row.header(rule.field) not in faulty:
-                row.note(rule.field, "REQUIRED")
+        told = row.values.get(rule.when)
+        if (set(told) if isinstance(told, tuple) else {told}) & rule.values:
+            needed.append(kind.field(rule.field))
+    for declared in needed:
+        header = row.headers.get(declared.name, declared.label)
+        if declared.name not in row.values and header not in faulty:
+            row.findings.append(finding(header, "REQUIRED"))
 
 
-def _check_dates(context: Context, kind: Kind, row: Named) -> None:
-    decided = row.values.get("decision_date")
-    if isinstance(decided, date):
-        if decided > context.today:
-            row.note("decision_date", "DATE_FUTURE")
-        elif decided < EARLIEST:
-            row.note("decision_date", "DATE_RANGE")
+def _is_required(declared: Field, is_person: bool) -> bool:
+    if is_person and declared.required_of_persons is not None:
+        return declared.required_of_persons
+    return declared.required
+
+
+def _decision_date(context: Context, row: Named, held: Mapping[str, str]) -> date | None:
+    name = held.get("decision_date", "")
+    decided = row.values.get(name)
     for start, end in _RANGES:
         first, last = row.values.get(start), row.values.get(end)
         if isinstance(first, date) and isinstance(last, date) and first > last:
             row.note(end, "DATE_ORDER")
+    if not isinstance(decided, date):
+        return None
+    if decided > context.today:
+        row.note(name, "DATE_FUTURE")
+    elif decided < EARLIEST:
+        row.note(name, "DATE_RANGE")
+    return decided
 
 
-def _party(context: Context, row: Named, category: str, is_person: bool) -> Party:
-    if is_person:
+def _party(context: Context, row: Named, category: str, held: Mapping[str, str]) -> Party:
+    name = held.get("reported_name", "")
+    if category == NATURAL_PERSON:
         if row.text("uscc"):
             row.note("uscc", "MUST_BE_EMPTY")
-        return person(context, row, "counterparty_name", "person_id_type", "person_id_no")
-    return organisation(
-        context,
-        row,
-        category,
-        "counterparty_name",
-        {code: code for code in _CODES} | {"category": "counterparty_category"},
-    )
+        return person(context, row, name, "person_id_type", "person_id_no")
+    fields = {code: code for code in _CODES}
+    fields["category"] = held.get("subject_category", "")
+    return organisation(context, row, category, name, fields)
 
 
 def _secrets(context: Context, row: Named, party: Party) -> dict[str, object] | None:
@@ -140,12 +155,10 @@ def _secrets(context: Context, row: Named, party: Party) -> dict[str, object] | 
     return secrets or None
 
 
-def _check_amounts(kind: Kind, row: Named) -> None:
+def _check_amounts(row: Named) -> None:
     content = row.text("content")
     fine = row.values.get("fine_amount")
-    if not content or not isinstance(fine, Decimal) or not fine or "fine_amount" not in (
-        f.name for f in kind.fields
-    ):
+    if not content or not isinstance(fine, Decimal) or not fine:
         return
     stated = fine * _FACTOR
     amounts = [
@@ -168,13 +181,8 @@ def _severities(context: Context, row: Named) -> tuple[str, ...]:
     )
 
 
-def _severity(context: Context, row: Named) -> str:
-    return worst(_severities(context, row))
-
-
-def _clock(context: Context, kind: Kind, row: Named) -> Publication | None:
-    decided = row.values.get("decision_date")
-    if not kind.negative or not isinstance(decided, date):
+def _clock(context: Context, row: Named, decided: date | None) -> Publication | None:
+    if decided is None or decided > context.today:
         return None
     rules = context.severity_rules
     domain = rules.domain(row.text("violation_type"), row.text("legal_basis"))
@@ -224,4 +232,3 @@ def _key_text(value: object) -> str:
     if isinstance(value, Decimal):
         return plain(value)
     return "" if value is None or isinstance(value, Open) else str(value)
-

@@ -25,9 +25,7 @@ from store.statement import (
 )
 
 _STATUS = {"在营": "存续", "开业": "存续", "存续(在营/开业)": "存续", "在业": "存续"}
-_FIRM_CODES = {s: s for s in ("uscc", "org_code", "reg_no", "tax_no")} | {
-    "category": "entity_type"
-}
+_FIRM_CODES = {s: s for s in ("uscc", "org_code", "reg_no", "tax_no")} | {"category": "entity_type"}
 
 
 def require(fields: Iterable[Field], row: Named) -> None:
@@ -100,7 +98,9 @@ def read_firm(
     )
     if line.rejected:
         return
-    columns = {c: values[c] for c in FIRM_COLUMNS if isinstance(values.get(c), (str, date, Decimal))}
+    columns = {
+        c: values[c] for c in FIRM_COLUMNS if isinstance(values.get(c), (str, date, Decimal))
+    }
     status = half_width(row.text("reg_status"))
     columns |= {
         "uscc": firm.code("uscc"),
@@ -188,9 +188,7 @@ def read_officer(
     row = Named(values, headers, line.findings)
     require(fields, row)
     company = by_any_code(context, row, LEGAL_ENTITY, "company_name", "company_uscc", None)
-    officer = person(
-        context, row, "person_name", "person_id_type", "person_id_no", stub_of=company
-    )
+    officer = person(context, row, "person_name", "person_id_type", "person_id_no", stub_of=company)
     check_term(row, "from", "to")
     source_code = source(context, row, line)
     if line.rejected:
@@ -252,4 +250,3 @@ def party_of(context: Context, row: Named, side: str, beside: Party | None) -> P
 def told_by(row: Named, code: str) -> dict[str, object]:
     """The source unit in the columns of a relation."""
     return {"source_unit_name": row.text("source_unit_name"), "source_unit_uscc": code}
-

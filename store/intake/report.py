@@ -67,7 +67,7 @@ class Report:
 
 
 def by_line(rows: Iterator[Mapping[str, object]]) -> dict[int, list[Finding]]:
-    """Findings of a batch as the journal has them, by line; lines with only information left out."""
+    """Findings by line, as the journal has them, without lines that have only information."""
     found: dict[int, list[Finding]] = {}
     for row in rows:
         found.setdefault(int(str(row["line_no"])), []).append(

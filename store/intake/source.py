@@ -5,11 +5,14 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 _BOM = b"\xef\xbb\xbf"
+_UNDECODED = re.compile("[\udc80-\udcff]")
+_NOT_TEXT = re.compile("[\x00\ud800-\udfff]")
 _LONGEST_ROW = 2_000  # physical lines that one quoted cell may span
 UTF8, UTF8_BOM, GB18030 = "utf-8", "utf-8-sig", "gb18030"
 
@@ -78,7 +81,7 @@ def physical_lines(path: Path, encoding: str) -> Iterator[tuple[str, int]]:
 
 def is_broken(text: str) -> bool:
     """Whether a text holds bytes that did not decode."""
-    return not text.isascii() and any("\udc80" <= c <= "\udcff" for c in text)
+    return not text.isascii() and _UNDECODED.search(text) is not None
 
 
 def csv_rows(path: Path, encoding: str, delimiter: str, width: int) -> Iterator[Row]:
@@ -184,6 +187,6 @@ def _fault(cells: list[str], width: int) -> str | None:
         return "COLUMN_COUNT"
     if not text or text.isspace():
         return "EMPTY_ROW"
-    if "\x00" in text or any("\ud800" <= c <= "\udfff" for c in text if c > "\ud7ff"):
+    if _NOT_TEXT.search(text):
         return "CONTROL_CHARACTER"
     return None

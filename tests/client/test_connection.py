@@ -91,7 +91,8 @@ def client(node: Any, key: SigningKey | None = KEY) -> Client:
 def test_signed_question_gets_a_verified_answer_and_a_kept_receipt(node: FakeNode) -> None:
     with client(node) as asking:
         answer = asking.query("{ me }", {"a": 1}, purpose="P1", case="沈〔2026〕1").require()
-        assert answer.verified and answer.data == {"caller": "shenyang", "case": "沈〔2026〕1"}
+        assert answer.verified
+        assert answer.data == {"caller": "shenyang", "case": "沈〔2026〕1"}
         assert answer.receipt is not None
         inclusion = asking.check_receipt(answer.receipt)
         assert (inclusion.index, inclusion.checkpoint.size) == (1, 3)
@@ -99,13 +100,15 @@ def test_signed_question_gets_a_verified_answer_and_a_kept_receipt(node: FakeNod
 
 def test_public_readers_answer_is_verified_too(node: FakeNode) -> None:
     answer = client(node, None).query("{ me }")
-    assert answer.verified and answer.data["caller"] == "public"
+    assert answer.verified
+    assert answer.data["caller"] == "public"
 
 
 def test_changed_answer_is_not_verified(node: FakeNode) -> None:
     node.tamper = b" "
     answer = client(node).query("{ me }", purpose="P1")
-    assert not answer.verified and answer.receipt is None
+    assert not answer.verified
+    assert answer.receipt is None
     with pytest.raises(ClientError, match="ANSWER_DIGEST_MISMATCH"):
         answer.require()
 

@@ -112,7 +112,8 @@ def test_signed_question_is_verified_with_everything_it_says() -> None:
     assert (verified.purpose, verified.case) == ("P1", "本行审〔2026〕18号")
     assert (verified.actor, verified.correlation) == ("王某", "c-1")
     assert verified.authorization == "auth:7"
-    assert verified.once is not None and verified.once.key_id == KEY.key_id
+    assert verified.once is not None
+    assert verified.once.key_id == KEY.key_id
 
 
 def test_no_purpose_and_no_case_are_sent_explicitly() -> None:
@@ -132,7 +133,8 @@ def test_get_leaves_out_the_content_fields() -> None:
 
 def test_question_without_signature_is_the_public_readers() -> None:
     verified = verify_request(received(unsigned_question("POST", URI, BODY).headers), REGISTRY, NOW)
-    assert verified.caller.role == "PUB" and verified.once is None
+    assert verified.caller.role == "PUB"
+    assert verified.once is None
 
 
 @pytest.mark.parametrize("name", [name for name, _ in signed()])
@@ -300,8 +302,8 @@ def test_old_answers_and_unknown_keys_are_refused() -> None:
     question = unsigned_question("POST", URI, BODY)
     with pytest.raises(ClientError, match="ANSWER_STALE"):
         verify_response(question, 200, answer(question), b'{"data":null}', NODE_KEYS, now=NOW + 400)
+    keys = NodeKeys({"x": NODE.public}, {LOG.name: LOG})
     with pytest.raises(ClientError, match="ANSWER_KEY_UNKNOWN"):
-        keys = NodeKeys({"x": NODE.public}, {LOG.name: LOG})
         verify_response(question, 200, answer(question), b'{"data":null}', keys, now=NOW)
 
 
@@ -309,9 +311,11 @@ def test_receipt_is_a_structured_dictionary() -> None:
     receipt = Receipt(bytes(32), 1_780_000_000, 2, LOG.name, bytes(range(32)))
     assert Receipt.parse(receipt.header()) == receipt
     parsed: Any = http_sf.parse(receipt.header().encode(), tltype="dictionary")
-    assert parsed["leaf"][0] == bytes(32) and parsed["body"][0] == bytes(range(32))
+    assert parsed["leaf"][0] == bytes(32)
+    assert parsed["body"][0] == bytes(range(32))
     assert parsed["time"][0] == datetime.fromtimestamp(1_780_000_000, UTC)
-    assert parsed["delay"][0] == 2 and parsed["log"][0] == LOG.name
+    assert parsed["delay"][0] == 2
+    assert parsed["log"][0] == LOG.name
 
 
 # -- against another implementation ---------------------------------------------------------
@@ -362,7 +366,8 @@ def test_another_implementations_question_is_verified() -> None:
     )
     headers = {name.lower(): value for name, value in request.headers.items()}
     verified = verify_request(received(tuple(headers.items())), REGISTRY, NOW)
-    assert verified.caller == CALLER and verified.case == "本行审〔2026〕18号"
+    assert verified.caller == CALLER
+    assert verified.case == "本行审〔2026〕18号"
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=50))

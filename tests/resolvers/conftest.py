@@ -23,6 +23,7 @@ from security.policy import Policy, Role, Scope, load_policy
 from service.postgres import PostgresServer
 from store.hot import ensure_hot_columns
 from store.migrations import migrate
+from store.name import bigrams
 from store.pool import open_pool
 
 TODAY = dt.date(2026, 6, 30)
@@ -78,8 +79,6 @@ async def _organisation(connection: Any, key: str, name: str, uscc: str, **more:
         **more,
     }
     await _insert(connection, "organisation", **given)
-    from store.name import bigrams
-
     await _insert(
         connection,
         "organisation_name",
@@ -244,6 +243,9 @@ async def _fill(connection: Any) -> None:
         valid_to=dt.date(2020, 1, 1),
         share_max=Decimal("0.1"),
     )
+    await _relation(
+        connection, "HOLDS", "d", "b", share_min=Decimal("0.25"), share_max=Decimal("0.25")
+    )
     await _relation(connection, "LEGAL_REP_OF", "p", "a", position="法定代表人")
     await _relation(connection, "OFFICER_OF", "z", "a", position="监事")
     await _relation(connection, "BRANCH_OF", "d", "a")
@@ -331,7 +333,7 @@ async def pool(postgres_server: PostgresServer) -> AsyncIterator[asyncpg.Pool[An
     await admin.execute("CREATE DATABASE town")
     dsn = postgres_server.dsn_of("town")
     await migrate(dsn)
-    made = await open_pool(dsn, max_size=4)
+    made = await open_pool(dsn, max_size=4, answering=True)
     async with made.acquire() as connection:
         await ensure_hot_columns(connection, kinds())
         await _fill(connection)
@@ -347,8 +349,13 @@ def policy() -> Policy:
 
 
 @pytest.fixture(scope="session")
-def operations() -> Operations:
-    return Operations(CreditSchema(kinds()))
+def credit() -> CreditSchema:
+    return CreditSchema(kinds())
+
+
+@pytest.fixture(scope="session")
+def operations(credit: CreditSchema) -> Operations:
+    return Operations(credit)
 
 
 @dataclass(frozen=True)

@@ -121,13 +121,18 @@ async def test_holders_and_theirs_are_found_two_levels_up(ask: Any) -> None:
                 "__typename": "Organisation",
                 "name": "沈阳乙控股有限公司",
                 "holders": {
-                    "nodes": [{"name": "沈阳丙集团有限公司"}],
+                    "nodes": [{"name": "沈阳丙集团有限公司"}, {"name": "明山区丁小吃店"}],
                     "edges": [
                         {
                             "company": {"name": "沈阳乙控股有限公司"},
                             "shareMin": "0",
-                            "shareMax": "1",
-                        }
+                            "shareMax": "0.75",
+                        },
+                        {
+                            "company": {"name": "沈阳乙控股有限公司"},
+                            "shareMin": "0.25",
+                            "shareMax": "0.25",
+                        },
                     ],
                 },
             },
@@ -164,7 +169,7 @@ async def test_records_come_as_their_kinds(ask: Any) -> None:
             "originRegion": "210500",
             "fineAmount": {"value": "0.2", "unit": "TEN_THOUSAND_YUAN"},
             "penaltyTypes": ["FINE", "WARNING"],
-            "facts": "未按规定",
+            "facts": None,
         },
         {
             "__typename": "Licence",

@@ -14,12 +14,13 @@ from graphql import (
     is_list_type,
     is_non_null_type,
     is_required_argument,
+    parse,
 )
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from resolvers.operation import Operations
 from resolvers.page import DEFAULT_FIRST
+from schema.definition import CreditSchema
 
 _ARGUMENTS = {
     "organisation": ['code: "91210500XD00000011"', 'code: "finbench-company:423"', 'code: "?"'],
@@ -102,9 +103,7 @@ def conforms(schema: GraphQLSchema, type_: Any, value: Any, at: str) -> None:
     assert isinstance(value, dict), at
 
 
-def check(schema: GraphQLSchema, operations: Operations, document: str, data: Any) -> None:
-    from graphql import parse
-
+def check(schema: GraphQLSchema, document: str, data: Any) -> None:
     operation: Any = parse(document).definitions[0]
 
     def walk(type_: Any, selections: Any, value: Any, at: str) -> list[str]:
@@ -143,12 +142,9 @@ def check(schema: GraphQLSchema, operations: Operations, document: str, data: An
 )
 @given(data=st.data())
 async def test_every_answer_is_what_the_schema_promises(
-    ask: Any, operations: Operations, data: st.DataObject
+    ask: Any, credit: CreditSchema, data: st.DataObject
 ) -> None:
-    from schema.definition import CreditSchema
-    from schema.records import kinds
-
-    schema = CreditSchema(kinds()).graphql
+    schema = credit.graphql
     document = Writer(schema, data.draw).operation()
     role = data.draw(st.sampled_from(["PUB", "PCITY", "ANALYST", "AUDITOR"]))
     case = data.draw(st.sampled_from(["", "1"]))
@@ -162,5 +158,5 @@ async def test_every_answer_is_what_the_schema_promises(
             "DEPTH_LIMIT",
         }, (document, asked.errors)
         return
-    check(schema, operations, document, asked.data)
+    check(schema, document, asked.data)
     assert "欧阳明" not in asked.answer.body.decode() or "legalRepName" in document

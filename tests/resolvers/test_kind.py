@@ -66,7 +66,7 @@ async def test_a_declared_kind_is_asked_for_like_any_other(pool: Any, scope_of: 
         class One:
             """The pool of one connection, so that the test can take its row back."""
 
-            def acquire(self, timeout: float) -> Any:
+            def acquire(self) -> Any:
                 class Held:
                     async def __aenter__(self) -> Any:
                         return connection
@@ -76,7 +76,8 @@ async def test_a_declared_kind_is_asked_for_like_any_other(pool: Any, scope_of: 
                 return Held()
 
         document = """{ inspections(filter: {resultCode: [ORDERED], inspectedOnMin: "2026-02-01"}) {
-            nodes { kind documentNo resultCode inspectedOn headcount joint owed { value unit } } } }"""
+            nodes { kind documentNo resultCode inspectedOn headcount joint
+                    owed { value unit } } } }"""
         told = {}
         for role in ("PUB", "ANALYST"):
             scope = scope_of(role)

@@ -1,5 +1,7 @@
 """The neighbourhood: what the graph finds is rechecked and filled by the store."""
 
+# ruff: noqa: UP031 - GraphQL is full of braces.
+
 from __future__ import annotations
 
 import datetime as dt
@@ -10,7 +12,8 @@ from uuid import NAMESPACE_DNS, UUID, uuid5
 
 from graph.errors import GraphUnavailable
 from graph.layout import EdgeKind
-from graph.neighbourhood import Limit, NeighbourEdge, Neighbourhood, NeighbourNode, Truncation
+from graph.neighbourhood import Neighbourhood
+from graph.walk import Limit, NeighbourEdge, NeighbourNode, Truncation
 
 A = "91210500XD00000011"
 

@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from resolvers.context import Context
-from resolvers.operation import Operations
+from resolvers.operation import Operations, Recent
 
 A = "91210500XD00000011"
 
@@ -97,7 +97,7 @@ async def test_errors_carry_no_sql(pool: Any, operations: Operations, scope_of: 
     plan = operations.prepare("{ organisations { totalCount } }", None, scope_of("PUB"))
 
     class Broken:
-        def acquire(self, timeout: float) -> Any:
+        def acquire(self) -> Any:
             raise OSError("SELECT secret")
 
     answer = await plan.run(Context(Broken(), scope_of("PUB"), dt.date(2026, 1, 1), b""), {})  # type: ignore[arg-type]
@@ -193,3 +193,21 @@ async def test_the_standard_introspection_query_is_answered(ask: Any) -> None:
     asked = await ask(get_introspection_query(descriptions=True))
     assert asked.errors == []
     assert "type Penalty implements Record & Node" in print_schema(build_client_schema(asked.data))
+
+
+async def test_a_plan_does_not_wear_out(ask: Any) -> None:
+    document = "{ kinds { name label fields { name label type nationalIds codes { value } } } }"
+    for _ in range(200):
+        asked = await ask(document)
+    assert asked.errors == []
+
+
+def test_what_is_kept_is_bounded_by_number_and_weight() -> None:
+    kept: Recent[str] = Recent(3, 100)
+    for name in "abcd":
+        kept.put(name, name, 10)
+    assert kept.get("a") is None
+    assert kept.get("b") == "b"
+    kept.put("e", "e", 95)
+    assert [kept.get(name) for name in "bcd"] == [None, None, None]
+    assert kept.get("e") == "e"

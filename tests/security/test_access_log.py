@@ -120,7 +120,8 @@ async def test_receipt_is_pending_then_provably_in_the_log(database: str, tmp_pa
                 await n.log.append(ENTRY, EVIDENCE)
             assert await sealer.seal() == 5
         status = await receipt_status(*where, receipt.leaf)
-        assert status.state is ReceiptState.SEALED and status.index == 0
+        assert status.state is ReceiptState.SEALED
+        assert status.index == 0
         note = (status.checkpoint or "").encode()
         signer = n.secrets.note_signer(ORIGIN, "access-log")
         head = Checkpoint.open(note, signer.verifier)
@@ -172,7 +173,8 @@ async def test_entry_holds_no_guessable_digest_and_evidence_opens(
             await sealer.seal()
         stored = entry_at(tmp_path / "log", 0, 1)
         text = orjson.dumps(stored).decode()
-        assert "21059019640101001X" not in text and stored["case"] == "王某 [id] 的事项"
+        assert "21059019640101001X" not in text
+        assert stored["case"] == "王某 [id] 的事项"
         for value in (DIGEST, hashlib.sha256(bytes(64)).digest(), hashlib.sha256(REFS).digest()):
             assert value.hex() not in text
         assert stored["subjects"] != stored["records"]
@@ -369,7 +371,8 @@ async def test_sealer_killed_at_any_moment_loses_and_doubles_nothing(
             pass
         await sealer.close()
         verdict = n.verdict()
-        assert verdict.status is Status.OK and verdict.size == len(leaves)
+        assert verdict.status is Status.OK
+        assert verdict.size == len(leaves)
         rows = await n.pool.fetch("SELECT leaf, index FROM access_sealed ORDER BY index")
         assert [row["index"] for row in rows] == list(range(len(leaves)))
         assert {row["leaf"] for row in rows} == set(leaves)

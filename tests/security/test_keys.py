@@ -41,7 +41,8 @@ def test_keys_are_made_once_and_only_the_owner_reads_them(tmp_path: Path) -> Non
 def test_encrypted_field_reads_back_only_in_its_place(tmp_path: Path) -> None:
     cipher = FieldCipher(KeyFolder(tmp_path))
     data = cipher.encrypt("21059019640101001X", CONTEXT)
-    assert b"2105901964" not in data and data != cipher.encrypt("21059019640101001X", CONTEXT)
+    assert b"2105901964" not in data
+    assert data != cipher.encrypt("21059019640101001X", CONTEXT)
     assert FieldCipher(KeyFolder(tmp_path)).decrypt(data, CONTEXT) == "21059019640101001X"
     changed = [data[:i] + bytes([data[i] ^ 1]) + data[i + 1 :] for i in range(len(data))]
     for other, context in [
@@ -63,7 +64,8 @@ def test_data_keys_lie_wrapped(tmp_path: Path) -> None:
 def test_blind_index_is_keyed_by_epoch_and_kind(tmp_path: Path) -> None:
     cipher = FieldCipher(KeyFolder(tmp_path / "a"))
     index = cipher.blind_index("id_number", "1")
-    assert index.startswith("k1:") and len(index) == 67
+    assert index.startswith("k1:")
+    assert len(index) == 67
     assert index == FieldCipher(KeyFolder(tmp_path / "a")).blind_index("id_number", "1")
     assert index != cipher.blind_index("passport", "1")
     assert index != FieldCipher(KeyFolder(tmp_path / "b")).blind_index("id_number", "1")
@@ -73,7 +75,8 @@ def test_blind_index_is_keyed_by_epoch_and_kind(tmp_path: Path) -> None:
     assert cipher.blind_indexes("id_number", "1")[1] == index
     assert cipher.decrypt(old, CONTEXT) == "x"
     again = FieldCipher(KeyFolder(tmp_path / "a"))
-    assert again.epoch == "k2" and again.decrypt(cipher.encrypt("y", CONTEXT), CONTEXT) == "y"
+    assert again.epoch == "k2"
+    assert again.decrypt(cipher.encrypt("y", CONTEXT), CONTEXT) == "y"
 
 
 async def test_registry_follows_enrolment_rotation_and_revocation(
@@ -96,7 +99,8 @@ async def test_registry_follows_enrolment_rotation_and_revocation(
     await rotate_key(connection, old.key_id, successor)
     second = await load_registry(connection, first)
     assert second.version > first.version
-    assert second.usable(old.key_id, 1999) and second.usable(new.key_id, 2000)
+    assert second.usable(old.key_id, 1999)
+    assert second.usable(new.key_id, 2000)
     with pytest.raises(SignatureError, match="KEY_EXPIRED"):
         second.usable(old.key_id, 2000)
     await revoke_key(connection, new.key_id, 5000, compromised_at=4000)

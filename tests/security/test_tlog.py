@@ -3,7 +3,6 @@
 import random
 import shutil
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -163,7 +162,8 @@ def test_tile_paths_are_those_of_the_specification() -> None:
         Tile(1, 1, 17),
         Tile(2, 0, 1),
     ]
-    assert Tile(1, 0) in tiles and len(tiles) == 277
+    assert Tile(1, 0) in tiles
+    assert len(tiles) == 277
     assert [t.path for t in tiles_of(256)][1:] == ["tile/0/000", "tile/1/000.p/1"]
 
 
@@ -208,7 +208,8 @@ def test_log_grown_in_batches_is_the_tree_of_its_entries(batches: list[int]) -> 
                 log.append(entries(batch, total))
             total += batch
         hashes = [leaf_hash(entry) for entry in entries(total)]
-        assert log.root == root_hash(hashes) and log.size == total
+        assert log.root == root_hash(hashes)
+        assert log.size == total
         assert log.head() == Checkpoint(SIGNER.name, total, log.root)
         for index in {0, total // 2, total - 1}:
             proof = log.reader.inclusion(index, total)
@@ -254,7 +255,7 @@ def test_log_is_not_continued_on_changed_files_or_another_head(tmp_path: Path) -
 
 
 @pytest.fixture(scope="module")
-def export(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def export(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An export with full, partial and redundant partial tiles on two levels."""
     folder = tmp_path_factory.mktemp("log")
     with TileLog.open(folder / "log", SIGNER) as log:
@@ -266,7 +267,7 @@ def export(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         assert not path.exists()
         path.write_bytes((folder / "log" / name).read_bytes())
     assert verify_export(folder / "export", [VKEY]).status is Status.OK
-    yield folder / "export"
+    return folder / "export"
 
 
 def test_any_changed_byte_or_bit_of_any_file_is_detected(export: Path) -> None:

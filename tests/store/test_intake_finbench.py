@@ -22,7 +22,10 @@ HEADERS = {
     "CompanyApplyLoan": "companyId|loanId|createTime",
 }
 ROWS = {
-    "Company": ["1|Alpha LLC|false|2020-01-01 12:38:32.171", "2|Beta|false|2020-01-02 00:00:00.000"],
+    "Company": [
+        "1|Alpha LLC|false|2020-01-01 12:38:32.171",
+        "2|Beta|false|2020-01-02 00:00:00.000",
+    ],
     "Person": ["1|Bertrand|false|2020-01-01 18:14:47.133"],
     "Loan": ["4616471093031471711|45962702.20357926|45962702.20357926|2020-01-18 14:29:50.692"],
     "CompanyInvestCompany": [

@@ -69,7 +69,7 @@ async def test_w28_batches_in_any_order_and_twice_give_the_same_state(
         first.rejected,
     )
     assert (await digest_of(pool)).differing(expected) == []
-    files = sorted(feeds.iterdir())
+    files = sorted(feeds.iterdir())  # noqa: ASYNC240 (a test, nothing else runs)
     random.Random(1).shuffle(shuffled := files.copy())
     for name, order in (("reversed", files[::-1]), ("shuffled", shuffled)):
         async with another(database, name) as (_, other):
@@ -101,6 +101,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.timeout(120 + 15 * KILLS)
 async def test_an_import_killed_anywhere_goes_on_to_the_undisturbed_state(
     take: Take, pool: asyncpg.Pool[Any], database: str, feeds: Path, tmp_path: Path
 ) -> None:

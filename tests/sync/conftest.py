@@ -18,6 +18,7 @@ from schema.records import kinds
 from security.field_encryption import FieldCipher
 from security.keys import KeyFolder
 from security.tlog.note import NoteSigner
+from service.postgres import PostgresServer
 from store.hot import ensure_hot_columns
 from store.kind import Kinds
 from store.pool import open_pool
@@ -25,7 +26,6 @@ from store.record import RecordStatement, apply_records
 from store.statement import Order, Party
 from sync.agreement import AgreementParty, PartyKeys, record_agreement
 from sync.demo import demo_agreement
-from sync.exchange import feed_page
 from sync.feed import advance
 from sync.feed_log import FeedLog
 
@@ -145,7 +145,6 @@ def later(statement: RecordStatement, days: int, **changes: Any) -> RecordStatem
 
 
 async def _city(region: str, name: str, node: str, dsn: str, folder: Path) -> City:
-    folder.mkdir()
     pool = await open_pool(dsn, max_size=4)
     declared = kinds()
     async with pool.acquire() as connection:
@@ -165,39 +164,53 @@ async def _city(region: str, name: str, node: str, dsn: str, folder: Path) -> Ci
     )
 
 
-@pytest.fixture
-async def second_database(database: str) -> AsyncIterator[str]:
-    """The address of another fresh, migrated database in the same cluster."""
-    name = f"t_{secrets.token_hex(6)}"
-    admin = await asyncpg.connect(database, database="postgres")
+# Emptied before each test: two databases of their own for each would cost a second per test.
+EMPTIED = (
+    "agreement, feed_leaf, feed_payload, feed_record, feed_acknowledgement, mirror_cursor,"
+    " mirror_applied, partner_state, record, record_version, subject, identifier, organisation,"
+    " organisation_version, organisation_name, quality_issue, outbox, outbox_position,"
+    " key_registry, caller"
+)
+
+
+@pytest.fixture(scope="session")
+async def databases(_migrated: PostgresServer) -> AsyncIterator[tuple[str, str]]:
+    """The addresses of two migrated databases that these tests share."""
+    names = [f"t_{secrets.token_hex(6)}" for _ in range(2)]
+    admin = await asyncpg.connect(_migrated.dsn)
     try:
-        await admin.execute(f"CREATE DATABASE {name} TEMPLATE migrated STRATEGY file_copy")
-        here = (await _database_name(database)) or ""
-        yield database.replace(here, name)
-        await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        for name in names:
+            await admin.execute(f"CREATE DATABASE {name} TEMPLATE migrated STRATEGY file_copy")
+        one, two = (_migrated.dsn_of(name) for name in names)
+        yield one, two
+        for name in names:
+            await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
     finally:
         await admin.close()
 
 
-async def _database_name(dsn: str) -> str | None:
-    connection = await asyncpg.connect(dsn)
-    try:
-        name: str | None = await connection.fetchval("SELECT current_database()")
-        return name
-    finally:
-        await connection.close()
+async def _emptied(city: City) -> None:
+    tables = EMPTIED.split(", ")
+    statements = [f"DELETE FROM {table}" for table in tables]
+    await city.pool.execute(
+        "; ".join(statements)
+        + "; UPDATE feed_state SET size = 0, range_hashes = '', items = '{}', swept_on = NULL,"
+        " sweep_after = NULL"
+    )
 
 
 @pytest.fixture
-async def benxi(database: str, tmp_path: Path) -> AsyncIterator[City]:
-    city = await _city(BENXI, "本溪市", "benxi", database, tmp_path / "benxi")
+async def benxi(databases: tuple[str, str], tmp_path: Path) -> AsyncIterator[City]:
+    city = await _city(BENXI, "本溪市", "benxi", databases[0], tmp_path / "benxi")
+    await _emptied(city)
     yield city
     await city.pool.close()
 
 
 @pytest.fixture
-async def shenyang(second_database: str, tmp_path: Path) -> AsyncIterator[City]:
-    city = await _city(SHENYANG, "沈阳市", "shenyang", second_database, tmp_path / "shenyang")
+async def shenyang(databases: tuple[str, str], tmp_path: Path) -> AsyncIterator[City]:
+    city = await _city(SHENYANG, "沈阳市", "shenyang", databases[1], tmp_path / "shenyang")
+    await _emptied(city)
     yield city
     await city.pool.close()
 
@@ -228,6 +241,3 @@ async def copies(city: City, region: str = BENXI) -> list[dict[str, Any]]:
         region,
     )
     return [dict(row) for row in rows]
-
-
-__all__ = ["City", "copies", "feed_page", "later", "penalty", "signer"]

@@ -7,6 +7,7 @@ from datetime import date
 
 import pytest
 
+from schema.records import kinds
 from security.tlog.note import Note
 from store.kind import Kinds
 from sync.agreement import (
@@ -113,8 +114,6 @@ def test_no_number_of_a_person_and_nothing_internal_travels(all_kinds: Kinds) ->
 
 @pytest.fixture
 def all_kinds() -> Kinds:
-    from schema.records import kinds
-
     return kinds()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import date
 from typing import Any
 
@@ -14,6 +15,8 @@ from security.tlog.reader import TileReader
 from security.tlog.verify import Status, export_log, verify_export
 from store.statement import Party
 from store.withdrawal import withdraw_record
+from sync.agreement import record_agreement
+from sync.demo import demo_agreement
 from sync.errors import FeedError
 from sync.feed import advance
 from sync.feed_log import FeedLog
@@ -139,9 +142,6 @@ async def test_an_agreement_made_later_offers_what_was_there_before(
     await benxi.say(*(penalty(number) for number in range(5)))
     await benxi.build()
     assert await leaves(benxi) == []
-    from sync.agreement import record_agreement
-    from sync.demo import demo_agreement
-
     note = demo_agreement(
         (benxi.party, shenyang.party), (benxi.agreement_key, shenyang.agreement_key)
     )
@@ -220,3 +220,34 @@ async def test_files_of_another_tree_are_never_signed(benxi: City, agreed: bytes
         feed.close()
     note = TileReader(benxi.feed_folder).checkpoint()
     assert note is None or Checkpoint.open(note, benxi.feed_key.verifier).size == 0
+
+
+async def test_lost_files_are_written_again_byte_for_byte(benxi: City, agreed: bytes) -> None:
+    await benxi.say(*(penalty(number) for number in range(270)))
+    await benxi.build()
+    files = {path: path.read_bytes() for path in benxi.feed_folder.rglob("*") if path.is_file()}
+    assert len(files) >= 5
+    shutil.rmtree(benxi.feed_folder)
+    await benxi.build()
+    assert {path: path.read_bytes() for path in benxi.feed_folder.rglob("*") if path.is_file()} == (
+        files
+    )
+
+
+async def test_a_crash_before_the_files_leaves_what_the_next_start_completes(
+    benxi: City, agreed: bytes
+) -> None:
+    await benxi.say(*(penalty(number) for number in range(3)))
+    await benxi.build()
+    await benxi.say(*(penalty(number) for number in range(3, 6)))
+    async with benxi.pool.acquire() as connection:
+        step = await advance(connection, kinds=benxi.kinds, region=BENXI, today=TODAY)
+        assert (step.appended, step.size) == (3, 6)
+    reader = TileReader(benxi.feed_folder)
+    note = reader.checkpoint()
+    assert note is not None
+    assert Checkpoint.open(note, benxi.feed_key.verifier).size == 3
+    await benxi.build()
+    note = reader.checkpoint()
+    assert note is not None
+    assert Checkpoint.open(note, benxi.feed_key.verifier).size == 6

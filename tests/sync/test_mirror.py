@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -16,13 +17,14 @@ from security.tlog.checkpoint import sign_checkpoint
 from security.tlog.log import TileLog
 from security.tlog.reader import TileReader
 from store.display import displayed, government
+from store.statement import Party
 from store.withdrawal import withdraw_record
-from sync.agreement import record_agreement, sign_agreement
+from sync.agreement import read_agreement, record_agreement, sign_agreement
 from sync.catalogue import Item
 from sync.demo import demo_agreement
 from sync.endpoints import Exchange
-from sync.errors import AgreementError, FeedError, MirrorError, PartnerUnavailableError, SyncError
-from sync.exchange import unacknowledged_tombstones
+from sync.errors import AgreementError, FeedError, MirrorError, PartnerUnavailableError
+from sync.exchange import acknowledge, unacknowledged_tombstones
 from sync.leaf import Leaf, Operation
 from sync.mirror import Mirror
 from sync.partner import partner_states
@@ -131,6 +133,7 @@ async def test_x04_one_subject_shows_the_records_of_both_cities(
 async def test_x20_a_withdrawn_record_disappears_for_every_reader(
     benxi: City, shenyang: City, agreed: bytes
 ) -> None:
+    made = read_agreement(agreed)
     await benxi.say(*(penalty(number) for number in range(3)))
     await benxi.build()
     line = Line(benxi, SHENYANG)
@@ -140,14 +143,14 @@ async def test_x20_a_withdrawn_record_disappears_for_every_reader(
     async with benxi.pool.acquire() as connection:
         await withdraw_record(connection, record_id, reason="法院撤销", on=TODAY)
     await benxi.build()
-    assert (await unacknowledged_tombstones(benxi.pool, SHENYANG))[0] == 1
+    assert (await unacknowledged_tombstones(benxi.pool, made, SHENYANG))[0] == 1
     await mirror(shenyang, line).pull_once()
     assert await shown(shenyang) == 2
     row = await shenyang.pool.fetchrow(
         "SELECT status, display_end_reason FROM record WHERE record_id = $1", record_id
     )
     assert tuple(row) == ("WITHDRAWN", "WITHDRAWN")
-    assert (await unacknowledged_tombstones(benxi.pool, SHENYANG)) == (0, None)
+    assert (await unacknowledged_tombstones(benxi.pool, made, SHENYANG)) == (0, None)
 
 
 async def test_x36_a_record_that_is_shared_again_comes_back(
@@ -209,6 +212,8 @@ async def test_two_mirrors_at_once_apply_each_page_once(
     await benxi.build()
     line = Line(benxi, SHENYANG)
 
+    codes: set[str] = set()
+
     async def keep_pulling() -> None:
         puller = mirror(shenyang, line, 2)
         while True:
@@ -216,9 +221,10 @@ async def test_two_mirrors_at_once_apply_each_page_once(
                 if (await puller.pull_once()).is_complete:
                     return
             except MirrorError as error:
-                assert error.code == "FEED_OUT_OF_ORDER"
+                codes.add(error.code)
 
     await asyncio.gather(keep_pulling(), keep_pulling())
+    assert codes <= {"FEED_OUT_OF_ORDER"}
     assert len(await copies(shenyang)) == 20
     assert await shenyang.pool.fetchval("SELECT count(*) FROM mirror_applied") == 20
 
@@ -413,10 +419,6 @@ async def test_an_ended_agreement_gives_tombstones_and_nothing_else(
 
 async def test_an_agreement_may_show_some_fields_only(benxi: City, shenyang: City) -> None:
     keys = (benxi.agreement_key, shenyang.agreement_key)
-    from dataclasses import replace
-
-    from sync.agreement import read_agreement
-
     whole = read_agreement(demo_agreement((benxi.party, shenyang.party), keys))
     names = frozenset({"documentNo", "reportedName", "issuerName", "issuerUscc", "sourceUnitName",
                        "sourceUnitUscc"})  # fmt: skip
@@ -445,9 +447,6 @@ async def test_an_erased_entry_is_passed_over(benxi: City, shenyang: City, agree
 async def test_x21_an_acknowledgement_is_signed_and_binds_the_tree(
     benxi: City, shenyang: City, agreed: bytes
 ) -> None:
-    from sync.agreement import read_agreement
-    from sync.exchange import acknowledge
-
     await benxi.say(*(penalty(number) for number in range(3)))
     await benxi.build()
     line = Line(benxi, SHENYANG)
@@ -499,8 +498,34 @@ async def test_the_loop_survives_an_absent_partner_and_stops(
     await asyncio.sleep(0.05)
     line.cut_after = None
     async with asyncio.timeout(10):
-        while not await copies(shenyang):
+        while not await copies(shenyang):  # noqa: ASYNC110, there is nothing to wait on
             await asyncio.sleep(0.02)
         stop.set()
         await running
-    assert isinstance(SyncError("X", "y"), Exception)
+
+
+async def test_a_new_agreement_is_read_from_the_start(
+    benxi: City, shenyang: City, agreed: bytes
+) -> None:
+    keys = (benxi.agreement_key, shenyang.agreement_key)
+    wider = replace(
+        read_agreement(agreed),
+        id="second",
+        valid_from=date(2026, 7, 1),
+        items=(Item("penalty", "LEGAL_ENTITY"), Item("penalty", "INDIVIDUAL_BUSINESS")),
+    )
+    shop = Party("INDIVIDUAL_BUSINESS", "演示小店", (("reg_no", "210500600000001"),))
+    await benxi.say(penalty(1), penalty(2, party=shop))
+    await benxi.build()
+    line = Line(benxi, SHENYANG)
+    await mirror(shenyang, line).pull_once()
+    assert len(await copies(shenyang)) == 1
+    for city in (benxi, shenyang):
+        async with city.pool.acquire() as connection:
+            await record_agreement(connection, sign_agreement(wider, keys))
+    day = date(2026, 7, 1)
+    await benxi.build(day)
+    progress = await mirror(shenyang, Line(benxi, SHENYANG, day), 1, day).pull_once()
+    assert progress.is_complete
+    assert len(await copies(shenyang)) == 2
+    assert await shenyang.pool.fetchval("SELECT agreement_id FROM mirror_cursor") == "second"

@@ -1,0 +1,124 @@
+"""Import rate: penalties and holders through the whole intake into a migrated database.
+
+    python -m bench.intake DSN [lines]
+
+DSN names an empty, migrated database that may be filled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import asyncpg
+
+from schema.records import kinds
+from security.field_encryption import FieldCipher
+from security.keys import KeyFolder
+from store.identifiers.check_characters import id_check, org_check, uscc_check
+from store.intake import import_paths
+
+
+def _code(serial: int, head: str) -> str:
+    org = f"XD{serial:06d}"
+    body = f"{head}210500{org}{org_check(org)}"
+    return body + uscc_check(body)
+
+
+def _number(serial: int) -> str:
+    body = f"210590{19500101 + serial // 1000 % 28}{serial % 1000:03d}"
+    return body + id_check(body)
+
+
+def _penalties(lines: int) -> Iterator[dict[str, str]]:
+    issuer = _code(999_999, "11")
+    for i in range(lines):
+        yield {
+            "CF_XDR_MC": f"本溪示例{i % 5000}有限公司",
+            "CF_XDR_LB": "法人及非法人组织",
+            "CF_XDR_SHXYM": _code(i % 5000, "91"),
+            "CF_FRDB": "张三",
+            "CF_WSH": f"本市监处〔2025〕{i}号",
+            "CF_WFXW": "未按规定公示",
+            "CF_SY": "未公示年度报告",
+            "CF_YJ": "《中华人民共和国行政处罚法》",
+            "CF_CFLB": "罚款",
+            "CF_NR": "罚款2000元",
+            "CF_NR_FK": "0.2",
+            "CF_JDRQ": "2025-05-01",
+            "CF_GSJZQ": "2028-05-01",
+            "CF_CFJG": "本溪市市场监督管理局",
+            "CF_CFJGDM": issuer,
+            "CF_SJLY": "本溪市市场监督管理局",
+            "CF_SJLYDM": issuer,
+        }
+
+
+def _holders(lines: int) -> Iterator[dict[str, str]]:
+    for i in range(lines):
+        yield {
+            "企业名称": f"本溪示例{i % 5000}有限公司",
+            "企业统一社会信用代码": _code(i % 5000, "91"),
+            "股东名称": f"股东{i}",
+            "股东类型": "自然人",
+            "证件类型": "身份证",
+            "证件号码": _number(i),
+            "认缴出资额(万元)": "100",
+            "出资比例(%)": "10",
+            "起始日期": f"2015-03-{i // 5000 % 28 + 1:02d}",
+            "数据来源单位": "本溪市市场监督管理局",
+            "数据来源单位代码": _code(999_999, "11"),
+        }
+
+
+async def _run(dsn: str, lines: int, folder: Path) -> None:
+    cipher = FieldCipher(KeyFolder(folder / "keys"))
+    async with asyncpg.create_pool(dsn, min_size=1, max_size=2) as pool:
+        for name, rows in (("penalty", _penalties(lines)), ("holders", _holders(lines))):
+            path = folder / f"20250601_{name}.csv"
+            with path.open("w", encoding="utf-8", newline="") as file:
+                writer = None
+                for row in rows:
+                    if writer is None:
+                        writer = csv.DictWriter(file, list(row))
+                        writer.writeheader()
+                    writer.writerow(row)
+            began, spent = time.perf_counter(), time.process_time()
+            summary = await import_paths(
+                pool,
+                [path],
+                kinds=kinds(),
+                cipher=cipher,
+                region="210500",
+                platform="benxi",
+                today=date(2026, 6, 30),
+                report_dir=folder,
+            )
+            wall, cpu = time.perf_counter() - began, time.process_time() - spent
+            print(
+                f"{name}: {summary.lines} lines ({summary.rejected} rejected),"
+                f" {summary.lines / wall:,.0f} lines/s,"
+                f" {summary.lines / cpu:,.0f} lines per second of importer CPU"
+            )
+        longest = await pool.fetchval(
+            "SELECT max(committed_at - previous) FROM (SELECT committed_at, lag(committed_at)"
+            " OVER (PARTITION BY batch_id ORDER BY first_line) AS previous FROM batch_chunk) c"
+        )
+        print(f"longest time between two chunks: {longest}")
+
+
+def main() -> None:
+    """Run the benchmark on the database that is named."""
+    lines = int(sys.argv[2]) if len(sys.argv) > 2 else 20_000
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(_run(sys.argv[1], lines, Path(folder)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""Reads from the store, and what their failures mean to the one who asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import asyncpg
+
+from resolvers.errors import QuestionError
+
+
+def refusal_of(error: Exception) -> QuestionError:
+    """The error that a reader sees: no SQL and no data in it."""
+    match error:
+        case TimeoutError() | asyncpg.QueryCanceledError():
+            return QuestionError("TIMEOUT", "the question took too long: ask for less")
+        case asyncpg.DataError() | UnicodeEncodeError() | OverflowError():
+            return QuestionError("BAD_VALUE", "a value of the question cannot be stored")
+        case OSError() | asyncpg.PostgresConnectionError() | asyncpg.OperatorInterventionError():
+            return QuestionError("STORE_UNAVAILABLE", "the store does not answer: try later")
+    return QuestionError("INTERNAL", "the question could not be answered")
+
+
+_FAILURES = (
+    OSError,
+    OverflowError,
+    UnicodeEncodeError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+)
+
+
+async def fetch(pool: asyncpg.Pool[Any], sql: str, values: Sequence[Any]) -> list[asyncpg.Record]:
+    """All rows; raises QuestionError TIMEOUT, BAD_VALUE, STORE_UNAVAILABLE or INTERNAL."""
+    try:
+        async with pool.acquire() as connection:
+            found: list[asyncpg.Record] = await connection.fetch(sql, *values)
+            return found
+    except _FAILURES as error:
+        raise refusal_of(error) from error
+
+
+async def fetch_one(pool: asyncpg.Pool[Any], sql: str, values: Sequence[Any]) -> asyncpg.Record:
+    """The one row of a statement that always has one; raises as `fetch`."""
+    try:
+        async with pool.acquire() as connection:
+            row: asyncpg.Record | None = await connection.fetchrow(sql, *values)
+    except _FAILURES as error:
+        raise refusal_of(error) from error
+    assert row is not None
+    return row

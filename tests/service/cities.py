@@ -1,0 +1,122 @@
+"""Running nodes for the tests: both demo cities, or one node that a test may hurt."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from client.connection import Client
+from service.enrolment import identity_key, node_keys
+
+XINQIAO = str(Path(sys.executable).parent / "xinqiao")
+SEED = 20201022
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def environment(root: Path, ports: dict[str, int]) -> dict[str, str]:
+    """Settings of a private pair of nodes."""
+    other = {"benxi": "shenyang", "shenyang": "benxi"}
+    found = {**os.environ, "XINQIAO_HOME": str(root)}
+    for node, port in ports.items():
+        prefix = f"XINQIAO_{node.upper()}_"
+        found[f"{prefix}PORT"] = str(port)
+        found[f"{prefix}PARTNERS"] = f"{other[node]}=http://127.0.0.1:{ports[other[node]]}"
+        found[f"{prefix}MIRROR_INTERVAL"] = "0.3"
+        found[f"{prefix}PUBLIC_BURST"] = "100000"
+    return found
+
+
+@dataclass
+class Cities:
+    """Nodes under one home, and the command line that talks to them."""
+
+    root: Path
+    ports: dict[str, int]
+    environment: dict[str, str]
+    golden: dict[str, Any] = field(default_factory=dict)
+
+    def url(self, node: str) -> str:
+        return f"http://127.0.0.1:{self.ports[node]}"
+
+    def xinqiao(self, *arguments: str, text: str | None = None) -> tuple[int, Any]:
+        """Run a command with --json; its exit status and what it printed."""
+        done = subprocess.run(
+            [XINQIAO, *arguments, "--json"],
+            env=self.environment,
+            input=text,
+            capture_output=True,
+            text=True,
+            timeout=200,
+            check=False,
+        )
+        try:
+            return done.returncode, json.loads(done.stdout)
+        except json.JSONDecodeError:
+            return done.returncode, done.stderr
+
+    def ask(
+        self, document: str, *, node: str = "benxi", variables: Any = None, **options: str
+    ) -> tuple[int, Any]:
+        """`xinqiao query` with options such as as_="shenyang", purpose="P1"."""
+        words = [f"--{name.strip('_')}={value}" for name, value in options.items()]
+        given = f"--variables={json.dumps(variables or {})}"
+        return self.xinqiao("query", "-", f"--node={node}", given, *words, text=document)
+
+    def client(self, node: str = "benxi", identity: str | None = None) -> Client:
+        key = identity_key(self.root, identity) if identity else None
+        http = httpx.Client(timeout=30, trust_env=False)
+        return Client(self.url(node), key, node_keys(self.root, node), http=http)
+
+    def wait_for(self, holds: Any, seconds: float = 30) -> None:
+        deadline = time.monotonic() + seconds
+        while not holds():
+            assert time.monotonic() < deadline, "it did not come about in time"
+            time.sleep(0.2)
+
+
+@dataclass
+class LoneNode(Cities):
+    """The Benxi node alone, started and killed as a test wants."""
+
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        log = (self.root / "lone.log").open("ab")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "service.serve", "benxi"],
+            env=self.environment,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        log.close()
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline:
+            assert self.process.poll() is None, (self.root / "lone.log").read_text()[-3000:]
+            try:
+                if httpx.get(f"{self.url('benxi')}/ready", trust_env=False).status_code == 200:
+                    return
+            except httpx.HTTPError:
+                time.sleep(0.1)
+        raise AssertionError("the node did not start")
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(how)
+            self.process.wait(60)
+        self.process = None
