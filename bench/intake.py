@@ -15,14 +15,17 @@ import time
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 
+from bench.table import Cell, Table
 from schema.records import kinds
 from security.field_encryption import FieldCipher
 from security.keys import KeyFolder
 from store.identifiers.check_characters import id_check, org_check, uscc_check
 from store.intake import import_paths
+from store.pool import open_pool
 
 
 def _code(serial: int, head: str) -> str:
@@ -77,47 +80,73 @@ def _holders(lines: int) -> Iterator[dict[str, str]]:
         }
 
 
-async def _run(dsn: str, lines: int, folder: Path) -> None:
+async def measure(dsn: str, lines: int, folder: Path) -> Table:
+    """Import so many lines of each sort; files are written to `folder`."""
     cipher = FieldCipher(KeyFolder(folder / "keys"))
-    async with asyncpg.create_pool(dsn, min_size=1, max_size=2) as pool:
-        for name, rows in (("penalty", _penalties(lines)), ("holders", _holders(lines))):
-            path = folder / f"20250601_{name}.csv"
-            with path.open("w", encoding="utf-8", newline="") as file:
-                writer = None
-                for row in rows:
-                    if writer is None:
-                        writer = csv.DictWriter(file, list(row))
-                        writer.writeheader()
-                    writer.writerow(row)
-            began, spent = time.perf_counter(), time.process_time()
-            summary = await import_paths(
-                pool,
-                [path],
-                kinds=kinds(),
-                cipher=cipher,
-                region="210500",
-                platform="benxi",
-                today=date(2026, 6, 30),
-                report_dir=folder,
-            )
-            wall, cpu = time.perf_counter() - began, time.process_time() - spent
-            print(
-                f"{name}: {summary.lines} lines ({summary.rejected} rejected),"
-                f" {summary.lines / wall:,.0f} lines/s,"
-                f" {summary.lines / cpu:,.0f} lines per second of importer CPU"
-            )
-        longest = await pool.fetchval(
-            "SELECT max(committed_at - previous) FROM (SELECT committed_at, lag(committed_at)"
-            " OVER (PARTITION BY batch_id ORDER BY first_line) AS previous FROM batch_chunk) c"
+    rows: list[tuple[Cell, ...]] = []
+    pool = await open_pool(dsn, max_size=2)
+    for name, made in (("penalty", _penalties(lines)), ("holders", _holders(lines))):
+        path = folder / f"20250601_{name}.csv"
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = None
+            for row in made:
+                if writer is None:
+                    writer = csv.DictWriter(file, list(row))
+                    writer.writeheader()
+                writer.writerow(row)
+        began, spent = time.perf_counter(), time.process_time()
+        summary = await import_paths(
+            pool,
+            [path],
+            kinds=kinds(),
+            cipher=cipher,
+            region="210500",
+            platform="benxi",
+            today=date(2026, 6, 30),
+            report_dir=folder,
         )
-        print(f"longest time between two chunks: {longest}")
+        wall, cpu = time.perf_counter() - began, time.process_time() - spent
+        assert summary.lines == lines, summary
+        assert not summary.rejected, summary
+        rows.append(
+            (f"{lines:,} {name} lines", lines / wall, lines / cpu, await _copied(pool, path))
+        )
+    longest = await pool.fetchval(
+        "SELECT extract(epoch FROM max(committed_at - previous))::float8 FROM (SELECT committed_at,"
+        " lag(committed_at) OVER (PARTITION BY batch_id ORDER BY first_line) AS previous"
+        " FROM batch_chunk) c"
+    )
+    rows.append(("longest time between two committed chunks, seconds", longest, None, None))
+    await pool.close()
+    return Table(
+        "Import",
+        ("what", "lines/s", "lines per second of importer CPU", "bare COPY, lines/s"),
+        rows,
+    )
+
+
+async def _copied(pool: asyncpg.Pool[Any], path: Path) -> float:
+    """Lines a second when the file is read as CSV and copied into text columns, unexamined."""
+    began = time.perf_counter()
+    with path.open(encoding="utf-8", newline="") as file:
+        reader = csv.reader(file)
+        width = len(next(reader))
+        columns = [f"c{at}" for at in range(width)]
+        rows = list(reader)
+    async with pool.acquire() as connection, connection.transaction():
+        listed = ", ".join(f"{column} text" for column in columns)
+        await connection.execute(f"CREATE TABLE by_hand ({listed})")
+        await connection.copy_records_to_table("by_hand", records=rows, columns=columns)
+    taken = time.perf_counter() - began
+    await pool.execute("DROP TABLE by_hand")
+    return len(rows) / taken
 
 
 def main() -> None:
     """Run the benchmark on the database that is named."""
     lines = int(sys.argv[2]) if len(sys.argv) > 2 else 20_000
     with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(_run(sys.argv[1], lines, Path(folder)))
+        print(asyncio.run(measure(sys.argv[1], lines, Path(folder))).markdown())
 
 
 if __name__ == "__main__":

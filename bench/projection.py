@@ -11,26 +11,24 @@ import asyncio
 import contextlib
 import datetime as dt
 import json
-import os
 import secrets
-import shutil
 import statistics
-import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
-from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 
+from bench.home import private_home
+from bench.table import Cell, Table
 from graph.connection import GraphConnection
 from graph.layout import EdgeKind
 from graph.projection import Projection
 from graph.reader import GraphReader
 from graph.verification import verify
-from service.home import NodeHome, home
+from service.home import NodeHome
 from service.neo4j import Neo4jServer
 from service.postgres import PostgresServer
 from store.migrations import migrate
@@ -91,16 +89,11 @@ def servers(dsn: str | None, neo4j: str | None) -> Iterator[tuple[str, GraphConn
     if dsn and neo4j:
         yield dsn, GraphConnection(neo4j)
         return
-    above = home() if os.geteuid() == 0 else Path(tempfile.gettempdir())
-    above.mkdir(mode=0o711, parents=True, exist_ok=True)
-    root = above / f"bench-{os.getpid()}"
-    try:
+    with private_home() as root:
         node = NodeHome(root, "bench")
         with PostgresServer(node) as postgres, Neo4jServer(node) as server:
             address = server.address
             yield postgres.dsn, GraphConnection(address.uri, address.user, address.password)
-    finally:
-        shutil.rmtree(root, ignore_errors=True)
 
 
 @asynccontextmanager
@@ -146,10 +139,59 @@ async def measure(dsn: str, graph: GraphConnection, size: str, batch: int) -> di
             await projection.rebuild()
             figures["rebuild_seconds"] = round(time.perf_counter() - began, 2)
             figures |= await _neighbourhoods(store, graph)
+            figures |= await _by_hand(graph, firms + persons, relations, batch)
         finally:
             with contextlib.suppress(Exception):
                 await store.close(timeout=5)
     return figures
+
+
+async def _by_hand(
+    graph: GraphConnection, nodes: int, relations: int, batch: int
+) -> dict[str, float]:
+    """The least that a driver can do: bare nodes and relationships, made and not merged."""
+    figures = {}
+    async with graph.transaction() as tx:
+        await (await tx.run("CREATE INDEX by_hand FOR (n:ByHand) ON (n.id)")).consume()
+    for name, cypher, count in (
+        ("nodes", "UNWIND $rows AS row CREATE (:ByHand {id: row.id, name: row.name})", nodes),
+        (
+            "relationships",
+            "UNWIND $rows AS row MATCH (a:ByHand {id: row.id}), (b:ByHand {id: row.other})"
+            " CREATE (a)-[:BY_HAND {share: row.name}]->(b)",
+            relations,
+        ),
+    ):
+        began = time.perf_counter()
+        for start in range(0, count, batch):
+            rows = [
+                {"id": n % nodes, "other": n * 7919 % nodes, "name": str(n)}
+                for n in range(start, min(start + batch, count))
+            ]
+            async with graph.transaction() as tx:
+                await (await tx.run(cypher, rows=rows)).consume()
+        figures[f"{name}_per_second_by_hand"] = round(count / (time.perf_counter() - began))
+    return figures
+
+
+def table(figures: dict[str, float]) -> Table:
+    """The figures as a table."""
+    rows: list[tuple[Cell, ...]] = [
+        (
+            f"{figures[name]:,.0f} {name} by the outbox, per second",
+            figures[f"{name}_per_second"],
+            figures[f"{name}_per_second_by_hand"],
+        )
+        for name in ("nodes", "relationships")
+    ]
+    for name, label in (
+        ("verify_seconds", "verify all of them, seconds"),
+        ("rebuild_seconds", "rebuild from nothing, seconds"),
+        ("neighbourhood_3_hops_median_ms", "3 hops around a firm, at most 200 nodes, median ms"),
+        ("neighbourhood_3_hops_p95_ms", "the same, 95th percentile, ms"),
+    ):
+        rows.append((label, figures[name], None))
+    return Table("Projection into Neo4j", ("what", "Xinqiao", "bare UNWIND … CREATE"), rows)
 
 
 async def _neighbourhoods(store: asyncpg.Connection, graph: GraphConnection) -> dict[str, float]:

@@ -16,6 +16,7 @@ from pathlib import Path
 import asyncpg
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from bench.table import Cell, Table
 from client.keys import SigningKey
 from client.question import sign_request
 from client.receipt import Receipt
@@ -43,7 +44,8 @@ def _microseconds(action: Callable[[], object], number: int = 3000) -> float:
     return best / number * 1e6
 
 
-def _pure(folder: Path) -> None:
+def cost(folder: Path) -> Table:
+    """Microseconds of CPU of each step; keys are made in `folder`."""
     now = time.time()
     key = SigningKey("shenyang-1", Ed25519PrivateKey.generate())
     node = SigningKey("benxi-1", Ed25519PrivateKey.generate())
@@ -98,8 +100,11 @@ def _pure(folder: Path) -> None:
         ("blind index", lambda: cipher.blind_index("id_number", plain)),
     ]
     received_base = verified.signature_base
-    for name, action in rows:
-        print(f"{name:40} {_microseconds(action):8.1f} µs")
+    return Table(
+        "Signing and recording one question",
+        ("step", "CPU µs"),
+        [(name, _microseconds(action)) for name, action in rows],
+    )
 
 
 def _access(base: bytes) -> tuple[Entry, Evidence]:
@@ -125,22 +130,28 @@ def _access(base: bytes) -> tuple[Entry, Evidence]:
     return entry, Evidence(base, bytes(64), BODY.decode(), b'{"c":"x"}', lists)
 
 
-def _log(folder: Path) -> None:
+def log_rates(folder: Path) -> list[tuple[Cell, ...]]:
+    """Entries a second of CPU: appended to a log below `folder`, and verified in its export."""
     origin = KeyFolder(folder / "keys").note_signer("xinqiao.benxi/bench", "bench-log")
     count, batch = 200_000, 2000
     start = time.process_time()
     with TileLog.open(folder / "log", origin) as log:
         for first in range(0, count, batch):
             log.append([b"%01200d" % i for i in range(first, first + batch)])
-    print(f"{'log: append, entries of 1.2 kB':40} {count / (time.process_time() - start):8.0f} /s")
+    appended = count / (time.process_time() - start)
     export_log(folder / "log", folder / "export", [origin.verifier.text])
     start = time.process_time()
     assert verify_export(folder / "export").exit_status == 0
-    rate = count / (time.process_time() - start)
-    print(f"{'log: verify an export':40} {rate:8.0f} /s ({1e6 / rate:.1f} s per million)")
+    verified = count / (time.process_time() - start)
+    return [
+        ("tile log: append entries of 1.2 kB", appended, 1e6 / appended),
+        ("tile log: verify an export", verified, 1e6 / verified),
+    ]
 
 
-async def _appends(dsn: str, folder: Path) -> None:
+async def append_rates(dsn: str, folder: Path) -> list[tuple[Cell, ...]]:
+    """Accesses a second that one worker records in a migrated database, durably."""
+    rows: list[tuple[Cell, ...]] = []
     entry, evidence = _access(b"b" * 600)
     keys = EvidenceKeys(KeyFolder(folder / "keys"))
     run = os.urandom(8).hex()
@@ -160,18 +171,25 @@ async def _appends(dsn: str, folder: Path) -> None:
             await asyncio.gather(*(ask(waiter, number) for waiter in range(waiters)))
             total = waiters * number
             rate = total / (time.perf_counter() - start)
-            cost = (time.process_time() - cpu) / total * 1e6
-            print(f"{f'appends, {waiters} waiting':40} {rate:8.0f} /s  {cost:6.1f} µs of CPU each")
+            spent = (time.process_time() - cpu) / total * 1e6
+            rows.append((f"access log in PostgreSQL: {waiters} waiting", rate, spent))
+    return rows
+
+
+def table(rows: list[tuple[Cell, ...]]) -> Table:
+    """Rates as a table."""
+    return Table("Logs", ("what", "entries/s", "CPU µs each"), rows)
 
 
 def main() -> None:
     """Run all measurements."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        _pure(folder)
-        _log(folder)
+        print(cost(folder).markdown())
+        rows = log_rates(folder)
         if len(sys.argv) > 1:
-            asyncio.run(_appends(sys.argv[1], folder))
+            rows += asyncio.run(append_rates(sys.argv[1], folder))
+        print(table(rows).markdown())
 
 
 if __name__ == "__main__":

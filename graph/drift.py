@@ -119,17 +119,13 @@ def bucket_of(id_: str) -> int:
 
 
 def node_digest(labels: Iterable[str], properties: dict[str, Any]) -> int:
-    """Digest of all that the graph says of a node; `version` guards writes and says nothing."""
-    return _digest([sorted(labels), _said(properties)])
+    """Digest of all that the graph says of a node."""
+    return _digest([sorted(labels), properties])
 
 
 def edge_digest(kind: str, source_id: str, target_id: str, properties: dict[str, Any]) -> int:
     """Digest of all that the graph says of an edge."""
-    return _digest([kind, source_id, target_id, _said(properties)])
-
-
-def _said(properties: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in properties.items() if name != "version"}
+    return _digest([kind, source_id, target_id, properties])
 
 
 def _digest(content: list[Any]) -> int:

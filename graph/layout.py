@@ -2,8 +2,7 @@
 
 Every node is a `Subject` with a unique `id`; a `Party` is also an `Organisation` or a `Person`,
 and a `Loan` is a `Loan`. Names of persons are not in the graph. Dates are ISO 8601 strings,
-shares and amounts are exact decimals as strings, `version` is the statement's stamp in
-microseconds since 1970.
+shares and amounts are exact decimals as strings.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 # Raised when labels, types or properties change: a graph of another layout is refilled.
-LAYOUT = 1
+LAYOUT = 2
 
 
 class EdgeKind(StrEnum):

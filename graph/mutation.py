@@ -13,12 +13,10 @@ from graph.source import Edge, Node
 
 _OPTIONAL_LABELS = sorted({label for labels in LABELS.values() for label in labels} - {"Subject"})
 
-# `version` guards against an older statement written over a newer one.
+# No row is older than what it replaces: each step reads the store under the checkpoint's lock.
 _PUT_NODES = """
 UNWIND $rows AS row
 MERGE (n:Subject {{id: row.id}})
-WITH n, row
-WHERE n.version IS NULL OR row.version IS NULL OR n.version <= row.version
 SET n = row
 SET n:{set}
 REMOVE n:{remove}
@@ -40,7 +38,6 @@ SET r = row.properties
 _CHANGE_EDGES = """
 UNWIND $rows AS row
 MATCH ()-[r:{kind} {{id: row.id}}]->()
-WHERE r.version IS NULL OR r.version <= row.version
 SET r = row
 """
 _REMOVE_EDGES = "UNWIND $ids AS id MATCH ()-[r:{kind} {{id: id}}]->() DELETE r"

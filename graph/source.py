@@ -15,22 +15,20 @@ _NODE = """
 SELECT s.subject_id::text, s.category, s.category AS category_,
        o.name,
        CASE WHEN s.category IN ('LEGAL_ENTITY', 'INDIVIDUAL_BUSINESS') THEN 'O' ELSE 'G' END,
-       coalesce(o.origin_region, p.origin_region, l.origin_region),
-       (extract(epoch FROM coalesce(o.stamp, p.stamp, l.stamp)) * 1000000)::bigint
+       coalesce(o.origin_region, p.origin_region, l.origin_region)
 FROM subject s
 LEFT JOIN organisation o USING (subject_id)
 LEFT JOIN person p USING (subject_id)
 LEFT JOIN loan l USING (subject_id)
 """
-_NODE_PROPERTIES = ("category", "name", "class", "origin", "version")
+_NODE_PROPERTIES = ("category", "name", "class", "origin")
 
 _EDGE = """
 SELECT r.relation_id::text, r.kind, r.subject_id::text, r.other_id::text,
        r.class, r.origin_region,
        to_char(r.valid_from, 'YYYY-MM-DD'), to_char(r.valid_to, 'YYYY-MM-DD'),
        trim_scale(r.share_min)::text, trim_scale(r.share_max)::text,
-       r.position, r.guarantee_kind, trim_scale(r.amount)::text, r.currency, r.loan_id::text,
-       (extract(epoch FROM r.stamp) * 1000000)::bigint
+       r.position, r.guarantee_kind, trim_scale(r.amount)::text, r.currency, r.loan_id::text
 FROM relation r
 """
 _EDGE_PROPERTIES = (
@@ -45,7 +43,6 @@ _EDGE_PROPERTIES = (
     "amount",
     "currency",
     "loan_id",
-    "version",
 )
 _IN_FORCE = "r.direction = 'OUT' AND r.status = 'VALID'"
 

@@ -66,7 +66,7 @@ async def test_equal_graph_is_ok(
             Drift.DIFFERENT,
         ),
         ("MATCH ()-[r {id: $id}]->() SET r.class = 'G'", Entity.RELATIONSHIP, Drift.DIFFERENT),
-        ("MATCH ()-[r {id: $id}]->() REMOVE r.version", Entity.RELATIONSHIP, Drift.DIFFERENT),
+        ("MATCH ()-[r {id: $id}]->() REMOVE r.origin", Entity.RELATIONSHIP, Drift.DIFFERENT),
         (TURN_ROUND, Entity.RELATIONSHIP, Drift.DIFFERENT),
         (
             "MATCH (a)-[r:HOLDS {id: $id}]->(b) CREATE (a)-[:HOLDS {id: $other}]->(b)",
