@@ -81,6 +81,7 @@ class Field:
     envelope: str | None = None
     hot: bool = False
     open_ended: bool = False  # 长期 and 2099-12-31 mean null
+    ends_display: bool = False  # a date from which the record is no longer displayed
     description: str = ""
 
     @property
