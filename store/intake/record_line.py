@@ -71,6 +71,7 @@ def read_record(
             display_from=(decided or _received(context)) if not clock or clock.displayed else None,
             display_min_until=clock.min_end if clock else None,
             display_until=clock.max_end if clock else None,
+            display_ended_on=_ended(kind, values),
             query_until=add_months(decided, 12 * QUERY_YEARS) if decided and clock else None,
             fields=_fields(kind, values),
             secrets=secrets,
@@ -80,6 +81,12 @@ def read_record(
     )
     line.units.append((issuer, UnitMention(text("issuer_name"), False, True)))
     line.units.append((source, UnitMention(text("source_unit_name"), True, False)))
+
+
+def _ended(kind: Kind, values: Mapping[str, object]) -> date | None:
+    """The first day on which the record is no longer displayed, where a field of it says so."""
+    days = (values.get(f.name) for f in kind.fields if f.ends_display)
+    return next((day for day in days if isinstance(day, date)), None)
 
 
 def _received(context: Context) -> date:
