@@ -63,7 +63,12 @@ class GraphConnection:
         Raises GraphUnavailable.
         """
         for statement in (*CONSTRAINTS, "CALL db.awaitIndexes(60)"):
-            await self.read(statement, {}, seconds=90, access=neo4j.WRITE_ACCESS)
+            try:
+                await self.read(statement, {}, seconds=90, access=neo4j.WRITE_ACCESS)
+            except ClientError as error:
+                # Two processes that create it at once pass IF NOT EXISTS together.
+                if "AlreadyExists" not in (error.code or ""):
+                    raise
 
     async def read(
         self,

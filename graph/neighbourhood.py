@@ -8,7 +8,7 @@ degrees nor truncation (access rules §7, X29); whatever is cut off is said.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from time import monotonic
@@ -19,7 +19,7 @@ from graph.checkpoint import Checkpoint, Stage
 from graph.connection import GraphConnection
 from graph.errors import GraphTimeout, GraphUnavailable
 from graph.layout import LABELS, LAYOUT, EdgeKind
-from graph.walk import Expansion, Found, NeighbourEdge, NeighbourNode, Truncation, walk
+from graph.walk import Expansion, Found, Limit, NeighbourEdge, NeighbourNode, Truncation, walk
 
 MAX_HOPS = 4
 DEGREE_LIMIT = 10_000  # degrees are counted up to here: 10,000 means 10,000 or more
@@ -54,6 +54,7 @@ WHERE r.class IN $classes
   AND (r.valid_from IS NULL OR r.valid_from <= $as_of)
   AND (r.valid_to IS NULL OR $as_of < r.valid_to)
 """
+# One row for a level: what a row costs the driver is many times what an element of a list does.
 _EXPAND = """
 UNWIND $frontier AS id
 MATCH (n:Subject {{id: id}})
@@ -66,7 +67,7 @@ CALL (n, degree) {{
     r.position, r.guarantee_kind, r.amount, r.currency, r.loan_id, r.valid_from, r.valid_to
   ]) AS found
 }}
-RETURN n.id AS id, degree, found
+RETURN collect([n.id, degree, found]) AS expansions
 """
 
 
@@ -82,13 +83,16 @@ async def neighbourhood(
     allowed_kinds: frozenset[str],
     allowed_classes: frozenset[str],
     allowed_categories: frozenset[str] | None = None,
+    closed: Mapping[str, Limit] | None = None,
     seconds: float = 5.0,
 ) -> Neighbourhood:
     """What is within `hops` (0 to 4) of the subjects on a day, as the caller may see it.
 
-    `kinds` None asks for every allowed kind. Unknown subjects are left out of the answer.
-    `seconds` is for the whole search; what is found by then is the answer. Raises
-    GraphUnavailable, ValueError for budgets out of range.
+    `kinds` None asks for every allowed kind. Nodes of the `closed` categories are shown and not
+    expanded, for the reason given, unless the search starts from them. Unknown subjects are left
+    out of the answer. `seconds` is for the whole search; what is found by then is the answer.
+
+    Raises GraphUnavailable, ValueError for budgets out of range.
     """
     if not 0 <= hops <= MAX_HOPS or max_nodes < 1 or max_fan < 1:
         raise ValueError("hops must be 0 to 4, max_nodes and max_fan at least 1")
@@ -111,7 +115,7 @@ async def neighbourhood(
             {**scope, "frontier": ids, "within": [str(id_) for id_ in within or ()]},
             seconds=deadline - monotonic(),
         )
-        return [_expansion(row["id"], row["degree"], row["found"]) for row in rows]
+        return [_expansion(*one) for one in rows[0]["expansions"]]
 
     ids = sorted({str(id_) for id_ in subject_ids})
     try:
@@ -120,7 +124,7 @@ async def neighbourhood(
         raise GraphUnavailable from cause
     position = _position(rows[0]["checkpoint"]) if rows else ""
     starts = {UUID(row["id"]): row["category"] for row in rows if row["category"] is not None}
-    nodes, edges, truncated = await walk(expand, starts, hops, max_nodes, max_fan)
+    nodes, edges, truncated = await walk(expand, starts, hops, max_nodes, max_fan, closed)
     return Neighbourhood(as_of, position, nodes, edges, truncated)
 
 

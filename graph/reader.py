@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from graph.connection import GraphConnection
 from graph.neighbourhood import Neighbourhood, neighbourhood
+from graph.walk import Limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class GraphReader:
         allowed_kinds: frozenset[str],
         allowed_classes: frozenset[str],
         allowed_categories: frozenset[str] | None = None,
+        closed: Mapping[str, Limit] | None = None,
     ) -> Neighbourhood:
         """See `graph.neighbourhood.neighbourhood`."""
         return await neighbourhood(
@@ -43,5 +45,6 @@ class GraphReader:
             allowed_kinds=allowed_kinds,
             allowed_classes=allowed_classes,
             allowed_categories=allowed_categories,
+            closed=closed,
             seconds=self.seconds,
         )

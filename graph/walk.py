@@ -27,6 +27,8 @@ class Limit(StrEnum):
     NODES = "NODES"
     FAN = "FAN"
     TIME = "TIME"
+    PERSONS = "PERSONS"
+    CASE_REQUIRED = "CASE_REQUIRED"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -41,8 +43,8 @@ class Truncation:
 class NeighbourNode:
     """A subject in a neighbourhood.
 
-    `degree` counts its visible edges, up to 10,000; None when time ran out before. `expanded` is
-    true when every one of them is in the answer.
+    `degree` counts its visible edges, up to 10,000; None when they were not counted. `expanded`
+    is true when every one of them is in the answer.
     """
 
     id: UUID
@@ -97,15 +99,25 @@ Expand = Callable[[Sequence[UUID], "frozenset[UUID] | None"], Awaitable[Iterable
 
 
 async def walk(
-    expand: Expand, starts: Mapping[UUID, str], hops: int, max_nodes: int, max_fan: int
+    expand: Expand,
+    starts: Mapping[UUID, str],
+    hops: int,
+    max_nodes: int,
+    max_fan: int,
+    closed: Mapping[str, Limit] | None = None,
 ) -> tuple[tuple[NeighbourNode, ...], tuple[NeighbourEdge, ...], tuple[Truncation, ...]]:
-    """The search itself, on anything that can expand nodes; the same input, the same answer."""
+    """The search itself, on anything that can expand nodes; the same input, the same answer.
+
+    `closed` names the categories that are shown where others lead to them and never expanded or
+    counted themselves, with the reason; a start is expanded whatever its category.
+    """
     frontier = sorted(starts)[:max_nodes]
     distance = dict.fromkeys(frontier, 0)
     category = {id_: starts[id_] for id_ in frontier}
     degree: dict[UUID, int] = {}
     edges: dict[UUID, NeighbourEdge] = {}
     truncated: set[Truncation] = set()
+    closed = closed or {}
     level, cut = 0, len(starts) > max_nodes
     if cut:
         truncated.add(Truncation(0, Limit.NODES))
@@ -124,6 +136,9 @@ async def walk(
             distance.update(dict.fromkeys(frontier, level))
             category.update((step.far, step.category) for step in found)
             edges.update(_inside(found, distance))
+            reasons = {closed[category[id_]] for id_ in frontier if category[id_] in closed}
+            truncated.update(Truncation(level + 1, reason) for reason in reasons)
+            frontier = [id_ for id_ in frontier if category[id_] not in closed]
         if frontier:
             level += 1
             expansions = list(await expand(frontier, frozenset(distance)))

@@ -11,7 +11,6 @@ import asyncpg
 
 from resolvers import party, record, reference, relation, search
 from resolvers.answer import Disclosure, distinct
-from resolvers.argument import Given
 from resolvers.context import Call
 from resolvers.errors import QuestionError
 from resolvers.reading import fetch_one
@@ -19,7 +18,7 @@ from resolvers.statement import Level, Row, Selected, Statement
 from store.kind import Kinds
 
 _BUDGET = 50  # rows of a whole answer, in multiples of the role's list limit
-_LOOKUPS = {"organisation": "code", "person": "id", "node": "id"}
+_LOOKUPS = {"organisation": ("code",), "person": ("id", "code"), "node": ("id",)}
 
 
 def routines(kinds: Kinds) -> Mapping[str, Any]:
@@ -116,11 +115,10 @@ def compile_fields(statement: Statement, selected: Sequence[Selected]) -> Compil
         with statement.deeper():
             routine = statement.routines[field.coordinate]
             shown.append(f"{_as_json(routine(root, field))} AS j{index}")
-        argument = _LOOKUPS.get(field.name)
-        if argument is not None:
-            given = field.arguments[argument]
-            assert isinstance(given, Given)
-            lookups.append((index, given.read))
+        for argument in _LOOKUPS.get(field.name, ()):
+            given = field.given(argument)
+            if given is not None:
+                lookups.append((index, given.read))
     manifests = {kind: level.manifest(kind) for kind in ("a", "r")}
     shown += [f"{found} AS {kind}" for kind, found in manifests.items() if found is not None]
     sql, binds = statement.finished(

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from asyncpg import Pool
 
+from graph.walk import Limit
 from resolvers.pseudonym import scope_key
 from security.policy import Persons, Scope
 
@@ -31,6 +32,7 @@ class GraphReader(Protocol):
         allowed_kinds: frozenset[str],
         allowed_classes: frozenset[str],
         allowed_categories: frozenset[str] | None,
+        closed: Mapping[str, Limit],
     ) -> Any: ...
 
 

@@ -31,6 +31,11 @@ class Code:
     schemes: tuple[str, ...]
     values: tuple[str, ...]
 
+    @property
+    def is_of_person(self) -> bool:
+        """Whether the scheme itself says that a natural person is meant."""
+        return self.schemes == ("finbench-person",)
+
 
 def read_code(text: str) -> Code:
     """The code in a text; no spellings when it cannot be one."""

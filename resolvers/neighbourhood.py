@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -12,15 +13,18 @@ import orjson
 
 from graph.errors import GraphUnavailable
 from graph.neighbourhood import Neighbourhood
+from graph.walk import Limit
 from resolvers.answer import Disclosure, distinct
+from resolvers.argument import Given
 from resolvers.context import Call
 from resolvers.errors import QuestionError
-from resolvers.lookup import read_code
+from resolvers.lookup import read_code, subject_named
 from resolvers.party import party_json
 from resolvers.projection import Shape, shaper
 from resolvers.pseudonym import person_of
 from resolvers.reading import fetch
-from resolvers.search import read_global_id
+from resolvers.relation import share_bound
+from resolvers.search import read_global_id, read_uuid
 from resolvers.statement import Level, Selected, Statement
 from resolvers.visibility import (
     organisation_visible,
@@ -47,12 +51,12 @@ class _Budget:
 async def answer(statement: Statement, selected: Selected, call: Call) -> tuple[Any, Disclosure]:
     """The neighbourhood of the subject as the caller may see it, None when there is no subject.
 
-    Raises QuestionError GRAPH_UNAVAILABLE, HOPS_LIMIT, BUDGET_LIMIT.
+    Raises QuestionError GRAPH_UNAVAILABLE, FORBIDDEN, HOPS_LIMIT, BUDGET_LIMIT, CASE_REQUIRED.
     """
     fresh = statement.anew(call.context.scope)
     budget = _budget(fresh, selected, call)
     asked: str = selected.arguments["subject"].read(call)  # type: ignore[union-attr]
-    start, is_person = await _start(fresh, asked, call)
+    start = await _start(fresh, asked, call)
     if start is None:
         return None, Disclosure(not_found=(asked,))
     if call.context.graph is None:
@@ -68,7 +72,8 @@ async def answer(statement: Statement, selected: Selected, call: Call) -> tuple[
             max_fan=budget.max_fan,
             allowed_kinds=row.relations,
             allowed_classes=_classes(row.government),
-            allowed_categories=_categories(fresh, call, budget.hops, is_person),
+            allowed_categories=None if persons_visible(fresh) else _ORGANISATIONS | {"LOAN"},
+            closed=_closed(fresh, call),
         )
     except GraphUnavailable as error:
         raise QuestionError("GRAPH_UNAVAILABLE", "the graph does not answer: try later") from error
@@ -79,19 +84,17 @@ def _classes(government: Government) -> frozenset[str]:
     return frozenset({"O"} if government is Government.NONE else {"O", "G"})
 
 
-def _categories(
-    statement: Statement, call: Call, hops: int, is_person: bool
-) -> frozenset[str] | None:
-    """Who may be walked through: beyond one hop the way leads on from persons, which needs a
-    role that may resolve them and the case number of such questions."""
-    if not persons_visible(statement):
-        return _ORGANISATIONS | {"LOAN"}
-    if hops == 1 and not is_person:
-        return None
+def _closed(statement: Statement, call: Call) -> Mapping[str, Limit]:
+    """Who is shown and not expanded: what leads on from persons needs a role that may resolve
+    them, and the case number of such questions."""
+    if not persons_resolvable(statement):
+        return {"NATURAL_PERSON": Limit.PERSONS}
+    return {} if _case_given(call) else {"NATURAL_PERSON": Limit.CASE_REQUIRED}
+
+
+def _case_given(call: Call) -> bool:
     scope = call.context.scope
-    if persons_resolvable(statement) and (scope.case or not scope.row.case_for_persons):
-        return None
-    return _ORGANISATIONS | {"LOAN"}
+    return bool(scope.case) or not scope.row.case_for_persons
 
 
 def _budget(statement: Statement, selected: Selected, call: Call) -> _Budget:
@@ -100,6 +103,8 @@ def _budget(statement: Statement, selected: Selected, call: Call) -> _Budget:
         return None if given is None else given.read(call)
 
     hops, limit = read("hops") or 0, statement.scope.row.hops
+    if limit == 0:
+        raise QuestionError("FORBIDDEN", "the role does not search the graph")
     if not 1 <= hops <= limit:
         raise QuestionError("HOPS_LIMIT", f"ask for 1 to {limit} levels")
     max_nodes, max_fan = read("maxNodes"), read("maxFan")
@@ -117,34 +122,32 @@ def _budget(statement: Statement, selected: Selected, call: Call) -> _Budget:
     )
 
 
-async def _start(statement: Statement, asked: str, call: Call) -> tuple[UUID | None, bool]:
-    """The subject asked for, if the caller may see it, and whether it is a person."""
-    told = read_global_id(asked)
-    if told is not None and told[0] == "Person":
-        scope = call.context.scope
-        if not persons_resolvable(statement) or (scope.row.case_for_persons and not scope.case):
-            return None, True
-        person = person_of(call.context.person_key, told[1])
-        known = await fetch(call.context.pool, "SELECT FROM person WHERE subject_id = $1", [person])
-        return (person if known else None), True
+async def _start(statement: Statement, asked: str, call: Call) -> UUID | None:
+    """The subject asked for, None when there is none that the caller may start from.
+
+    Raises QuestionError CASE_REQUIRED when the question names a person as such without a case.
+    """
+    told = read_global_id(asked) or ("", asked)
+    code = read_code(asked)
     check = statement.anew(call.context.scope)
-    if told is not None and told[0] == "Organisation":
-        key = check.bind(lambda _: told[1], "text")
-        where = f"o.subject_id::text = {key}"
+    persons = persons_resolvable(statement)
+    if told[0] == "Person":
+        start = check.bind(lambda _: person_of(call.context.person_key, told[1]), "uuid")
+    elif told[0] == "Organisation":
+        start = check.bind(lambda _: read_uuid(told[1]), "uuid")
+        persons = False
     else:
-        code = read_code(asked)
-        values = check.bind(lambda _: code.values, "text[]")
-        schemes = check.bind(lambda _: code.schemes, "text[]")
-        where = (
-            "o.subject_id IN (SELECT i.subject_id FROM identifier i"
-            f" WHERE i.value = ANY({values}) AND i.scheme = ANY({schemes}) AND i.is_open)"
-        )
-    sql = (
-        f"SELECT o.subject_id FROM organisation o WHERE {where}"
-        f" AND {organisation_visible(check, 'o')} LIMIT 2"
-    )
-    rows = await fetch(call.context.pool, sql, [bind(call) for bind in check.binds])
-    return (rows[0]["subject_id"] if len(rows) == 1 else None), False
+        start = subject_named(check, Given(asked, lambda _: asked, False))
+        persons = persons and statement.scope.row.person_search
+    if persons and (told[0] == "Person" or code.is_of_person) and not _case_given(call):
+        raise QuestionError("CASE_REQUIRED", "name the case in credit-case to start from a person")
+    open_ = organisation_visible(check, "o")
+    seen = f"EXISTS (SELECT FROM organisation o WHERE o.subject_id = s.id AND {open_})"
+    if persons and _case_given(call):
+        seen += " OR EXISTS (SELECT FROM person p WHERE p.subject_id = s.id)"
+    sql, binds = check.finished(f"SELECT s.id FROM (SELECT {start} AS id) s WHERE {seen}")
+    rows = await fetch(call.context.pool, sql, [bind(call) for bind in binds])
+    return rows[0]["id"] if rows else None
 
 
 async def _shown(
@@ -169,7 +172,7 @@ async def _shown(
     for row in rows:
         if row["seen"] is not None:
             parties[row["id"]] = tuple(row)[1:]
-    stated = await _seen_relations(statement, call, [edge.id for edge in found.edges])
+    stated = await _seen_relations(statement, call, found)
     value = _value(found, parties, stated, "BORROWS" in statement.scope.row.relations)
     records = b"".join(row["r"] for row in rows if row["seen"] is not None)
     subjects = distinct(b"".join(row["a"] for row in rows if row["seen"] is not None))
@@ -191,20 +194,29 @@ def _fragment(parties: Mapping[UUID, tuple[Any, ...]], node: Mapping[str, Any], 
     return None if found is None else orjson.Fragment(found)
 
 
-async def _seen_relations(statement: Statement, call: Call, ids: list[UUID]) -> set[UUID]:
+async def _seen_relations(
+    statement: Statement, call: Call, found: Neighbourhood
+) -> Mapping[UUID, Decimal | None]:
+    """The edges that the store shows the caller, with the upper bounds of their shares."""
     check = statement.anew(call.context.scope)
-    relations = check.bind(lambda _: ids, "uuid[]")
+    ids = check.bind(lambda _: [edge.id for edge in found.edges], "uuid[]")
+    targets = check.bind(lambda _: [edge.target for edge in found.edges], "uuid[]")
+    day = check.bind(lambda _: found.as_of, "date")
     visible = relation_visible(check, "e", tuple(sorted(statement.scope.row.relations)))
-    sql = (
-        f"SELECT DISTINCT e.relation_id FROM relation e WHERE e.relation_id = ANY({relations})"
-        f" AND {visible}"
+    sql, binds = check.finished(
+        f"SELECT e.relation_id, {share_bound(check, 'e', 'e.subject_id', day)} AS share_max"
+        f" FROM relation e WHERE e.relation_id = ANY({ids}) AND e.subject_id = ANY({targets})"
+        f" AND e.direction = 'IN' AND {visible}"
     )
-    rows = await fetch(call.context.pool, sql, [bind(call) for bind in check.binds])
-    return {row["relation_id"] for row in rows}
+    rows = await fetch(call.context.pool, sql, [bind(call) for bind in binds])
+    return {row["relation_id"]: row["share_max"] for row in rows}
 
 
 def _value(
-    found: Neighbourhood, parties: Mapping[UUID, Any], stated: set[UUID], loans: bool
+    found: Neighbourhood,
+    parties: Mapping[UUID, Any],
+    stated: Mapping[UUID, Decimal | None],
+    loans: bool,
 ) -> dict[str, Any]:
     """The neighbourhood without what the store does not show the caller, nor what hung on it."""
     kept = [
@@ -237,7 +249,7 @@ def _value(
                 "source": keys[edge.source],
                 "target": keys[edge.target],
                 "shareMin": edge.share_min,
-                "shareMax": edge.share_max,
+                "shareMax": stated[edge.id],
                 "position": edge.position,
                 "originRegion": edge.origin,
                 "validFrom": edge.valid_from,

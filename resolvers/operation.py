@@ -131,8 +131,7 @@ class Operations:
         try:
             parsed = parse(document, max_tokens=MAX_TOKENS)
         except GraphQLSyntaxError as error:
-            code = "TOKEN_LIMIT" if "tokens" in error.message else "GRAPHQL_PARSE_FAILED"
-            return _broken([graphql_error(error, code)])
+            return _broken([graphql_error(error, _syntax_code(error.message))])
         except (RecursionError, GraphQLError):
             message = "the document is nested too deeply"
             return _broken([QuestionError("DEPTH_LIMIT", message).as_json()])
@@ -144,6 +143,12 @@ class Operations:
 
 def _broken(errors: list[dict[str, Any]]) -> Document:
     return Document({}, {}, tuple(errors))
+
+
+def _syntax_code(message: str) -> str:
+    if "too deeply" in message:
+        return "DEPTH_LIMIT"
+    return "TOKEN_LIMIT" if "tokens" in message else "GRAPHQL_PARSE_FAILED"
 
 
 def _document(parsed: DocumentNode) -> Document:

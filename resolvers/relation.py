@@ -84,23 +84,27 @@ def _connection(kinds: tuple[str, ...], direction: str, edge_type: str) -> Routi
 def _share_max(row: Row, selected: Selected) -> str:
     """The share, or the upper bound of an unknown one: what the same city's other statements in
     force leave of the company (records.md §1.3, ratioMax)."""
-    statement, alias = row.statement, row.alias
-    statement.disclose(selected.coordinate)
+    row.statement.disclose(selected.coordinate)
+    bound = share_bound(row.statement, row.alias, row.context["target"], row.context["day"])
+    return f"trim_scale({bound})::text"
+
+
+def share_bound(statement: Statement, relation: str, company: str, day: str) -> str:
+    """The upper bound of the share that a holding on the day gives of the company."""
     other = statement.alias("x")
     stated = (
         f"SELECT sum({other}.share_min) FROM relation {other}"
-        f" WHERE {other}.subject_id = {row.context['target']} AND {other}.direction = 'IN'"
+        f" WHERE {other}.subject_id = {company} AND {other}.direction = 'IN'"
         f" AND {relation_visible(statement, other, ('HOLDS',))}"
-        f" AND {in_force(other, row.context['day'])}"
-        f" AND {other}.origin_region = {alias}.origin_region"
-        f" AND {other}.relation_id <> {alias}.relation_id"
+        f" AND {in_force(other, day)}"
+        f" AND {other}.origin_region = {relation}.origin_region"
+        f" AND {other}.relation_id <> {relation}.relation_id"
     )
-    left = f"greatest({alias}.share_min, 1 - coalesce(({stated}), 0))"
-    bound = (
-        f"CASE WHEN {alias}.share_min < {alias}.share_max THEN least({alias}.share_max, {left})"
-        f" ELSE {alias}.share_max END"
+    left = f"greatest({relation}.share_min, 1 - coalesce(({stated}), 0))"
+    return (
+        f"CASE WHEN {relation}.share_min < {relation}.share_max"
+        f" THEN least({relation}.share_max, {left}) ELSE {relation}.share_max END"
     )
-    return f"trim_scale({bound})::text"
 
 
 def _end(which: str, **ends: bool) -> Routine:

@@ -50,6 +50,15 @@ def read_global_id(text: str) -> tuple[str, str] | None:
     return (type_name, key) if colon and key else None
 
 
+def read_uuid(text: str) -> UUID | None:
+    """The UUID in its one spelling; None for every other text."""
+    try:
+        found = UUID(text)
+    except ValueError:
+        return None
+    return found if str(found) == text else None
+
+
 def _uuid(type_name: str, id_: Given) -> Any:
     """Reads the id as one of that type; None for other types, so that nothing is found."""
 
@@ -59,11 +68,7 @@ def _uuid(type_name: str, id_: Given) -> Any:
             return None
         if type_name == "Person":
             return person_of(call.context.person_key, told[1])
-        try:
-            found = UUID(told[1])
-        except ValueError:
-            return None
-        return found if str(found) == told[1] else None
+        return read_uuid(told[1])
 
     return read
 

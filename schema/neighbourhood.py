@@ -24,8 +24,11 @@ class RelationKind(Enum):
 
 @strawberry.type(description="截断 what a budget cut off.")
 class Truncation:
-    reason: str = described("原因 LEVELS, NODES, FAN or TIME.")
-    stage: int = described("层 the distance at which it happened.")
+    reason: str = described(
+        "原因 LEVELS, NODES, FAN or TIME; PERSONS: natural persons are not followed;"
+        " CASE_REQUIRED: they are followed when the question names its case."
+    )
+    stage: int = described("层 the distance at which something is missing.")
 
 
 @strawberry.type(description="邻域节点 one party of the neighbourhood.")

@@ -71,8 +71,10 @@ async def serve(settings: Settings, root: Path) -> None:
         dsn = await loop.run_in_executor(
             None, lambda: servers.enter_context(database(settings, node_home))
         )
-        await prepare_database(dsn, root, settings)
-        address = await starting
+        try:
+            await prepare_database(dsn, root, settings)
+        finally:
+            address = await starting
         async with open_node(settings, root, dsn, address) as node, at_work(node, dsn) as work:
             config = uvicorn.Config(
                 App(node, work),
@@ -117,4 +119,10 @@ def _loop() -> asyncio.AbstractEventLoop:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    try:
+        raise SystemExit(main(sys.argv[1:]))
+    except Exception as failure:
+        if not isinstance(getattr(failure, "code", None), str):
+            raise
+        logging.getLogger("xinqiao").critical("%s: %s", failure.code, failure)  # type: ignore[attr-defined]
+        raise SystemExit(2) from None

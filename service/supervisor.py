@@ -7,6 +7,7 @@ import contextlib
 import ctypes
 import os
 import signal
+import socket
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,7 +77,16 @@ class NodeProcess:
 
 
 async def start_node(root: Path, settings: Settings) -> NodeProcess:
-    """Start `xinqiao serve` for a node; it ends when this process ends."""
+    """Start a node's process, which ends when this one does; NodeFailed for a taken port."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as cause:
+            raise NodeFailed(
+                f"port {settings.port} of {settings.host} cannot be used ({cause.strerror}): stop"
+                f" what listens there, or set XINQIAO_{settings.node.upper()}_PORT"
+            ) from cause
     node_home = NodeHome(root, settings.node).create()
     output = node_home.logs / "node.log"
     with output.open("ab") as file:

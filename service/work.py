@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ from sync.transport import SignedTransport
 _log = logging.getLogger("xinqiao.work")
 
 _FEED_INTERVAL = 0.5
+_STATE_AGE = 0.2
 _FEED_STATE = """
 SELECT f.size, EXISTS (
     SELECT FROM outbox o WHERE o.entity = 'RECORD' AND (o.xid, o.seq) > (p.xid, p.seq)
@@ -43,9 +45,19 @@ class Work:
     node: Node
     projection: Projection
     mirrors: dict[str, Mirror] = field(default_factory=dict)  # by region
+    _looking: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _seen: tuple[float, dict[str, Any]] = (float("-inf"), {})
 
     async def state(self) -> dict[str, Any]:
-        """How far graph and mirrors are, for operators and for who waits until all is settled."""
+        """How far graph and mirrors are, at most 0.2 s old: anybody may ask, as often as he likes."""
+        async with self._looking:
+            seen, found = self._seen
+            if time.monotonic() - seen > _STATE_AGE:
+                found = await self._look()
+                self._seen = (time.monotonic(), found)
+            return found
+
+    async def _look(self) -> dict[str, Any]:
         try:
             graph = await self.projection.status()
             graph_state = "CURRENT" if graph.behind == 0 and graph.stage else "BEHIND"

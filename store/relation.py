@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -129,14 +129,14 @@ async def apply_relations(
             )
             versions.append((subject, identity, direction, *key, digest, "VALID", content.decode()))
         remarks = tuple(dict.fromkeys((*source.remarks, *target.remarks)))
-        applied.append(Applied(source.subject_id, identity, True, remarks))
+        applied.append(Applied(source.subject_id, identity, True, remarks, target.subject_id))
     await directory.write()
     changed = await _show(connection, rows)
     await _keep_versions(connection, versions)
     holdings = [a.entity_id for a, s in zip(applied, statements, strict=True) if s.kind == "HOLDS"]
     changed |= await derive_shares(connection, relations=holdings)
     await announce(connection, changed)
-    return [Applied(a.subject_id, a.entity_id, a.entity_id in changed, a.remarks) for a in applied]
+    return [replace(a, changed=a.entity_id in changed) for a in applied]
 
 
 async def announce(connection: Connection, changed: Iterable[UUID]) -> None:

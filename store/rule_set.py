@@ -63,6 +63,7 @@ class SeverityRules:
     serious_types: frozenset[str]
     serious_by_content: Mapping[str, str]
     domains: Mapping[str, tuple[str, ...]]
+    pulled_by_review: Mapping[str, str]  # review status to the reason why display ended
 
     def severities(
         self, types: Iterable[str], *, procedure: str | None, content: str
@@ -99,6 +100,7 @@ def load_severity_rules() -> SeverityRules:
         frozenset(table["serious_types"]),
         table["serious_by_content"],
         {domain: tuple(words) for domain, words in table["domains"].items()},
+        table["pulled_by_review"],
     )
 
 

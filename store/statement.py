@@ -100,12 +100,16 @@ class Remark:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What became of one statement. `changed` is false for a repetition of what is shown."""
+    """What became of one statement. `changed` is false for a repetition of what is shown.
+
+    `other_id` is the second end of a relation.
+    """
 
     subject_id: UUID
     entity_id: UUID
     changed: bool
     remarks: tuple[Remark, ...] = ()
+    other_id: UUID | None = None
 
 
 def plain_name(name: str) -> str:

@@ -93,4 +93,4 @@ def neighbourhood(
         print_json(found.to_json())
     else:
         show(found.to_json())
-    raise typer.Exit(0 if found.verified and not found.refused else 3 if found.verified else 1)
+    raise typer.Exit(0 if found.verified else 1)

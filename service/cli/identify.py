@@ -22,7 +22,7 @@ def identify(
     ] = False,
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """Check codes 识别代码. Exit status: 0 all valid, 1 some not valid, 2 unusable call."""
+    """Check codes 识别代码. Exit status: 0 judged (valid or not), 2 unusable call."""
     from datetime import datetime
 
     from store.identifiers import identify as judge
@@ -46,4 +46,3 @@ def identify(
                 one.input, one.kind or "?", "是" if one.valid else "否", one.normalised, findings
             )
         console().print(table)
-    raise typer.Exit(0 if all(one.valid for one in found) else 1)

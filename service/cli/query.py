@@ -27,8 +27,8 @@ def query(
 ) -> None:
     """Ask a question 查询, verify the answer's signature, its receipt and the receipt's proof.
 
-    Exit status: 0 verified answer, 1 the answer does not verify, 2 unusable call or node out of
-    reach, 3 verified refusal.
+    Exit status: 0 the answer verifies (a refusal is an answer: look at `errors`), 1 it does not,
+    2 unusable call or node out of reach.
     """
     from service.home import home
     from service.inquiry import ask
@@ -59,9 +59,7 @@ def query(
         print_json(found.to_json())
     else:
         show(found.to_json())
-    if not found.verified:
-        raise typer.Exit(1)
-    raise typer.Exit(3 if found.refused else 0)
+    raise typer.Exit(0 if found.verified else 1)
 
 
 def show(found: dict[str, Any]) -> None:

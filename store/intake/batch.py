@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -67,8 +67,13 @@ async def open_batch(
     *,
     region: str,
     sent_on: date | None,
+    is_report: bool = False,
 ) -> Batch:
     """The batch of a file, entered in the journal when it is new.
+
+    A report that comes back corrected under the day of its batch is ordered after everything of
+    that day, so that its corrections stand, and before the next day, so that what was sent since
+    stands too.
 
     Holds the batch's advisory lock in this session until `close_batch`, so that a second
     importer of the same file waits and then finds it done.
@@ -76,11 +81,11 @@ async def open_batch(
     day = sent_date(path, sent_on)
     identity = batch_id(facts.sha256, kind, f"{region}@{day.isoformat() if day else ''}")
     await connection.execute("SELECT pg_advisory_lock($1)", _lock(identity))
-    stamp = (
-        datetime(day.year, day.month, day.day, tzinfo=SHANGHAI).astimezone(UTC)
-        if day
-        else datetime.now(UTC)
-    )
+    stamp = datetime.now(UTC)
+    if day is not None:
+        stamp = datetime(day.year, day.month, day.day, tzinfo=SHANGHAI).astimezone(UTC)
+        if is_report:
+            stamp = await _after_the_day_so_far(connection, stamp)
     row = await connection.fetchrow(
         "INSERT INTO batch (batch_id, sha256, kind, file_name, encoding, stamp)"
         " VALUES ($1, $2, $3, $4, $5, $6)"
@@ -95,6 +100,15 @@ async def open_batch(
     )
     assert row is not None
     return Batch(identity, kind, row["stamp"], row["next_line"], row["finished"])
+
+
+async def _after_the_day_so_far(connection: Connection, day: datetime) -> datetime:
+    latest: datetime = await connection.fetchval(
+        "SELECT coalesce(max(stamp), $1) FROM batch WHERE stamp >= $1 AND stamp < $2",
+        day,
+        day + timedelta(days=1),
+    )
+    return latest + timedelta(seconds=1)
 
 
 async def close_batch(connection: Connection, batch: Batch) -> None:

@@ -10,7 +10,8 @@ import orjson
 from store.correction import supersede_corrected
 from store.intake.batch import Batch, acknowledge
 from store.intake.context import Context, Line, PartyStatement, Statement
-from store.intake.finding import Finding, finding
+from store.intake.finding import Finding
+from store.intake.holding import check_holdings
 from store.loan import LoanStatement, apply_loans
 from store.organisation import OrganisationStatement, apply_organisations
 from store.record import RecordStatement, apply_records
@@ -75,7 +76,8 @@ async def _apply(
     lines, loans = _of(told, LoanStatement)
     _note(lines, await apply_loans(connection, loans, directory=directory))
     lines, relations = _of(told, RelationStatement)
-    _note(lines, await apply_relations(connection, relations, cipher=cipher, directory=directory))
+    held = await apply_relations(connection, relations, cipher=cipher, directory=directory)
+    _note(lines, held)
     lines, records = _of(told, RecordStatement)
     applied = await apply_records(
         connection, records, kinds=context.kinds, cipher=cipher, directory=directory
@@ -89,37 +91,8 @@ async def _apply(
         changed = await close_former_representatives(connection, touched)
         changed |= await derive_shares(connection, companies=touched)
         await announce(connection, changed)
-    await _compare_shares(connection, _of(told, RelationStatement)[0], relations)
-
-
-async def _compare_shares(
-    connection: Connection,
-    lines: Sequence[Line],
-    relations: Sequence[RelationStatement],
-) -> None:
-    """Warn where the stated ratio is not what the amounts give."""
-    holdings = {
-        (s.order.batch_sha, s.order.line_no): line
-        for line, s in zip(lines, relations, strict=True)
-        if s.kind == "HOLDS" and s.stated.get("subscribed") and s.stated.get("share_stated")
-    }
-    if not holdings:
-        return
-    sha = next(iter(holdings))[0]
-    rows = await connection.fetch(
-        "SELECT r.line_no FROM relation r JOIN organisation o USING (subject_id)"
-        " WHERE r.kind = 'HOLDS' AND r.direction = 'IN' AND r.batch_sha = $1"
-        " AND r.line_no = ANY($2) AND o.registered_capital > 0"
-        " AND coalesce(r.currency, 'CNY') = coalesce(o.currency, 'CNY')"
-        " AND abs(r.subscribed / o.registered_capital - r.share_stated) > 0.0005"
-        " AND r.subject_id = ANY(SELECT subject_id FROM relation WHERE batch_sha = $1"
-        " AND line_no = ANY($2))",
-        sha,
-        [line_no for _, line_no in holdings],
-    )
-    for row in rows:
-        line = holdings[sha, row["line_no"]]
-        line.findings.append(finding(line.header("ratio"), "RATIO_MISMATCH"))
+    lines = _of(told, RelationStatement)[0]
+    await check_holdings(connection, lines, relations, held, touched, context.today)
 
 
 def parties_of(statement: Statement) -> Iterable[Party]:

@@ -33,12 +33,18 @@ _CODES = (
         "列数与表头不符，请检查引号和分隔符。",
         "The number of columns is not the header's: check quotes and separators.",
     ),
+    _Code(
+        "COLUMN_TWICE",
+        ERROR,
+        "同一字段有两列且内容不同，请保留一列。",
+        "Two columns give this field different values: keep one.",
+    ),
     _Code("EMPTY_ROW", ERROR, "整行为空，请删除该行。", "Every cell is empty: delete the row."),
     _Code(
         "JSON_INVALID",
         ERROR,
-        "不是JSON对象，请检查格式。",
-        "The line is no JSON object: correct it.",
+        "不是JSON对象，或成员重复，请检查格式。",
+        "The line is no JSON object, or names a member twice: correct it.",
     ),
     _Code("REQUIRED", ERROR, "必填项为空，请填写。", "A required field is empty: fill it in."),
     _Code("TOO_LONG", ERROR, "超过最大长度，请缩短。", "The text is too long: shorten it."),
@@ -132,6 +138,12 @@ _CODES = (
         WARNING,
         "出资比例与认缴额除以注册资本不一致，请核实。",
         "The ratio is not subscribed by registered capital: check both.",
+    ),
+    _Code(
+        "SHARE_SUM",
+        WARNING,
+        "该企业现有出资比例合计超过100%，请核对各股东的出资。",
+        "The shares held in this firm add up to more than 100 %: check its holders.",
     ),
     _Code(
         "CATEGORY_DIFFERS",

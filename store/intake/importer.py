@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from store.connection import Connection
 
 CHUNK = 1_000  # lines of one transaction, so that it stays below half a second
-_SUFFIXES = frozenset({".csv", ".jsonl", ".ndjson", ".json", ".txt"})
+_SUFFIXES = frozenset({".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".txt"})
 
 # Called with the file, the bytes read of it, and its size.
 Progress = Callable[[Path, int, int], None]
@@ -97,10 +97,17 @@ async def import_paths(
 
     `region` is the id of the city whose departments sent them. `report` is its report when
     there is one file, else the folder with those of the files that need work. A file that
-    cannot be read (`KIND_UNKNOWN`, `FILE_EMPTY`, `FILE_UNREADABLE`) is listed in `failures` and
-    the others go on; raises StoreError when a single path was given and fails.
+    cannot be read (`KIND_UNKNOWN`, `FILE_EMPTY`, `FILE_ENCODING`, `FILE_UNREADABLE`) is listed in
+    `failures` and the others go on; raises StoreError when a single path was given and fails, and
+    `FILES_NONE` when the folders hold no file. A file that is named twice is read once.
     """
-    files = list(_files(paths))
+    files = list({path.resolve(): path for path in _files(paths)}.values())
+    if not files:
+        raise StoreError(
+            "FILES_NONE",
+            "文件夹中没有可归集的文件。No file to import was found: name a file, or a folder that"
+            f" holds {', '.join(sorted(_SUFFIXES))} files.",
+        )
     async with pool.acquire() as connection:
         await ensure_hot_columns(connection, kinds)
         await load_reference(connection, demo=demo)
@@ -119,7 +126,13 @@ async def import_paths(
             continue
         async with pool.acquire() as connection:
             batch = await open_batch(
-                connection, path, facts, reading.layout.name, region=region, sent_on=sent_on
+                connection,
+                path,
+                facts,
+                reading.layout.name,
+                region=region,
+                sent_on=sent_on,
+                is_report=reading.is_report,
             )
             try:
                 context = Context(
@@ -216,7 +229,7 @@ async def _report(
 def _files(paths: Sequence[Path]) -> Iterator[Path]:
     for path in paths:
         if path.is_dir():
-            inside = (f for f in path.iterdir() if f.is_file() and f.suffix in _SUFFIXES)
+            inside = (f for f in path.iterdir() if f.is_file() and f.suffix.lower() in _SUFFIXES)
             yield from sorted(inside, key=lambda f: (finbench.precedence(f.stem), f.name))
         else:
             yield path

@@ -229,21 +229,23 @@ def detect(headers: Sequence[str], known: Mapping[str, Layout], *, file: str) ->
     )
 
 
-def columns(layout: Layout, headers: Sequence[str]) -> tuple[list[Column], list[str]]:
-    """The recognised columns of a header in order, and the headers that nothing reads.
+def columns(layout: Layout, headers: Sequence[str]) -> tuple[list[Column], list[Column], list[str]]:
+    """The columns of a header: those that are read, those that repeat one, and unknown headers.
 
     The columns of a report that is sent back are no data and no mistake.
     """
     by_header = layout.headers()
     found: dict[str, Column] = {}
-    unknown = []
+    repeated, unknown = [], []
     for index, text in enumerate(headers):
         declared = by_header.get(half_width(text))
-        if declared is not None and declared.name not in found:
-            found[declared.name] = Column(index, text, declared, reader(declared))
+        if declared is not None:
+            column = Column(index, text, declared, reader(declared))
+            if found.setdefault(declared.name, column) is not column:
+                repeated.append(column)
         elif text.strip() and half_width(text) not in REPORT_COLUMNS:
             unknown.append(text)
-    return list(found.values()), unknown
+    return list(found.values()), repeated, unknown
 
 
 def json_headers(layout: Layout, keys: Iterable[str]) -> list[str]:

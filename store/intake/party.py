@@ -39,6 +39,11 @@ class Named:
     def header(self, name: str) -> str:
         return self.headers.get(name, name)
 
+    def faulty(self, name: str) -> bool:
+        """Whether an error was found in that field."""
+        header = self.header(name)
+        return any(f.severity == "error" and f.field == header for f in self.findings)
+
     def note(self, name: str, code: str, severity: str | None = None) -> None:
         self.findings.append(finding(self.header(name), code, severity))
 
@@ -135,7 +140,8 @@ def number_of(
         return None
     if not isinstance(kind, str) or not kind:
         kind = IDENTITY_CARD
-        row.note(type_field, "DOCUMENT_PAIR")
+        if not row.faulty(type_field):
+            row.note(type_field, "DOCUMENT_PAIR")
     if kind != IDENTITY_CARD:
         plain = compact(half_width(text))
         index = context.cipher.blind_index("person_number", f"{kind}:{plain}")

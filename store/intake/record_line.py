@@ -40,6 +40,7 @@ def read_record(
     source = unit(context, row, held.get("source_unit_uscc", ""), organ=False)
     _check_amounts(row)
     clock = _clock(context, row, decided) if kind.negative else None
+    pulled = context.severity_rules.pulled_by_review.get(str(values.get("review_status")))
     if line.rejected:
         return
     code_type, code = next(((s, row.text(s)) for s in _CODES if row.text(s)), (None, None))
@@ -71,7 +72,9 @@ def read_record(
             display_from=(decided or _received(context)) if not clock or clock.displayed else None,
             display_min_until=clock.min_end if clock else None,
             display_until=clock.max_end if clock else None,
-            display_ended_on=_ended(kind, values),
+            display_ended_on=_received(context) if pulled else _ended(kind, values),
+            display_end_reason=pulled,
+            status="WITHDRAWN" if pulled else "VALID",
             query_until=add_months(decided, 12 * QUERY_YEARS) if decided and clock else None,
             fields=_fields(kind, values),
             secrets=secrets,

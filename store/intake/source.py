@@ -87,6 +87,8 @@ def is_broken(text: str) -> bool:
 def csv_rows(path: Path, encoding: str, delimiter: str, width: int) -> Iterator[Row]:
     """Data rows of a CSV file after its header; empty lines are none.
 
+    Empty cells beyond the header's last column are separators too many and left out.
+
     A cell may hold line breaks inside quotes. When the quotes of a row never close, or close so
     that the columns do not fit, only its first physical line is at fault and reading goes on
     with the next one.
@@ -111,7 +113,7 @@ def csv_rows(path: Path, encoding: str, delimiter: str, width: int) -> Iterator[
                 taken.append(following)
                 quotes += following[1][0].count('"')
             cells = _split([line for _, (line, _) in taken], delimiter)
-            fits = quotes % 2 == 0 and (len(cells) == width or not header_seen)
+            fits = quotes % 2 == 0 and (len(_trimmed(cells, width)) == width or not header_seen)
             if len(taken) > 1 and not fits:
                 waiting = taken[1:] + waiting
                 cells, taken = _split([text], delimiter), taken[:1]
@@ -121,6 +123,7 @@ def csv_rows(path: Path, encoding: str, delimiter: str, width: int) -> Iterator[
         if not header_seen:
             header_seen = True
             continue
+        cells = _trimmed(cells, width)
         yield Row(number, cells, _fault(cells, width), read)
 
 
@@ -149,14 +152,24 @@ def json_rows(path: Path, encoding: str, names: list[str]) -> Iterator[Row]:
 
 
 def parse_object(text: str) -> dict[str, str] | None:
-    """A JSON object with every value as the text a CSV cell would hold, None when it is none."""
+    """A JSON object with every value as the text a CSV cell would hold.
+
+    None when it is none, or names a member twice: which of the two was meant is not known.
+    """
     try:
-        value = json.loads(text, parse_float=str, parse_int=str)
+        value = json.loads(text, parse_float=str, parse_int=str, object_pairs_hook=_members)
     except (ValueError, RecursionError):
         return None
     if not isinstance(value, dict):
         return None
-    return {str(name): _cell(held) for name, held in value.items()}
+    return {name: _cell(held) for name, held in value.items()}
+
+
+def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a member is named twice")
+    return members
 
 
 def _cell(value: object) -> str:
@@ -177,6 +190,12 @@ def _split(lines: list[str], delimiter: str) -> list[str]:
     except csv.Error:
         return lines[0].split(delimiter)
     return rows[0] if rows else []
+
+
+def _trimmed(cells: list[str], width: int) -> list[str]:
+    if len(cells) > width and not any(cells[width:]):
+        return cells[:width]
+    return cells
 
 
 def _fault(cells: list[str], width: int) -> str | None:

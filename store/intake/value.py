@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
@@ -23,6 +23,9 @@ _NUMBER = re.compile(r"[+-]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+)?(?:[eE][+-]?\d{
 _TRUE = frozenset({"是", "true", "1", "y", "yes", "已履行", "已全部履行"})
 _FALSE = frozenset({"否", "false", "0", "n", "no", "未履行"})
 _LARGEST = Decimal(10) ** 12
+_JOINED, _LISTED = re.compile(r"[;|]"), re.compile(r"[、,/\s]+")
+# Their own checks find a wrong length, after blanks and hyphens are taken out.
+_JUDGED = frozenset({"uscc", "org_code", "issuer_uscc", "source_unit_uscc"})
 
 
 class Invalid(Exception):
@@ -117,7 +120,7 @@ def _amount(declared: Field) -> Callable[[str], Decimal]:
     places = 6 if declared.unit == "万元" else 8
 
     def read(text: str) -> Decimal:
-        value = read_decimal(text)
+        value = read_decimal(text.removesuffix(declared.unit or "").rstrip())
         exponent = value.normalize().as_tuple().exponent
         if value < 0 or (isinstance(exponent, int) and exponent < -places):
             raise Invalid("NUMBER_RANGE")
@@ -166,12 +169,13 @@ def _codes(declared: Field) -> Callable[[str], tuple[str, ...]]:
         if whole is not None:
             return (whole,)
         found = []
-        for part in re.split(r"[;|]", text):
-            word = part.strip()
-            if word and word not in spellings:
-                raise Invalid("CODE_UNKNOWN")
-            if word:
-                found.append(spellings[word])
+        for part in map(str.strip, _JOINED.split(text)):
+            # Spellings themselves may hold 、 so that it only divides what is none.
+            for word in [part] if part in spellings else _LISTED.split(part):
+                if word and word not in spellings:
+                    raise Invalid("CODE_UNKNOWN")
+                if word:
+                    found.append(spellings[word])
         if not found:
             raise Invalid("REQUIRED")
         return tuple(dict.fromkeys(found))
@@ -189,7 +193,9 @@ class Column:
     read: Callable[[str], object]
 
 
-def read_row(columns: list[Column], cells: list[str]) -> tuple[dict[str, object], list[Finding]]:
+def read_row(
+    columns: Sequence[Column], cells: Sequence[str]
+) -> tuple[dict[str, object], list[Finding]]:
     """The values of a row by field name, empty cells left out, and all findings.
 
     Text keeps its own wide characters (names have them); codes, dates and numbers are read half
@@ -206,7 +212,8 @@ def read_row(columns: list[Column], cells: list[str]) -> tuple[dict[str, object]
             text = text.strip()
             if not text:
                 continue
-            if declared.max_length is not None and len(text) > declared.max_length:
+            longest = declared.max_length
+            if longest is not None and len(text) > longest and declared.name not in _JUDGED:
                 findings.append(finding(column.header, "TOO_LONG"))
             values[declared.name] = text
             continue

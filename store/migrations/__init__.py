@@ -14,10 +14,16 @@ _LOCK = 0x58_49_4E_51_49_41_4F  # "XINQIAO": one advisory lock for all starters
 _NAME = re.compile(r"^(\d{4})_[a-z0-9_]+\.sql$")
 
 
-class MigrationError(Exception):
-    """A migration that was applied is not the one in this release."""
+OLDEST = 180_000  # server_version_num: statements use RETURNING old and new
 
-    code = "MIGRATION_CHANGED"
+
+class MigrationError(Exception):
+    """The database cannot be brought up to this release; `message` says what to do next."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
 
 
 class Migration(NamedTuple):
@@ -44,10 +50,13 @@ async def migrate(dsn: str) -> list[str]:
     """Bring the database up to this release and return the names applied now.
 
     Safe when several processes start at once: they queue on an advisory lock.
-    Raises MigrationError when an applied file was edited afterwards.
+    Raises MigrationError `POSTGRES_TOO_OLD` before PostgreSQL 18, `MIGRATION_CHANGED` when an
+    applied file was edited afterwards.
     """
     connection = await asyncpg.connect(dsn)
     try:
+        if await connection.fetchval("SELECT current_setting('server_version_num')::int") < OLDEST:
+            raise MigrationError("POSTGRES_TOO_OLD", "Xinqiao needs PostgreSQL 18 or newer.")
         await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
         await connection.execute(
             "CREATE TABLE IF NOT EXISTS schema_migration (number integer PRIMARY KEY,"
@@ -72,8 +81,9 @@ async def migrate(dsn: str) -> list[str]:
                 done.append(migration.name)
             elif known != migration.digest:
                 raise MigrationError(
+                    "MIGRATION_CHANGED",
                     f"{migration.name} was edited after it was applied; restore it and add a new"
-                    " migration instead"
+                    " migration instead",
                 )
         return done
     finally:

@@ -168,3 +168,46 @@ def test_self_holding_is_one_edge() -> None:  # W06
     assert [(one.degree, one.expanded) for one in nodes] == [(1, True)]
     assert len(edges) == 1
     assert truncated == ()
+
+
+class People(Graph):
+    """The same, with some nodes of another category."""
+
+    persons: frozenset[UUID] = frozenset()
+
+    async def expand(
+        self, frontier: Sequence[UUID], within: frozenset[UUID] | None
+    ) -> list[Expansion]:
+        assert not self.persons & set(frontier)
+        told = await super().expand(frontier, within)
+        return [
+            Expansion(
+                one.id,
+                one.degree,
+                tuple(
+                    step._replace(category="NATURAL_PERSON") if step.far in self.persons else step
+                    for step in one.found
+                ),
+            )
+            for one in told
+        ]
+
+
+def test_closed_nodes_are_shown_with_their_edges_and_not_followed() -> None:
+    # Person 1 holds 0, 2 and 3; 2 holds 0: 3 is reached through the person only.
+    pairs = [(1, 0, EdgeKind.HOLDS), (1, 2, EdgeKind.HOLDS), (1, 3, EdgeKind.HOLDS)]
+    graph = People([*pairs, (2, 0, EdgeKind.HOLDS)], max_fan=10)
+    graph.persons = frozenset({node(1)})
+    shut = {"NATURAL_PERSON": Limit.CASE_REQUIRED}
+    nodes, edges, truncated = asyncio.run(walk(graph.expand, {node(0): CATEGORY}, 2, 10, 10, shut))
+    assert {(one.id, one.degree, one.expanded) for one in nodes} == {
+        (node(0), 2, True),
+        (node(1), None, False),
+        (node(2), 2, True),
+    }
+    assert {(one.source, one.target) for one in edges} == {
+        (node(1), node(0)),
+        (node(2), node(0)),
+        (node(1), node(2)),
+    }
+    assert truncated == (Truncation(2, Limit.CASE_REQUIRED),)

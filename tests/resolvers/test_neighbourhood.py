@@ -48,24 +48,25 @@ class Graph:
     def __init__(self, broken: bool = False) -> None:
         self.asked: dict[str, Any] = {}
         self.broken = broken
+        self.nodes: tuple[tuple[str, int], ...] = (("a", 0), ("b", 1), ("e", 1), ("p", 1))
+        self.edges = (
+            edge("HOLDS", "b", "a", "0.600"),
+            edge("HOLDS", "p", "a", "0.4"),
+            edge("GUARANTEES", "a", "e"),
+        )
 
     async def neighbourhood(self, subject_ids: Sequence[UUID], **budget: Any) -> Neighbourhood:
         if self.broken:
             raise GraphUnavailable
         self.asked = {"subject_ids": subject_ids, **budget}
-        nodes = (("a", 0), ("b", 1), ("e", 1), ("p", 1))
         return Neighbourhood(
             as_of=budget["as_of"],
             position="7",
             nodes=tuple(
                 NeighbourNode(uid(name), "LEGAL_ENTITY", distance, 2, distance == 0)
-                for name, distance in nodes
+                for name, distance in self.nodes
             ),
-            edges=(
-                edge("HOLDS", "b", "a", "0.600"),
-                edge("HOLDS", "p", "a", "0.4"),
-                edge("GUARANTEES", "a", "e"),
-            ),
+            edges=self.edges,
             truncated=(Truncation(1, Limit.LEVELS),),
         )
 
@@ -128,11 +129,49 @@ async def test_budgets_are_those_of_the_role(ask: Any) -> None:
     assert (await ask(deep % (A, 4, 10), "ANALYST", graph=Graph())).errors == []
 
 
-async def test_beyond_one_hop_persons_are_walked_through_with_a_case_only(ask: Any) -> None:
+async def test_persons_are_shown_and_walked_through_with_a_case_only(ask: Any) -> None:
     graph = Graph()
     deep = '{ neighbourhood(subject: "%s", hops: 2, asOf: "2026-01-01") { position } }' % A
     await ask(deep, "ANALYST", graph=graph)
-    assert "NATURAL_PERSON" not in graph.asked["allowed_categories"]
+    assert graph.asked["allowed_categories"] is None
+    assert graph.asked["closed"] == {"NATURAL_PERSON": Limit.CASE_REQUIRED}
     assert graph.asked["as_of"] == dt.date(2026, 1, 1)
     await ask(deep, "ANALYST", case="1", graph=graph)
-    assert graph.asked["allowed_categories"] is None
+    assert graph.asked["closed"] == {}
+    await ask(deep.replace("hops: 2", "hops: 1"), graph=graph)
+    assert graph.asked["closed"] == {"NATURAL_PERSON": Limit.PERSONS}
+
+
+async def test_a_search_starts_from_a_person_by_code_with_a_case(ask: Any) -> None:
+    document = '{ neighbourhood(subject: "finbench-person:755") { nodes { distance } } }'
+    graph = Graph()
+    found = await ask(document, "ANALYST", case="1", graph=graph)
+    assert found.errors == []
+    assert graph.asked["subject_ids"] == [uid("p")]
+    assert (await ask(document, "ANALYST", graph=Graph())).codes == ["CASE_REQUIRED"]
+    unknown = await ask(document.replace("755", "none"), "ANALYST", graph=Graph())
+    assert unknown.codes == ["CASE_REQUIRED"]
+    assert (await ask(document, "PCITY", graph=Graph())).data == {"neighbourhood": None}
+
+
+async def test_an_unknown_share_is_bounded_as_in_the_list_of_holders(ask: Any) -> None:
+    graph = Graph()
+    graph.nodes = (("b", 0), ("c", 1), ("d", 1))
+    graph.edges = (edge("HOLDS", "c", "b"), edge("HOLDS", "d", "b", "0.25"))
+    found = await ask(
+        """{ neighbourhood(subject: "91210100XD00000022") { edges { shareMax } }
+        organisation(code: "91210100XD00000022") { holders { edges { shareMax } } } }""",
+        "ANALYST",
+        graph=graph,
+    )
+    listed = [one["shareMax"] for one in found.data["organisation"]["holders"]["edges"]]
+    assert [one["shareMax"] for one in found.data["neighbourhood"]["edges"]] == ["0.75", "0.25"]
+    assert set(listed) == {"0.75", "0.25"}
+
+
+async def test_an_auditor_does_not_search_the_graph(ask: Any) -> None:
+    document = '{ neighbourhood(subject: "%s") { position } }'
+    known = await ask(document % A, "AUDITOR", graph=Graph())
+    unknown = await ask(document % "nobody", "AUDITOR", graph=Graph())
+    assert known.codes == ["FORBIDDEN"]
+    assert known.answer.body == unknown.answer.body

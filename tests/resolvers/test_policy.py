@@ -199,6 +199,17 @@ async def test_person_search_reveals_no_more_than_the_mask(
         assert hidden.data["persons"] == {"totalCount": 0, "nodes": []}
 
 
+async def test_an_analyst_finds_a_person_by_an_open_code_with_a_case(ask: Any) -> None:
+    document = '{ person(code: "finbench-person:%s") { name } }'
+    asked = await ask(document % 755, "ANALYST", case="1")
+    assert asked.data == {"person": {"name": "欧阳*"}}
+    unknown = await ask(document % 1, "ANALYST", case="1")
+    assert unknown.data == {"person": None}
+    assert unknown.answer.disclosure.not_found == ("finbench-person:1",)
+    for role, case in (("ANALYST", ""), ("PCITY", "1"), ("PUB", "1"), ("AUDITOR", "1")):
+        assert (await ask(document % 755, role, case=case)).data == {"person": None}
+
+
 async def test_person_cursors_do_not_carry_ids(ask: Any) -> None:
     document = '{ persons(filter: {firm: "%s"}, first: 1%s) { pageInfo { endCursor hasNextPage } nodes { id } } }'
     first = (await ask(document % (A, ""), "ANALYST", case="1")).data["persons"]

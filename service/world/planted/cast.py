@@ -66,6 +66,7 @@ class Cast:
             "approved": since,
             "deregistered": None,
             "revoked": None,
+            "operating_to": drawn.operating_to and months_after(since, 240),
             "capital": 10_000_000 if sort == FIRM else drawn.capital,
             "paid": 10_000_000 if sort == FIRM else drawn.paid,
             "org_code": org if old else None,
