@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -60,9 +61,34 @@ def confine_node(root: Path, node_home: NodeHome) -> bool:
     )
 
 
+class _Server(uvicorn.Server):
+    """Leaves signals alone: uvicorn raises a caught one again when it has ended, which would kill
+    this process before the node's databases are stopped."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class _Ending:
+    """SIGINT and SIGTERM of a whole node: servers that are starting are awaited, then stopped."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        self.server: uvicorn.Server | None = None
+        for one in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(one, self._ask)
+
+    def _ask(self) -> None:
+        self.asked = True
+        if self.server is not None:
+            self.server.should_exit = True
+
+
 async def serve(settings: Settings, root: Path) -> None:
     """Serve a node until SIGINT or SIGTERM."""
     node_home = NodeHome(root, settings.node)
+    ending = _Ending()
     with ExitStack() as servers:
         loop = asyncio.get_running_loop()
         starting = loop.run_in_executor(
@@ -75,6 +101,8 @@ async def serve(settings: Settings, root: Path) -> None:
             await prepare_database(dsn, root, settings)
         finally:
             address = await starting
+        if ending.asked:
+            return
         async with open_node(settings, root, dsn, address) as node, at_work(node, dsn) as work:
             config = uvicorn.Config(
                 App(node, work),
@@ -89,7 +117,9 @@ async def serve(settings: Settings, root: Path) -> None:
                 server_header=False,
                 timeout_graceful_shutdown=5,
             )
-            await uvicorn.Server(config).serve()
+            ending.server = server = _Server(config)
+            if not ending.asked:
+                await server.serve()
 
 
 def main(arguments: list[str]) -> int:
@@ -106,9 +136,8 @@ def main(arguments: list[str]) -> int:
     install()
     # Landlock binds the calling thread and what comes after it, so before any other thread.
     confine_node(root, node_home.create())
-    with contextlib.suppress(KeyboardInterrupt):
-        with asyncio.Runner(loop_factory=_loop) as runner:
-            runner.run(serve(settings, root))
+    with asyncio.Runner(loop_factory=_loop) as runner:
+        runner.run(serve(settings, root))
     return 0
 
 

@@ -62,7 +62,7 @@ class NodeProcess:
             + _tail(self.output)
         )
 
-    async def stop(self, seconds: float = 30) -> None:
+    async def stop(self, seconds: float = 90) -> None:
         """Stop the node: SIGTERM, and SIGKILL when it has not gone in the given seconds."""
         if self.process.returncode is not None:
             return

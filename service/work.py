@@ -49,7 +49,7 @@ class Work:
     _seen: tuple[float, dict[str, Any]] = (float("-inf"), {})
 
     async def state(self) -> dict[str, Any]:
-        """How far graph and mirrors are, at most 0.2 s old: anybody may ask, as often as he likes."""
+        """How far graph and mirrors are, at most 0.2 s old, because anybody may ask."""
         async with self._looking:
             seen, found = self._seen
             if time.monotonic() - seen > _STATE_AGE:

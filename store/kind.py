@@ -83,12 +83,13 @@ class Field:
     open_ended: bool = False  # 长期 and 2099-12-31 mean null
     ends_display: bool = False  # a date from which the record is no longer displayed
     description: str = ""
+    # The camelCase name in the API, in `fields` and in JSON Lines.
+    api_name: str = field(init=False, repr=False, compare=False)
 
-    @property
-    def api_name(self) -> str:
-        """The camelCase name in the API, in `fields` and in JSON Lines."""
+    def __post_init__(self) -> None:
         head, *rest = self.name.split("_")
-        return head + "".join(word.capitalize() for word in rest)
+        api_name = head + "".join(word.capitalize() for word in rest)
+        object.__setattr__(self, "api_name", api_name)
 
     @property
     def column(self) -> str | None:

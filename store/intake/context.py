@@ -16,7 +16,7 @@ from store.organisation import OrganisationStatement
 from store.record import RecordStatement
 from store.reference import UnitMention
 from store.relation import RelationStatement
-from store.rule_set import RuleSet, SeverityRules
+from store.rule_set import Publication, RuleSet, SeverityRules, publication
 from store.statement import Order, Party
 
 _CHECKS = {"uscc": uscc, "org_code": org_code, "reg_no": reg_no}
@@ -72,6 +72,7 @@ class Context:
     sha256: bytes
     stamp: datetime
     _judged: dict[tuple[str, str], Identification] = field(default_factory=dict)
+    _clocks: dict[tuple[date, tuple[str, ...], str], Publication] = field(default_factory=dict)
 
     def order(self, line: int) -> Order:
         return Order(self.stamp, self.sha256, line)
@@ -84,4 +85,14 @@ class Context:
             if len(self._judged) > _REMEMBERED:
                 self._judged.clear()
             known = self._judged[key] = _CHECKS[scheme](text, on=self.today, demo=self.demo)
+        return known
+
+    def clock(self, decided: date, severities: tuple[str, ...], domain: str) -> Publication:
+        """The publication clock of decisions of that day, severities and domain."""
+        key = (decided, severities, domain)
+        known = self._clocks.get(key)
+        if known is None:
+            if len(self._clocks) > _REMEMBERED:
+                self._clocks.clear()
+            known = self._clocks[key] = publication(self.rule_sets, *key)
         return known

@@ -15,7 +15,7 @@ from store.intake.value import EARLIEST, Open, plain
 from store.kind import Field, FieldType, Kind
 from store.record import RecordStatement
 from store.reference import UnitMention
-from store.rule_set import QUERY_YEARS, Publication, add_months, publication, worst
+from store.rule_set import QUERY_YEARS, Publication, add_months, worst
 from store.statement import LEGAL_ENTITY, NATURAL_PERSON, Party
 
 _CODES = ("uscc", "org_code", "reg_no", "tax_no", "inst_cert_no", "social_cert_no")
@@ -39,7 +39,8 @@ def read_record(
     issuer = unit(context, row, held.get("issuer_uscc", ""), organ=True)
     source = unit(context, row, held.get("source_unit_uscc", ""), organ=False)
     _check_amounts(row)
-    clock = _clock(context, row, decided) if kind.negative else None
+    severities = _severities(context, row) if kind.negative else ()
+    clock = _clock(context, row, decided, severities) if kind.negative else None
     pulled = context.severity_rules.pulled_by_review.get(str(values.get("review_status")))
     if line.rejected:
         return
@@ -67,7 +68,7 @@ def read_record(
             decision_date=decided,
             received_at=context.stamp,
             visibility=_visibility(kind, row, is_person, clock),
-            severity=worst(_severities(context, row)) if kind.negative else None,
+            severity=worst(severities) if severities else None,
             rule_set_id=clock.rule_set_id if clock else None,
             display_from=(decided or _received(context)) if not clock or clock.displayed else None,
             display_min_until=clock.min_end if clock else None,
@@ -191,12 +192,13 @@ def _severities(context: Context, row: Named) -> tuple[str, ...]:
     )
 
 
-def _clock(context: Context, row: Named, decided: date | None) -> Publication | None:
+def _clock(
+    context: Context, row: Named, decided: date | None, severities: tuple[str, ...]
+) -> Publication | None:
     if decided is None or decided > context.today:
         return None
-    rules = context.severity_rules
-    domain = rules.domain(row.text("violation_type"), row.text("legal_basis"))
-    clock = publication(context.rule_sets, decided, _severities(context, row), domain)
+    domain = context.severity_rules.domain(row.text("violation_type"), row.text("legal_basis"))
+    clock = context.clock(decided, severities, domain)
     deadline = row.values.get("pub_deadline")
     if isinstance(deadline, Open):
         row.note("pub_deadline", "PUB_DEADLINE_OPEN")

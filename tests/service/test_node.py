@@ -114,6 +114,17 @@ def test_after_kill_9_of_postgresql_the_next_start_recovers(lone_node: LoneNode)
         client.query("{ __typename }").require()
 
 
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_the_node_and_its_servers(lone_node: LoneNode, how: signal.Signals) -> None:
+    node_home = NodeHome(lone_node.root, "benxi")
+    lone_node.stop(how)
+    try:
+        assert not PostgresServer(node_home).processes()
+        assert not Neo4jServer(node_home).processes()
+    finally:
+        lone_node.start()
+
+
 def test_finbench_is_imported_with_every_line_accounted_for(lone_node: LoneNode) -> None:
     status, summary = lone_node.xinqiao("import", str(FINBENCH), "--report", str(lone_node.root))
     lines = 967 + 1957 + 1640 + 3394 + 435 + 916 + 3465 + 1141 + 2324

@@ -1,4 +1,4 @@
-"""The demo world through the whole intake: planted faults are found, planted cases come out right."""
+"""The demo world through the whole intake: planted faults are found, cases come out right."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import asyncpg
