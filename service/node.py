@@ -38,7 +38,7 @@ from service.settings import Partner, Settings
 from store.hot import ensure_hot_columns
 from store.kind import Kinds
 from store.migrations import migrate
-from store.pool import open_pool
+from store.pool import Readers, open_pool, open_readers
 from store.reference import load_reference
 from sync.agreement import Agreement, active_agreement
 from sync.endpoints import Exchange
@@ -51,7 +51,8 @@ class Node:
     settings: Settings
     root: Path
     home: NodeHome
-    pool: asyncpg.Pool[Any]  # answers questions
+    readers: Readers  # answer questions
+    pool: asyncpg.Pool[Any]  # logs them, and answers partners
     work_pool: asyncpg.Pool[Any]  # the node's own work, which may take longer
     kinds: Kinds
     policy: Policy
@@ -81,7 +82,7 @@ class Node:
     def context(self, scope: Scope) -> Context:
         """What resolvers get for one request."""
         return Context(
-            pool=self.pool,
+            pool=self.readers,
             scope=scope,
             today=self.settings.domain_date(),
             token_key=self.token_key,
@@ -129,6 +130,8 @@ async def open_node(
     keys, folder, declared = own_keys(home), KeyFolder(home.keys), kinds()
     evidence_keys = EvidenceKeys(folder)
     async with AsyncExitStack() as opened:
+        readers = await open_readers(dsn)
+        opened.push_async_callback(readers.close)
         pool = await open_pool(dsn, answering=True)
         opened.push_async_callback(pool.close)
         work_pool = await open_pool(dsn)
@@ -140,6 +143,7 @@ async def open_node(
             settings=settings,
             root=root,
             home=home,
+            readers=readers,
             pool=pool,
             work_pool=work_pool,
             kinds=declared,

@@ -100,6 +100,7 @@ class Produced:
     missing: tuple[str, ...] = ()
     reason: str | None = None
     media: str | None = None
+    data_version: str = ""  # of what was read; empty: the node's at the time
 
 
 class Pipeline:
@@ -167,6 +168,7 @@ class Pipeline:
             shown.rows,
             tuple([self._missing(code) for code in shown.not_found]),
             answer.errors[0] if answer.errors and not shown.coordinates else None,
+            data_version=answer.data_version,
         )
 
     async def _partner(self, passage: Passage, scope: Scope) -> Produced:
@@ -229,7 +231,7 @@ class Pipeline:
             reason=produced.reason,
             status=produced.status,
             policy_version=node.policy.version,
-            data_version=node.data_version,
+            data_version=produced.data_version or node.data_version,
             request_body=passage.received.body_digest,
             response_body=digest,
             rows=produced.rows,

@@ -6,11 +6,13 @@ import json
 from typing import TYPE_CHECKING
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from security.errors import LogError
 from security.receipt import receipt_status
-from security.tlog.tile import BUNDLE_LEVEL, Tile
+from security.tlog.reader import TileReader
+from security.tlog.tile import BUNDLE_LEVEL, WIDTH, Tile
 from service.enrolment import log_origin
 
 if TYPE_CHECKING:
@@ -24,8 +26,8 @@ _RECEIPTED = frozenset({"access", "audit"})
 class LogRoutes:
     """A node's transparency logs over HTTP (C2SP tlog-tiles).
 
-    Checkpoints, hash tiles and receipts are open; entry bundles are not, because who asked what
-    is for auditors.
+    Checkpoints, hash tiles and receipts are open. So are the feed's entry bundles, which tell
+    nothing without their salts; those of the access logs are not: who asked what is for auditors.
     """
 
     def __init__(self, node: Node) -> None:
@@ -33,17 +35,27 @@ class LogRoutes:
 
     async def checkpoint(self, request: Request) -> Response:
         log = request.path_params["log"]
-        return self._file(log, "checkpoint", "no-cache") if log in _LOGS else _nothing()
+        note = self._files(log).checkpoint() if log in _LOGS else None
+        if note is None:
+            return _nothing()
+        return PlainTextResponse(note, headers={"cache-control": "no-cache"})
 
     async def tile(self, request: Request) -> Response:
-        log, path = request.path_params["log"], f"tile/{request.path_params['path']}"
+        log = request.path_params["log"]
         try:
-            tile = Tile.parse(path)
-        except ValueError:
+            tile = Tile.parse(f"tile/{request.path_params['path']}")
+            if log not in _LOGS or (tile.level == BUNDLE_LEVEL and log != "feed"):
+                return _nothing()
+            data = self._files(log).tile(tile)
+        except (ValueError, LogError):
             return _nothing()
-        if log not in _LOGS or tile.level == BUNDLE_LEVEL:
-            return _nothing()
-        return self._file(log, tile.path, "public, max-age=31536000, immutable")
+        lasting = "public, max-age=31536000, immutable" if tile.width == WIDTH else "no-cache"
+        return Response(
+            data, media_type="application/octet-stream", headers={"cache-control": lasting}
+        )
+
+    def _files(self, log: str) -> TileReader:
+        return TileReader(self._node.home.log / log)
 
     async def receipt(self, request: Request) -> Response:
         """What became of a receipt: pending, or sealed with index, proof and checkpoint."""
@@ -59,14 +71,6 @@ class LogRoutes:
         status = await receipt_status(node.pool, node.home.log / log, origin, leaf)
         found = status.to_json()
         return JSONResponse(found, 404 if found["state"] == "unknown" else 200)
-
-    def _file(self, log: str, path: str, caching: str) -> Response:
-        try:
-            data = (self._node.home.log / log / path).read_bytes()
-        except OSError:
-            return _nothing()
-        kind = "text/plain; charset=utf-8" if path == "checkpoint" else "application/octet-stream"
-        return Response(data, media_type=kind, headers={"cache-control": caching})
 
 
 def routes(node: Node, work: Work) -> list[BaseRoute]:

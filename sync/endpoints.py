@@ -1,8 +1,8 @@
 """Where the exchange is reached: paths, and handlers for the service to sign and log around.
 
-The public files of the feed are open to everybody and tell nothing of what travels. What a
-partner asks is verified, logged and signed by the service's pipeline; the handlers here get the
-partner's region and give bytes.
+The public files of the feed are open to everybody, tell nothing of what travels, and are served
+with the other logs'. What a partner asks is verified, logged and signed by the service's
+pipeline; the handler here gets the partner's region and gives bytes.
 """
 
 from __future__ import annotations
@@ -14,14 +14,9 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import orjson
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
 
-from security.errors import LogError
 from security.tlog.note import VerifierKey
 from security.tlog.reader import TileReader
-from security.tlog.tile import WIDTH, Tile
 from store.kind import Kinds
 from sync.agreement import latest_agreement
 from sync.errors import AgreementError, FeedError
@@ -111,32 +106,6 @@ class Exchange:
                 "FORBIDDEN_AGREEMENT", "Sign an agreement with this city first: none names you."
             )
         return agreement, partner
-
-
-def public_routes(files: TileReader) -> list[Route]:
-    """Routes of the feed's public files: `/log/feed/checkpoint` and `/log/feed/tile/…`."""
-
-    def checkpoint(_: Request) -> Response:
-        note = files.checkpoint()
-        if note is None:
-            return Response(status_code=404)
-        return PlainTextResponse(note, headers={"cache-control": "no-store"})
-
-    def tile(request: Request) -> Response:
-        try:
-            wanted = Tile.parse("tile/" + request.path_params["path"])
-            data = files.tile(wanted)
-        except (ValueError, LogError):
-            return Response(status_code=404)
-        lasting = "public, max-age=31536000, immutable" if wanted.width == WIDTH else "no-cache"
-        return Response(
-            data, media_type="application/octet-stream", headers={"cache-control": lasting}
-        )
-
-    return [
-        Route("/log/feed/checkpoint", checkpoint),
-        Route("/log/feed/tile/{path:path}", tile),
-    ]
 
 
 def _number(query: Mapping[str, str], name: str, default: int) -> int:

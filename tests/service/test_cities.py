@@ -171,6 +171,24 @@ def test_a_withdrawn_record_disappears_in_the_other_city(cities: Cities) -> None
     cities.wait_for(lambda: number not in shown("shenyang"))
 
 
+def test_logs_are_open_but_for_who_asked_what(cities: Cities) -> None:
+    def get(path: str) -> httpx.Response:
+        return httpx.get(f"{cities.url('benxi')}/log/{path}", trust_env=False)
+
+    name, size = get("feed/checkpoint").text.splitlines()[:2]
+    assert name == "xinqiao.benxi/feed"
+    width = min(int(size), 256)
+    part = "" if width == 256 else f".p/{width}"
+    assert len(get(f"feed/tile/0/000{part}").content) == width * 32
+    assert get(f"feed/tile/entries/000{part}").status_code == 200
+    assert get("access/checkpoint").text.startswith("xinqiao.benxi/access\n")
+    sealed = int(get("access/checkpoint").text.splitlines()[1])
+    part = "" if sealed >= 256 else f".p/{sealed}"
+    assert get(f"access/tile/entries/000{part}").status_code == 404
+    assert get("access/tile/lock").status_code == 404
+    assert get("keys/tile/0/000").status_code == 404
+
+
 def test_the_auditor_reads_who_asked_and_nothing_else(cities: Cities) -> None:
     code = demo_code(cities)
     cities.ask(FIRM, variables={"code": code}, as_="shenyang", purpose="P4", case="审计用例1号")

@@ -31,7 +31,7 @@ from security.registry import load_registry
 from security.signature import read_request, sign_response, verify_request
 from security.tlog.reader import TileReader
 from store.pool import open_pool
-from sync.endpoints import Exchange, public_routes
+from sync.endpoints import Exchange
 from sync.mirror import Mirror
 from sync.publisher import Publisher
 from sync.transport import SignedTransport
@@ -96,7 +96,6 @@ def origin(settings: dict[str, Any]) -> None:
     routes = [
         Route("/sync/feed", exchange),
         Route("/sync/ack", exchange, methods=["POST"]),
-        *public_routes(files),
     ]
     app = Starlette(routes=routes, lifespan=lifespan)
     uvicorn.run(app, host="127.0.0.1", port=settings["port"], log_level="error")

@@ -16,7 +16,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from client.keys import NodeKeys
@@ -126,13 +125,6 @@ async def test_cities_exchange_over_http(
     await benxi.say(*(penalty(number) for number in range(12)))
     await _until_equal(benxi, shenyang)
     assert _plain(await copies(shenyang)) == _plain(await copies(benxi))
-    async with httpx.AsyncClient(base_url=nodes[0].settings["url"], trust_env=False) as http:
-        note = await http.get("/log/feed/checkpoint")
-        tile = await http.get("/log/feed/tile/0/000.p/12")
-        bundle = await http.get("/log/feed/tile/entries/000.p/12")
-        absent = await http.get("/log/feed/tile/lock")
-    assert note.text.startswith("xinqiao.benxi/feed\n12\n")
-    assert (len(tile.content), bundle.status_code, absent.status_code) == (12 * 32, 200, 404)
 
 
 @pytest.mark.timeout(60 + 12 * KILLS)
