@@ -29,7 +29,7 @@ from schema.records import kinds
 from security.policy import Role, load_policy
 from store.hot import ensure_hot_columns
 from store.migrations import migrate
-from store.pool import open_pool
+from store.pool import Readers, open_pool
 
 TODAY = dt.date(2026, 6, 30)
 CODES = [f"XDBENCH{number:011d}" for number in range(1, 20_001, 7)]
@@ -153,8 +153,10 @@ async def compare(dsn: str, seconds: float) -> Table:
     operations = Operations(CreditSchema(kinds()))
     rows: list[tuple[str, str, float, float, float, float]] = []
     for generic in (True, False):
-        pool = await open_pool(dsn, min_size=1, max_size=1, answering=generic)
-        pid = await pool.fetchval("SELECT pg_backend_pid()")
+        pool = Readers(await open_pool(dsn, min_size=1, max_size=1, answering=generic))
+        found_pid = await pool.fetchrow("SELECT pg_backend_pid()")
+        assert found_pid is not None
+        pid = found_pid[0]
         for name, document in QUESTIONS.items():
             values = arguments_by_hand(name, CODES[1000])
             variables = {"c": CODES[1000]} if name == "one" else {}
@@ -174,8 +176,7 @@ async def compare(dsn: str, seconds: float) -> Table:
             async def by_hand(
                 sql: str = BY_HAND[name], values: Any = values, pool: Any = pool
             ) -> None:
-                async with pool.acquire() as connection:
-                    await connection.fetchrow(sql, *values)
+                await pool.fetchrow(sql, *values)
 
             for label, ask in (("compiled", compiled), ("by hand", by_hand)):
                 found = await measure(ask, pid, seconds)

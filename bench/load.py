@@ -125,13 +125,12 @@ class Asker(asyncio.Protocol):
 
     def __init__(self) -> None:
         self._round: Round | None = None
-        self._transport: asyncio.Transport | None = None
+        self._transport: Any = None
         self._received = b""
         self._wanted = 0
         self._sent = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
         self._transport = transport
 
     def begin(self, round_: Round) -> None:
@@ -180,7 +179,7 @@ async def ask_over_http(task: Task) -> Found:
         round_ = Round(part)
         for asker in askers:
             asker.begin(round_)
-        await round_.done
+        await asyncio.wait_for(round_.done, 60)
         return round_.times
 
     await ask(requests[: task.warm])

@@ -24,7 +24,7 @@ from pathlib import Path
 import httpx
 
 from bench.graphql import CODES, ONE, fill
-from bench.home import free_port, city_environment, environment, private_home
+from bench.home import city_environment, environment, free_port, private_home
 from bench.load import Found, Task, family_seconds, processor_seconds
 from bench.table import Cell, Table
 from client.connection import Client
@@ -57,6 +57,7 @@ def measure(root: Path, requests: int = 2_000, rounds: int = 3) -> list[Table]:
         postmaster = int((node_home.postgres / "postmaster.pid").read_text().split()[0])
         peer, peer_url = opened.enter_context(_peer(dsn))
         node = opened.enter_context(_running(root, settings))
+        _settle(settings)
         _require_verified(root, settings)
 
         rest = _at_rest(node, postmaster)
@@ -136,6 +137,18 @@ def _running(root: Path, settings: Settings) -> Iterator[int]:
             runner.run(node.stop())
 
 
+def _settle(settings: Settings, seconds: float = 120) -> None:
+    """Wait until graph and feed hold the synthetic rows: filling them is not answering."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        state = httpx.get(f"{settings.url}/ready", trust_env=False, timeout=10).json()
+        if state["graph"] == "CURRENT" and not state["feed"]["behind"]:
+            time.sleep(1)
+            return
+        time.sleep(0.5)
+    raise SystemExit(f"the node does not settle: {state}")
+
+
 @contextmanager
 def _peer(dsn: str) -> Iterator[tuple[int, str]]:
     """The bare server, its pid and origin."""
@@ -182,6 +195,7 @@ def _asked(task: Task, requests: int) -> Found:
         capture_output=True,
         text=True,
         check=False,
+        timeout=150,
     )
     if done.returncode:
         raise SystemExit(f"asking failed:\n{done.stderr[-3000:]}")

@@ -157,8 +157,8 @@ async def _by_hand(
         ("nodes", "UNWIND $rows AS row CREATE (:ByHand {id: row.id, name: row.name})", nodes),
         (
             "relationships",
-            "UNWIND $rows AS row MATCH (a:ByHand {id: row.id}), (b:ByHand {id: row.other})"
-            " CREATE (a)-[:BY_HAND {share: row.name}]->(b)",
+            """UNWIND $rows AS row MATCH (a:ByHand {id: row.id}), (b:ByHand {id: row.other})
+            CREATE (a)-[:BY_HAND {share: row.name}]->(b)""",
             relations,
         ),
     ):

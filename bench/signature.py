@@ -34,7 +34,7 @@ URI = "http://127.0.0.1:8000/graphql"
 BODY = b'{"query":"query($c:String!){organisation(code:$c){name uscc}}","variables":{"c":"x"}}'
 
 
-def _microseconds(action: Callable[[], object], number: int = 3000) -> float:
+def _microseconds(action: Callable[[], object], number: int) -> float:
     best = float("inf")
     for _ in range(5):
         start = time.process_time()
@@ -44,8 +44,8 @@ def _microseconds(action: Callable[[], object], number: int = 3000) -> float:
     return best / number * 1e6
 
 
-def cost(folder: Path) -> Table:
-    """Microseconds of CPU of each step; keys are made in `folder`."""
+def cost(folder: Path, number: int = 3_000) -> Table:
+    """Microseconds of CPU of each step, the best of five rounds; keys are made in `folder`."""
     now = time.time()
     key = SigningKey("shenyang-1", Ed25519PrivateKey.generate())
     node = SigningKey("benxi-1", Ed25519PrivateKey.generate())
@@ -103,7 +103,7 @@ def cost(folder: Path) -> Table:
     return Table(
         "Signing and recording one question",
         ("step", "CPU µs"),
-        [(name, _microseconds(action)) for name, action in rows],
+        [(name, _microseconds(action, number)) for name, action in rows],
     )
 
 
@@ -130,10 +130,10 @@ def _access(base: bytes) -> tuple[Entry, Evidence]:
     return entry, Evidence(base, bytes(64), BODY.decode(), b'{"c":"x"}', lists)
 
 
-def log_rates(folder: Path) -> list[tuple[Cell, ...]]:
+def log_rates(folder: Path, count: int = 200_000) -> list[tuple[Cell, ...]]:
     """Entries a second of CPU: appended to a log below `folder`, and verified in its export."""
     origin = KeyFolder(folder / "keys").note_signer("xinqiao.benxi/bench", "bench-log")
-    count, batch = 200_000, 2000
+    batch = 2_000
     start = time.process_time()
     with TileLog.open(folder / "log", origin) as log:
         for first in range(0, count, batch):

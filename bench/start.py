@@ -32,8 +32,9 @@ async def both_cities(root: Path) -> tuple[float, float]:
     establish(root)
     nodes: list[NodeProcess] = []
     try:
-        for city in CITIES:
-            nodes.append(await start_node(root, load_settings(NodeHome(root, city.node))))
+        nodes += [
+            await start_node(root, load_settings(NodeHome(root, city.node))) for city in CITIES
+        ]
         await asyncio.gather(*(node.wait_ready(240) for node in nodes))
         ready = time.perf_counter() - began
     finally:
@@ -70,8 +71,8 @@ def measure(root: Path) -> Table:
             rows.append((label, ready))
     rows.append(("stopping both nodes", ended))
     with environment(city_environment(demo)):
-        for label in ("first `make run ONCE=1`, empty home", "second `make run ONCE=1`"):
-            rows.append((label, demonstration()))
+        labels = ("first `make run ONCE=1`, empty home", "second `make run ONCE=1`")
+        rows += [(label, demonstration()) for label in labels]
     return Table("Start-up", ("what", "seconds"), list(rows))
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from struct import iter_unpack
 from typing import Any
-from uuid import UUID
 
 import orjson
 
@@ -23,13 +23,14 @@ class Lane(StrEnum):
 class Disclosure:
     """What an answer shows, for the access log.
 
-    `subjects` are concatenated 16-byte references of subjects in the order of the answer, each
-    once; `records` record ids; `coordinates` the fields shown, `masked` those shown masked or
-    left empty by policy; `not_found` the codes and ids that were asked for and not found.
+    `subjects` are concatenated 16-byte references of subjects and `records` concatenated 16-byte
+    record ids, in the order of the answer, each once; `coordinates` the fields shown, `masked`
+    those shown masked or left empty by policy; `not_found` the codes and ids that were asked for
+    and not found.
     """
 
     subjects: bytes = b""
-    records: tuple[UUID, ...] = ()
+    records: bytes = b""
     coordinates: tuple[str, ...] = ()
     masked: tuple[str, ...] = ()
     rows: int = 0
@@ -49,6 +50,7 @@ class Answer:
     disclosure: Disclosure = field(default=NOTHING)
     lane: Lane = Lane.COMPILED
     errors: tuple[str, ...] = ()  # the codes in the body
+    data_version: str = ""  # oldest transaction that the read did not see; empty: nothing read
 
 
 def refusal(errors: list[dict[str, Any]], status: int = 400) -> Answer:
@@ -61,6 +63,7 @@ def distinct(references: bytes) -> bytes:
     """The 16-byte references of `references` in order, each once."""
     if len(references) <= 16:
         return references
-    parts = [references[i : i + 16] for i in range(0, len(references), 16)]
-    unique = dict.fromkeys(parts)
-    return references if len(unique) == len(parts) else b"".join(unique)
+    unique = dict.fromkeys(iter_unpack("16s", references))
+    if len(unique) * 16 == len(references):
+        return references
+    return b"".join([reference for (reference,) in unique])

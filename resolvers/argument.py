@@ -55,6 +55,8 @@ Value = Given | dict[str, Any]  # a dict: argument names to Value, nulls and abs
 
 def shape_of(value: Any) -> Any:
     """What of a variable's value decides the plan: presence, booleans, enums, object keys."""
+    if type(value) is str:
+        return "given"
     if value is None or isinstance(value, bool | Enum):
         return value
     if isinstance(value, dict):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 import asyncpg
 
@@ -48,8 +47,8 @@ class Compiled:
     has_subjects: bool
     has_records: bool
 
-    async def run(self, call: Call) -> tuple[tuple[bytes, ...], Disclosure]:
-        """The JSON of each key and what all of it discloses.
+    async def run(self, call: Call) -> tuple[tuple[bytes, ...], Disclosure, str]:
+        """The JSON of each key, what all of it discloses, and the data version of the read.
 
         Raises QuestionError: what the checks refuse, COST_LIMIT, BAD_VALUE, TIMEOUT,
         STORE_UNAVAILABLE, INTERNAL. No error carries SQL or data.
@@ -62,7 +61,7 @@ class Compiled:
         row = await fetch_one(call.context.pool, self.sql, values)
         count = len(self.keys)
         found = tuple(value if value is not None else b"null" for value in row[:count])
-        return found, self._disclosure(call, row, count, found)
+        return found, self._disclosure(call, row, count, found), row[-1]
 
     def _check(self, call: Call) -> None:
         for check in self.checks:
@@ -85,12 +84,9 @@ class Compiled:
     ) -> Disclosure:
         subjects = (row[count] or b"") if self.has_subjects else b""
         records = (row[count + self.has_subjects] or b"") if self.has_records else b""
-        ids = tuple(
-            dict.fromkeys(UUID(bytes=records[i : i + 16]) for i in range(0, len(records), 16))
-        )
         return Disclosure(
             subjects=distinct(subjects),
-            records=ids,
+            records=distinct(records),
             coordinates=self.coordinates,
             masked=self.masked,
             rows=(len(subjects) + len(records)) // 16,
@@ -121,6 +117,7 @@ def compile_fields(statement: Statement, selected: Sequence[Selected]) -> Compil
                 lookups.append((index, given.read))
     manifests = {kind: level.manifest(kind) for kind in ("a", "r")}
     shown += [f"{found} AS {kind}" for kind, found in manifests.items() if found is not None]
+    shown.append("pg_snapshot_xmin(pg_current_snapshot())::text AS v")
     sql, binds = statement.finished(
         f"SELECT {', '.join(shown)} FROM (SELECT 1) one {' '.join(level.joins)}"
     )

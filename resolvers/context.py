@@ -10,10 +10,9 @@ from functools import cached_property
 from typing import Any, Protocol
 from uuid import UUID
 
-from asyncpg import Pool
-
 from graph.walk import Limit
 from resolvers.pseudonym import scope_key
+from resolvers.reading import Store
 from security.policy import Persons, Scope
 
 
@@ -50,7 +49,7 @@ class AccessReader(Protocol):
 class Context:
     """One question's surroundings. `today` is the domain date, `token_key` 32 secret bytes."""
 
-    pool: Pool[Any]
+    pool: Store
     scope: Scope
     today: dt.date
     token_key: bytes

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from resolvers.argument import Given
 from resolvers.context import Call
@@ -24,9 +25,8 @@ _SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9_-]{0,39})\s*[:\uff1a](.*)", re.DOT
 _MAX = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
-    """A code to look up: the schemes it may belong to and the spellings of its value."""
+class Code(NamedTuple):
+    """A code to look up: the schemes it may belong to and the spellings of its value, up to 2."""
 
     schemes: tuple[str, ...]
     values: tuple[str, ...]
@@ -56,17 +56,25 @@ def subjects_named(statement: Statement, code: Given) -> str:
     """A sub-select of the subject ids that carry the code, as open codes."""
     identifier = statement.alias("i")
 
-    def values(call: Call) -> tuple[str, ...]:
-        return read_code(code.read(call)).values
+    def spelling(index: int) -> Callable[[Call], Any]:
+        def read(call: Call) -> str | None:
+            values = read_code(code.read(call)).values
+            return values[min(index, len(values) - 1)] if values else None
 
-    def schemes(call: Call) -> tuple[str, ...]:
-        return read_code(code.read(call)).schemes
+        return read
 
+    def scheme(call: Call) -> str | None:
+        schemes = read_code(code.read(call)).schemes
+        return schemes[0] if len(schemes) == 1 else None
+
+    # Scalars: an array costs more to bind than the whole look-up.
+    values = f"{statement.bind(spelling(0), 'text')}, {statement.bind(spelling(1), 'text')}"
+    named = statement.bind(scheme, "text")
+    bare = ", ".join(f"'{name}'" for name in BARE_SCHEMES)
     return (
         f"SELECT {identifier}.subject_id FROM identifier {identifier}"
-        f" WHERE {identifier}.value = ANY({statement.bind(values, 'text[]')})"
-        f" AND {identifier}.scheme = ANY({statement.bind(schemes, 'text[]')})"
-        f" AND {identifier}.is_open"
+        f" WHERE {identifier}.value IN ({values}) AND ({identifier}.scheme = {named}"
+        f" OR ({named} IS NULL AND {identifier}.scheme IN ({bare}))) AND {identifier}.is_open"
     )
 
 

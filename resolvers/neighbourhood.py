@@ -178,9 +178,7 @@ async def _shown(
     subjects = distinct(b"".join(row["a"] for row in rows if row["seen"] is not None))
     disclosure = Disclosure(
         subjects=subjects,
-        records=tuple(
-            dict.fromkeys(UUID(bytes=records[i : i + 16]) for i in range(0, len(records), 16))
-        ),
+        records=distinct(records),
         coordinates=("Query.neighbourhood", *statement.coordinates),
         masked=tuple(statement.masked),
         rows=len(value["nodes"]) + len(value["edges"]),

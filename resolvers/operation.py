@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any, Generic, TypeVar
 
 from graphql import (
@@ -24,6 +23,7 @@ from resolvers.compiler import routines
 from resolvers.errors import QuestionError, graphql_error
 from resolvers.plan import Plan, RefusedPlan, StoredPlan, about_persons
 from resolvers.request import MAX_DOCUMENT
+from resolvers.variable import Variables
 from schema.definition import CreditSchema
 from security.policy import Scope
 
@@ -94,21 +94,18 @@ class Operations:
         Never raises: what cannot be read, is not valid, or is beyond the limits is a plan whose
         answer says so, with a code.
         """
-        digest = sha256(document.encode("utf-8", "surrogatepass")).digest()
-        key = (digest, operation_name, scope.shape, may_mutate)
+        key = (document, operation_name, scope.shape, may_mutate)
         plan = self._plans.get(key)
         if plan is None:
             plan = self._plans.put(
-                key, self._prepare(digest, document, operation_name, scope), len(document)
+                key, self._prepare(document, operation_name, scope), len(document)
             )
         return plan
 
-    def _prepare(
-        self, digest: bytes, document: str, operation_name: str | None, scope: Scope
-    ) -> Plan:
-        known = self._documents.get(digest)
+    def _prepare(self, document: str, operation_name: str | None, scope: Scope) -> Plan:
+        known = self._documents.get(document)
         if known is None:
-            known = self._documents.put(digest, self._read(document), len(document))
+            known = self._documents.put(document, self._read(document), len(document))
         if known.errors:
             return RefusedPlan(list(known.errors))
         try:
@@ -119,6 +116,7 @@ class Operations:
             credit=self._credit,
             routines=self._routines,
             operation=operation,
+            variables=Variables(self._schema, operation),
             fragments=known.fragments,
             scope=scope,
             touches_persons=about_persons(operation, known.fragments),

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import orjson
 from graphql import FieldNode, OperationDefinitionNode
 from graphql.execution.collect_fields import FragmentDetails, collect_fields
-from graphql.execution.values import VariableValues, get_variable_values
+from graphql.execution.values import VariableValues
 
 from resolvers import catalogue, introspection, neighbourhood, oversight
 from resolvers.answer import NOTHING, Answer, Disclosure, Lane, distinct, refusal
@@ -18,6 +18,7 @@ from resolvers.compiler import Compiled, compile_fields
 from resolvers.context import Call, Context
 from resolvers.errors import QuestionError, graphql_error
 from resolvers.statement import Routine, Selected, Statement
+from resolvers.variable import Variables
 from schema.definition import CreditSchema
 from security.policy import Scope
 
@@ -81,25 +82,23 @@ class StoredPlan:
     fragments: dict[str, FragmentDetails]
     scope: Scope
     touches_persons: bool
+    variables: Variables
     _shapes: dict[Any, _Shape | QuestionError] = field(default_factory=dict)
 
     async def run(self, context: Context, variables: Mapping[str, Any]) -> Answer:
-        values = get_variable_values(
-            self.credit.graphql,
-            self.operation.variable_definitions or (),
-            dict(variables),
-            max_errors=10,
-        )
+        coerced = self.variables.plain(variables)
+        if coerced is not None:
+            shape = self._shapes.get(_key(coerced))
+            if isinstance(shape, _Shape) and shape.lane is Lane.COMPILED:
+                return await self._stored(shape, Call(context, coerced))
+        values = self.variables.values(variables)
         if isinstance(values, list):
             return refusal([graphql_error(error, "BAD_VARIABLE") for error in values])
-        coerced = values.coerced
-        key = tuple((name, shape_of(value)) for name, value in coerced.items()) if coerced else ()
-        shape = self._shapes.get(key)
-        if shape is None:
-            shape = self._remember(key, values)
+        key = _key(values.coerced)
+        shape = self._shapes.get(key) or self._remember(key, values)
         if isinstance(shape, QuestionError):
             return refusal([shape.as_json()])
-        call = Call(context, coerced)
+        call = Call(context, values.coerced)
         if shape.lane is Lane.COMPILED:
             return await self._stored(shape, call)
         return await self._mixed(shape, call, values)
@@ -158,25 +157,26 @@ class StoredPlan:
     async def _stored(self, shape: _Shape, call: Call) -> Answer:
         assert shape.compiled is not None
         try:
-            found, disclosure = await shape.compiled.run(call)
+            found, disclosure, version = await shape.compiled.run(call)
         except QuestionError as error:
             return _failed(error, shape.compiled)
-        parts = [
-            key + (found[how] if isinstance(how, int) else orjson.dumps(how))
-            for key, how in shape.order
-        ]
-        body = b'{"data":{' + b",".join(parts) + b"}}"
+        parts = [b'{"data":{']
+        for key, how in shape.order:
+            parts += (key, found[how] if isinstance(how, int) else orjson.dumps(how), b",")
+        parts[-1] = b"}}"
+        body = b"".join(parts)
         if self.touches_persons:
             disclosure = replace(disclosure, touches_persons=True)
-        return Answer(200, body, disclosure, Lane.COMPILED)
+        return Answer(200, body, disclosure, Lane.COMPILED, data_version=version)
 
     async def _mixed(self, shape: _Shape, call: Call, values: VariableValues) -> Answer:
         found: tuple[bytes, ...] = ()
+        version = ""
         disclosures: list[Disclosure] = []
         errors: list[dict[str, Any]] = []
         if shape.compiled is not None:
             try:
-                found, disclosure = await shape.compiled.run(call)
+                found, disclosure, version = await shape.compiled.run(call)
             except QuestionError as error:
                 return _failed(error, shape.compiled)
             disclosures.append(disclosure)
@@ -214,7 +214,12 @@ class StoredPlan:
             replace(_together(disclosures), touches_persons=self.touches_persons),
             shape.lane,
             tuple(error["extensions"]["code"] for error in errors),
+            version,
         )
+
+
+def _key(coerced: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+    return tuple([(name, shape_of(value)) for name, value in coerced.items()])
 
 
 async def _part(statement: Statement, selected: Selected, call: Call) -> tuple[Any, Disclosure]:
@@ -233,7 +238,7 @@ def _together(found: list[Disclosure]) -> Disclosure:
         return found[0]
     return Disclosure(
         subjects=distinct(b"".join(d.subjects for d in found)),
-        records=tuple(dict.fromkeys(id_ for d in found for id_ in d.records)),
+        records=distinct(b"".join(d.records for d in found)),
         coordinates=tuple(dict.fromkeys(c for d in found for c in d.coordinates)),
         masked=tuple(dict.fromkeys(c for d in found for c in d.masked)),
         rows=sum(d.rows for d in found),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import asyncpg
 
@@ -31,21 +31,26 @@ _FAILURES = (
 )
 
 
-async def fetch(pool: asyncpg.Pool[Any], sql: str, values: Sequence[Any]) -> list[asyncpg.Record]:
+class Store(Protocol):
+    """Where stored data is read: `store.pool.Readers`, or a pool."""
+
+    async def fetch(self, sql: str, /, *values: Any) -> list[asyncpg.Record]: ...
+
+    async def fetchrow(self, sql: str, /, *values: Any) -> asyncpg.Record | None: ...
+
+
+async def fetch(pool: Store, sql: str, values: Sequence[Any]) -> list[asyncpg.Record]:
     """All rows; raises QuestionError TIMEOUT, BAD_VALUE, STORE_UNAVAILABLE or INTERNAL."""
     try:
-        async with pool.acquire() as connection:
-            found: list[asyncpg.Record] = await connection.fetch(sql, *values)
-            return found
+        return await pool.fetch(sql, *values)
     except _FAILURES as error:
         raise refusal_of(error) from error
 
 
-async def fetch_one(pool: asyncpg.Pool[Any], sql: str, values: Sequence[Any]) -> asyncpg.Record:
+async def fetch_one(pool: Store, sql: str, values: Sequence[Any]) -> asyncpg.Record:
     """The one row of a statement that always has one; raises as `fetch`."""
     try:
-        async with pool.acquire() as connection:
-            row: asyncpg.Record | None = await connection.fetchrow(sql, *values)
+        row = await pool.fetchrow(sql, *values)
     except _FAILURES as error:
         raise refusal_of(error) from error
     assert row is not None

@@ -122,7 +122,8 @@ def _node(row: Row, selected: Selected) -> str:
             f" AND {record_visible(statement, alias)}"
         )
         shown = value if value.endswith("::json") else f"row_to_json({value})"
-        found.append(sub_object(level, statement, inner, shown, f"record {alias}", where))
+        source = f"record {alias}"
+        found.append(sub_object(level, statement, inner, shown, source, where, unique=False))
     return f"coalesce({', '.join(found)})"
 
 

@@ -260,9 +260,20 @@ class Row:
 
 
 def sub_object(
-    parent: Level, statement: Statement, level: Level, value: str, source: str, where: str
+    parent: Level,
+    statement: Statement,
+    level: Level,
+    value: str,
+    source: str,
+    where: str,
+    *,
+    unique: bool = True,
 ) -> str:
-    """Join one object of another table to the parent's row; the json expression, null when none."""
+    """Join one object of another table to the parent's row; the json expression, null when none.
+
+    Where the condition is `unique` (it names the primary key), PostgreSQL can join without a
+    sub-query of its own.
+    """
     alias = statement.alias("n")
     shown = [f"{value} AS j"]
     for kind in ("a", "r"):
@@ -273,7 +284,7 @@ def sub_object(
             target[f"coalesce({alias}.{kind}, ''::bytea)"] = None
     parent.take(
         f"LEFT JOIN LATERAL (SELECT {', '.join(shown)} FROM {source} {' '.join(level.joins)}"
-        f" WHERE {where} LIMIT 1) {alias} ON true"
+        f" WHERE {where}{'' if unique else ' LIMIT 1'}) {alias} ON true"
     )
     return f"{alias}.j"
 

@@ -85,6 +85,7 @@ class Passage:
     received: ReceivedRequest
     verified: VerifiedRequest
     kind: str = "QUERY"
+    legal_basis: str | None = None
     document: str = ""
     variables: bytes = b"{}"
 
@@ -128,6 +129,7 @@ class Pipeline:
             try:
                 passage.verified = verify_request(received, node.registry, now)
                 scope = self._scope(passage.verified, incoming.peer, produce == self._partner)
+                passage.legal_basis = scope.agreement and f"agreement {scope.agreement}"
                 produced = await produce(passage, scope)
             except Exception as error:
                 produced = _refused(error)
@@ -161,7 +163,7 @@ class Pipeline:
             answer.body,
             Lists(
                 shown.subjects,
-                b"".join([record.bytes for record in shown.records]),
+                shown.records,
                 shown.coordinates,
                 shown.masked,
             ),
@@ -241,6 +243,7 @@ class Pipeline:
             operation=sha256(passage.document.encode()).digest() if passage.document else None,
             request_signature=verified.signature or None,
             purpose=verified.purpose,
+            legal_basis=passage.legal_basis,
             case=verified.case,
             correlation=verified.correlation,
             missing=produced.missing,

@@ -52,3 +52,72 @@ async def open_pool(
     )
     assert pool is not None
     return pool
+
+
+class Readers:
+    """Connections for single reads, kept between them.
+
+    A pool spends a task and a reset on each return, more than a small answer costs; what only
+    reads leaves nothing to reset. A connection whose read failed goes back to the pool, which
+    knows how to end a cancelled query and when to connect anew.
+    """
+
+    def __init__(self, pool: asyncpg.Pool[Any]) -> None:
+        self._pool = pool
+        self._idle: list[Any] = []
+        self._waiting = 0
+
+    async def fetch(self, sql: str, *values: Any) -> list[asyncpg.Record]:
+        """All rows of a statement that changes nothing."""
+        connection = await self._take()
+        try:
+            rows: list[asyncpg.Record] = await connection.fetch(sql, *values)
+        except BaseException:
+            await self._pool.release(connection)
+            raise
+        await self._give(connection)
+        return rows
+
+    async def fetchrow(self, sql: str, *values: Any) -> asyncpg.Record | None:
+        """The first row of a statement that changes nothing."""
+        connection = await self._take()
+        try:
+            row: asyncpg.Record | None = await connection.fetchrow(sql, *values)
+        except BaseException:
+            await self._pool.release(connection)
+            raise
+        await self._give(connection)
+        return row
+
+    async def close(self) -> None:
+        """Close the connections; reads under way are waited for."""
+        self._waiting += 1  # what is given back from now on goes to the pool
+        while self._idle:
+            await self._pool.release(self._idle.pop())
+        await self._pool.close()
+
+    async def _take(self) -> Any:
+        while self._idle:
+            connection = self._idle.pop()
+            try:
+                if not connection.is_closed():
+                    return connection
+                await self._pool.release(connection)
+            except asyncpg.InterfaceError:  # it broke, and the pool has taken it back
+                continue
+        self._waiting += 1
+        try:
+            return await self._pool.acquire()
+        finally:
+            self._waiting -= 1
+
+    async def _give(self, connection: Any) -> None:
+        if self._waiting:
+            await self._pool.release(connection)
+        else:
+            self._idle.append(connection)
+
+
+async def open_readers(dsn: str, *, min_size: int = 1, max_size: int = 8) -> Readers:
+    """Connections that only answer questions; see `open_pool` for `answering`."""
+    return Readers(await open_pool(dsn, min_size=min_size, max_size=max_size, answering=True))

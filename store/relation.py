@@ -81,8 +81,9 @@ async def apply_relations(
     rows, versions, applied = [], [], []
     for statement in statements:
         order, origin = statement.order, statement.origin_region
-        source = directory.resolve(statement.source, order, origin=origin)
+        # The firm first: a person without a number is tied to it by its first identifier.
         target = directory.resolve(statement.target, order, origin=origin)
+        source = directory.resolve(statement.source, order, origin=origin)
         loan = statement.loan and directory.resolve(statement.loan, order, origin=origin)
         identity = relation_id(
             origin, statement.kind, source.first, target.first, statement.natural_key

