@@ -23,7 +23,7 @@ from pathlib import Path
 import uvloop
 
 from bench import graphql, identifiers, intake, node, projection, signature, start
-from bench.home import environment, private_home
+from bench.home import private_home
 from bench.table import Table
 from graph.connection import GraphConnection
 from service.home import NodeHome, open_folder
@@ -156,11 +156,10 @@ def main() -> int:
         install()
         for name in asked.parts or _PARTS:
             print(f"· {name}", file=sys.stderr, flush=True)
-            with environment({}):
-                for table in _PARTS[name](root, asked.quick):
-                    tables.append(table)
-                    if not asked.json:
-                        print(table.markdown(), flush=True)
+            for table in _PARTS[name](root, asked.quick):
+                tables.append(table)
+                if not asked.json:
+                    print(table.markdown(), flush=True)
     print(f"· took {time.monotonic() - began:.0f} s", file=sys.stderr)
     if asked.json:
         found = {"measured": head, "tables": [table.to_json() for table in tables]}

@@ -68,7 +68,10 @@ def arguments_by_hand(name: str, code: str) -> list[Any]:
 
 
 async def fill(dsn: str) -> None:
-    """A town of synthetic rows, if the database has none."""
+    """A town of synthetic rows, if the database has none.
+
+    The penalties come from another city, so that a node on it has no feed of 60,000 to write first.
+    """
     await migrate(dsn)
     connection = await asyncpg.connect(dsn)
     await ensure_hot_columns(connection, kinds())
@@ -96,7 +99,7 @@ async def fill(dsn: str) -> None:
               reported_name, document_no, issuer_name, source_unit_name, source_unit_uscc,
               decision_date, received_at, class, display_from, display_until, status, fields,
               commitment, stamp, batch_sha, line_no, digest)
-              SELECT md5((i % 20000 + 1)::text)::uuid, md5('r' || i)::uuid, 'penalty', '210500',
+              SELECT md5((i % 20000 + 1)::text)::uuid, md5('r' || i)::uuid, 'penalty', '210100',
               'LEGAL_ENTITY', 'x', '罚字' || i, '应急管理局', '局', '1',
               '2025-07-01'::date + i % 300,
               now(), 'O', '2025-07-01'::date + i % 300, '2027-01-01', 'VALID', '{}', 'c', now(),

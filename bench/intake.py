@@ -116,7 +116,9 @@ async def measure(dsn: str, lines: int, folder: Path) -> Table:
         " lag(committed_at) OVER (PARTITION BY batch_id ORDER BY first_line) AS previous"
         " FROM batch_chunk) c"
     )
-    rows.append(("longest time between two committed chunks, seconds", longest, None, None))
+    if longest is not None:
+        label = f"longest time between two committed chunks: {longest:.2f} s"
+        rows.append((label, None, None, None))
     await pool.close()
     return Table(
         "Import",

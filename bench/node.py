@@ -139,14 +139,14 @@ def _running(root: Path, settings: Settings) -> Iterator[int]:
 
 def _settle(settings: Settings, seconds: float = 120) -> None:
     """Wait until graph and feed hold the synthetic rows: filling them is not answering."""
-    deadline = time.monotonic() + seconds
+    deadline, before = time.monotonic() + seconds, None
     while time.monotonic() < deadline:
         state = httpx.get(f"{settings.url}/ready", trust_env=False, timeout=10).json()
-        if state["graph"] == "CURRENT" and not state["feed"]["behind"]:
-            time.sleep(1)
+        if state["graph"] == "CURRENT" and state == before:
             return
-        time.sleep(0.5)
-    raise SystemExit(f"the node does not settle: {state}")
+        before = state
+        time.sleep(2)
+    raise SystemExit(f"the node does not settle: {before}")
 
 
 @contextmanager
@@ -229,8 +229,8 @@ def _tables(
                     median(key, "rate"),
                     median(key, "server_cpu"),
                     median(key, "postgres_cpu"),
-                    f"{median(key, 'p50') / median(peer, 'p50'):.2f}",
-                    f"{cpu / peer_cpu:.2f}",
+                    median(key, "p50") / median(peer, "p50"),
+                    cpu / peer_cpu if peer_cpu else None,
                 )
             )
         tables.append(Table(title, _COLUMNS, rows))

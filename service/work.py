@@ -32,8 +32,9 @@ _FEED_INTERVAL = 0.5
 _STATE_AGE = 0.2
 _FEED_STATE = """
 SELECT f.size, EXISTS (
-    SELECT FROM outbox o WHERE o.entity = 'RECORD' AND (o.xid, o.seq) > (p.xid, p.seq)
-) OR p.xid IS NULL AS behind
+    SELECT FROM outbox o
+     WHERE o.entity = 'RECORD' AND (p.xid IS NULL OR (o.xid, o.seq) > (p.xid, p.seq))
+) AS behind
   FROM feed_state f LEFT JOIN outbox_position p ON p.consumer = 'feed'
 """
 
