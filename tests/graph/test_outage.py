@@ -59,6 +59,9 @@ class Cable:
     async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
+        if self._server is None or not self._server.is_serving():
+            writer.close()  # accepted, but the cable was cut before this began
+            return
         self._tasks.add(task)
         try:
             far_reader, far_writer = await asyncio.open_connection(*self._far)
@@ -66,6 +69,8 @@ class Cable:
                 await asyncio.gather(self._pass(reader, far_writer), self._pass(far_reader, writer))
             finally:
                 far_writer.close()
+                with contextlib.suppress(OSError):
+                    await far_writer.wait_closed()
         except (OSError, asyncio.CancelledError):
             pass
         finally:
