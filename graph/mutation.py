@@ -13,7 +13,8 @@ from graph.source import Edge, Node
 
 _OPTIONAL_LABELS = sorted({label for labels in LABELS.values() for label in labels} - {"Subject"})
 
-# No row is older than what it replaces: each step reads the store under the checkpoint's lock.
+# No row is older than what it replaces: a step reads under the checkpoint's lock, or discards
+# what it read before it.
 _PUT_NODES = """
 UNWIND $rows AS row
 MERGE (n:Subject {{id: row.id}})

@@ -108,6 +108,8 @@ def compile_fields(statement: Statement, selected: Sequence[Selected]) -> Compil
     lookups: list[tuple[int, Callable[[Call], Any]]] = []
     shown = []
     for index, field in enumerate(selected):
+        if field.name in _LOOKUPS:
+            statement.count_list()
         with statement.deeper():
             routine = statement.routines[field.coordinate]
             shown.append(f"{_as_json(routine(root, field))} AS j{index}")

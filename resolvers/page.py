@@ -193,6 +193,7 @@ class Page:
     def compile(self, parent: Level) -> str:
         """The connection as a json expression; joins what it needs to the parent's row."""
         statement = self.statement
+        statement.count_list()
         with statement.deeper() as deeper:
             shape = window(statement, self.selected)
             deeper.of(shape.size)

@@ -23,6 +23,7 @@ from schema.definition import CreditSchema
 from security.policy import Scope
 
 _SHAPES = 64  # compiled statements per plan
+_PARTS = 8  # root fields of one question that are not read by its one statement
 _PERSON_FIELDS = {"person", "persons", "positions"}
 
 
@@ -147,7 +148,11 @@ class StoredPlan:
                 stored.append(selected[key])
             else:
                 order.append((quoted, _Part(selected[key])))
-        executed = introspected or any(isinstance(how, _Part) for _, how in order)
+        parts = [how for _, how in order if isinstance(how, _Part)]
+        if len(parts) > _PARTS:
+            names = ", ".join(sorted({part.selected.name for part in parts}))
+            raise QuestionError("COST_LIMIT", f"ask for at most {_PARTS} of {names} at once")
+        executed = introspected or bool(parts)
         compiled = compile_fields(statement, stored) if stored else None
         lane = Lane.MIXED if executed else Lane.COMPILED
         if compiled is None:

@@ -123,7 +123,7 @@ def _node(row: Row, selected: Selected) -> str:
         )
         shown = value if value.endswith("::json") else f"row_to_json({value})"
         source = f"record {alias}"
-        found.append(sub_object(level, statement, inner, shown, source, where, unique=False))
+        found.append(sub_object(level, statement, inner, shown, source, where))
     return f"coalesce({', '.join(found)})"
 
 
@@ -138,7 +138,9 @@ def _loan(row: Row, selected: Selected, id_: Given) -> str:
     seen = relation_visible(statement, relation, ("BORROWS",))
     where = (
         f"{alias}.subject_id = {key} AND EXISTS (SELECT FROM relation {relation}"
-        f" WHERE {relation}.subject_id = {alias}.subject_id AND {seen})"
+        f" WHERE {relation}.subject_id = {alias}.subject_id AND {seen}"
+        f" AND ({case_given(statement)} OR EXISTS (SELECT FROM organisation x"
+        f" WHERE x.subject_id = {relation}.other_id)))"
     )
     return sub_object(row.level, statement, level, loan.json(), f"loan {alias}", where)
 

@@ -33,6 +33,7 @@ from store.kind import Kinds
 
 MAX_DEPTH = 12
 MAX_FIELDS = 1_000
+MAX_LISTS = 60  # the planner's time grows with the cube of what stands side by side
 _PARAMETER = re.compile(r"\$(\d+)")
 _NAME_BYTES = 63  # PostgreSQL cuts longer column names
 
@@ -84,6 +85,7 @@ class Statement:
     _shared: dict[Any, str] = field(default_factory=dict)
     _aliases: int = 0
     _fields: int = 0
+    _lists: int = 0
     depth: int = 0
     within: tuple[Callable[[Call], int], ...] = ()
 
@@ -172,6 +174,12 @@ class Statement:
             if not group[0].node.name.value.startswith("__"):
                 found.append(self._selected(query, key, group))
         return found
+
+    def count_list(self) -> None:
+        """Note one more list, or root field; raises QuestionError COST_LIMIT beyond 60."""
+        self._lists += 1
+        if self._lists > MAX_LISTS:
+            raise QuestionError("COST_LIMIT", f"ask for at most {MAX_LISTS} lists or roots at once")
 
     def deeper(self) -> Deeper:
         """Enter one level of selection; raises QuestionError DEPTH_LIMIT beyond 12."""
@@ -266,13 +274,11 @@ def sub_object(
     value: str,
     source: str,
     where: str,
-    *,
-    unique: bool = True,
 ) -> str:
     """Join one object of another table to the parent's row; the json expression, null when none.
 
-    Where the condition is `unique` (it names the primary key), PostgreSQL can join without a
-    sub-query of its own.
+    The limit keeps the sub-query apart: merged into one join list, a few dozen take the planner
+    seconds.
     """
     alias = statement.alias("n")
     shown = [f"{value} AS j"]
@@ -284,7 +290,7 @@ def sub_object(
             target[f"coalesce({alias}.{kind}, ''::bytea)"] = None
     parent.take(
         f"LEFT JOIN LATERAL (SELECT {', '.join(shown)} FROM {source} {' '.join(level.joins)}"
-        f" WHERE {where}{'' if unique else ' LIMIT 1'}) {alias} ON true"
+        f" WHERE {where} LIMIT 1) {alias} ON true"
     )
     return f"{alias}.j"
 

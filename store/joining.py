@@ -82,7 +82,8 @@ async def move_records(
     """Hang records of these subjects with their history on another one."""
     for table in ("record_version", "record"):
         await connection.execute(
-            f"UPDATE {table} SET subject_id = $3 WHERE record_id = ANY($1) AND subject_id = ANY($2)",
+            f"UPDATE {table} SET subject_id = $3"
+            " WHERE record_id = ANY($1) AND subject_id = ANY($2)",
             records,
             holders,
             target,

@@ -90,6 +90,14 @@ class _Subject:
     former: set[str] = field(default_factory=set)
 
 
+class _SharedCode(Exception):
+    """A party is named only by a code that several bodies carry."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what)
+        self.what = what
+
+
 class Directory:
     """The subjects that one chunk of statements names: resolved in memory, written in bulk.
 
@@ -155,10 +163,8 @@ class Directory:
 
         So it does not matter whether that statement or those with one code each came first.
         """
-        tying = {
-            p.codes: p for p in parties if p.category in _ORGANISATIONS and len(_named_by(p)) > 1
-        }
-        for party in sorted(tying.values(), key=_strength):
+        tying = {party.codes: party for party in parties if party.category in _ORGANISATIONS}
+        for party in sorted(filter(_is_tying, tying.values()), key=_strength):
             codes = _named_by(party)
             found = [s for c in codes for s in self._having(c) if _is_one(s, codes)]
             for weak in dict.fromkeys(s.subject_id for s in found[1:]):
@@ -186,24 +192,24 @@ class Directory:
             return self._placeholder(
                 party, order, origin, f"name:{self._unnamed(party)}", _UNRESOLVED
             )
-        found = self._body(party, codes)
-        if not isinstance(found[0], _Subject):
-            return self._placeholder(party, order, origin, f"{found[0][0]}:{found[0][1]}", _SHARED)
-        subject, remarks = found
+        try:
+            subject, remarks = self._body(party, codes)
+        except _SharedCode as shared:
+            return self._placeholder(party, order, origin, shared.what, _SHARED)
         if not registered:
             remarks += self._compare(subject, party.name)
             self._mention(subject, party, order, origin)
         return self._resolution(subject, tuple(dict.fromkeys(remarks)))
 
-    def _body(self, party: Party, codes: Sequence[Code]) -> tuple[_Subject | Code, list[Remark]]:
-        """The body of these codes, made when nobody has them; the code, if several bodies do."""
+    def _body(self, party: Party, codes: Sequence[Code]) -> tuple[_Subject, list[Remark]]:
+        """The body of these codes, made when nobody has them; _SharedCode if several bodies do."""
         remarks: list[Remark] = []
         uscc = party.code("uscc")
         subject: _Subject | None = None
         for code in codes:
             held = [s for s in self._having(code) if not s.placeholder]
             if uscc is None and len(held) > 1:
-                return code, remarks
+                raise _SharedCode(f"{code[0]}:{code[1]}")
             subject = next((s for s in held if self._fits(s, uscc, party)), None)
             if subject is not None:
                 break
@@ -434,6 +440,10 @@ def _is_one(subject: _Subject, codes: Sequence[Code]) -> bool:
     """Whether nothing that the subject is known by speaks against being the body of these codes."""
     strong = {code for code in subject.codes if code[0] in ("uscc", "org_code")}
     return not subject.placeholder and strong <= set(codes)
+
+
+def _is_tying(party: Party) -> bool:
+    return len(party.codes) > 1 or party.code("uscc") is not None
 
 
 def _strength(party: Party) -> tuple[int, tuple[Code, ...]]:

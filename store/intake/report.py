@@ -35,7 +35,9 @@ class Report:
         self.path = path
         self._partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._partial.unlink(missing_ok=True)
+        # Left behind by an import that was killed; its batch is locked by this one now.
+        for abandoned in path.parent.glob(f".{path.name}.*.partial"):
+            abandoned.unlink(missing_ok=True)
         descriptor = os.open(self._partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         self._file: TextIO = os.fdopen(
             descriptor, "w", encoding="utf-8-sig", errors="replace", newline=""

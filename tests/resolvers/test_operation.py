@@ -187,6 +187,42 @@ async def test_lanes_are_merged_in_document_order(ask: Any) -> None:
     assert asked.answer.disclosure.not_found == ("x",)
 
 
+async def test_searches_beside_the_statement_are_few_per_question(ask: Any) -> None:
+    one = 'n%d: neighbourhood(subject: "x") { position }'
+    asked = await ask("{ " + " ".join(one % number for number in range(9)) + " }")
+    assert asked.codes == ["COST_LIMIT"]
+
+
+async def test_lists_and_roots_side_by_side_are_bounded(ask: Any) -> None:
+    for one in ("organisations { totalCount }", 'organisation(code: "x") { name }'):
+        for count, codes in ((60, []), (61, ["COST_LIMIT"])):
+            asked = await ask("{ " + " ".join(f"a{i}: {one}" for i in range(count)) + " }")
+            assert asked.codes == codes
+
+
+async def test_plain_variables_are_checked_like_all_others(ask: Any) -> None:
+    document = "query($c: String!, $n: Int) { organisation(code: $c) { name } organisations(first: $n) { totalCount } }"
+    assert (await ask(document, c=A, n=1)).data["organisation"]["name"] == "本溪甲制造有限公司"
+    assert (await ask(document, c=A)).data["organisations"]["totalCount"] > 0
+    assert (await ask(document, c=A, n=None)).errors == []
+    for wrong in (
+        {"c": None},
+        {"n": 1},
+        {"c": 1},
+        {"c": A, "n": "1"},
+        {"c": A, "n": True},
+        {"c": A, "n": 2**31},
+    ):
+        assert (await ask(document, **wrong)).codes == ["BAD_VARIABLE"], wrong
+    assert (await ask(document, c=A, n=1, other={})).errors == []
+
+
+async def test_an_answer_names_the_version_of_the_data_it_read(ask: Any) -> None:
+    read = await ask('{ organisation(code: "%s") { name } }' % A)
+    assert int(read.answer.data_version) > 0
+    assert (await ask("{ __typename }")).answer.data_version == ""
+
+
 async def test_the_standard_introspection_query_is_answered(ask: Any) -> None:
     from graphql import build_client_schema, get_introspection_query, print_schema
 

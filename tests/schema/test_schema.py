@@ -7,7 +7,13 @@ import re
 from decimal import Decimal
 
 import pytest
-from graphql import GraphQLError, is_introspection_type, is_specified_scalar_type
+from graphql import (
+    GraphQLError,
+    is_introspection_type,
+    is_specified_scalar_type,
+    parse,
+    validate,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -89,3 +95,12 @@ def test_instants_need_an_offset() -> None:
     assert parse_instant("2026-06-30T00:00:00+08:00").utcoffset() == dt.timedelta(hours=8)
     with pytest.raises(GraphQLError):
         parse_instant("2026-06-30T00:00:00")
+
+
+def test_the_examples_of_the_documentation_are_valid() -> None:
+    schema = CreditSchema(kinds())
+    text = (FILE.parent / "docs/api.md").read_text(encoding="utf-8")
+    examples = re.findall(r"```graphql\n(.*?)```", text, re.DOTALL)
+    assert len(examples) >= 3
+    for example in examples:
+        assert validate(schema.graphql, parse(example)) == []

@@ -61,7 +61,7 @@ def take(pool: asyncpg.Pool[Any], cipher: FixedCipher, tmp_path: Path) -> Take:
             region=options.pop("region", BENXI),
             platform="benxi",
             today=TODAY,
-            report_dir=tmp_path / "reports",
+            report_dir=options.pop("report_dir", tmp_path / "reports"),
             **options,
         )
 

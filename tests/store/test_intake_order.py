@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -16,7 +17,6 @@ import asyncpg
 import pytest
 
 from service.world import write_world
-from store.migrations import migrate
 from store.state import StateDigest, state_digest
 from tests.store.conftest import Take
 
@@ -41,9 +41,8 @@ async def another(database: str, name: str) -> AsyncIterator[tuple[str, asyncpg.
     """Another migrated database beside the test's own, for the time it is needed."""
     name = f"{database.rpartition('/')[2].partition('?')[0]}_{name}"
     admin = await asyncpg.connect(database)
-    await admin.execute(f"CREATE DATABASE {name}")
+    await admin.execute(f"CREATE DATABASE {name} TEMPLATE migrated STRATEGY file_copy")
     dsn = _beside(database, name)
-    await migrate(dsn)
     try:
         async with asyncpg.create_pool(dsn, min_size=1, max_size=2) as made:
             yield dsn, made
@@ -119,6 +118,12 @@ async def test_an_import_killed_anywhere_goes_on_to_the_undisturbed_state(
                 killed += not finished
             assert [int(word) for word in out.split()] == counts
             assert (await digest_of(other)).differing(expected) == []
+            assert _reports(tmp_path / "again") == _reports(summary.report)
+            shutil.rmtree(tmp_path / "again")
+
+
+def _reports(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 async def _import(dsn: str, feeds: Path, place: Path, seconds: float, kill: bool) -> bytes | None:
