@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 from uuid import NAMESPACE_DNS, UUID, uuid5
@@ -406,9 +406,12 @@ def ask(pool: asyncpg.Pool[Any], operations: Operations, scope_of: Callable[...,
         agreement: str = "agreement-1",
         graph: Any = None,
         access: Any = None,
+        hops: int | None = None,  # instead of the role's own
         **variables: Any,
     ) -> Asked:
         scope = scope_of(role, case=case, agreement=agreement)
+        if hops is not None:
+            scope = replace(scope, row=replace(scope.row, hops=hops))
         plan = operations.prepare(document, name, scope)
         context = Context(pool, scope, today, b"k" * 32, graph, access)
         answer = await plan.run(context, variables)

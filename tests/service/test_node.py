@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -106,7 +107,8 @@ def test_after_kill_9_of_postgresql_the_next_start_recovers(lone_node: LoneNode)
         before = client.query("{ __typename }").require()
         client.check_receipt(before.receipt)
     for process in PostgresServer(NodeHome(lone_node.root, "benxi")).processes():
-        os.kill(process.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGKILL)
     lone_node.stop()
     lone_node.start()
     with lone_node.client() as client:
