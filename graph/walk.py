@@ -116,6 +116,7 @@ async def walk(
     category = {id_: starts[id_] for id_ in frontier}
     degree: dict[UUID, int] = {}
     edges: dict[UUID, NeighbourEdge] = {}
+    hubs: dict[UUID, int] = {}
     truncated: set[Truncation] = set()
     closed = closed or {}
     level, cut = 0, len(starts) > max_nodes
@@ -126,8 +127,7 @@ async def walk(
             level += 1
             expansions = list(await expand(frontier, None))
             degree.update((one.id, one.degree) for one in expansions)
-            if any(one.degree > max_fan for one in expansions):
-                truncated.add(Truncation(level, Limit.FAN))
+            hubs.update((one.id, level) for one in expansions if one.degree > max_fan)
             found = [step for one in expansions for step in one.found]
             reached = _reached(found, distance)
             frontier = reached[: max_nodes - len(distance)]
@@ -150,6 +150,8 @@ async def walk(
         truncated.add(Truncation(level, Limit.TIME))
 
     unfinished = _open(distance, degree, edges.values())
+    # A hub whose every edge was found from its other end misses nothing.
+    truncated.update(Truncation(at, Limit.FAN) for id_, at in hubs.items() if id_ in unfinished)
     nodes = tuple(
         NeighbourNode(id_, category[id_], far, degree.get(id_), id_ not in unfinished)
         for id_, far in distance.items()
