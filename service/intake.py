@@ -55,13 +55,6 @@ async def import_into(
             console=notices(),
             transient=True,
         )
-        tasks: dict[Path, TaskID] = {}
-
-        def show(path: Path, done: int, total: int) -> None:
-            if path not in tasks:
-                tasks[path] = bar.add_task(path.name)
-            bar.update(tasks[path], completed=done, total=total, visible=done < total)
-
         try:
             with bar:
                 return await import_paths(

@@ -269,6 +269,8 @@ class Pipeline:
         )
         headers.append((b"content-length", str(len(produced.body)).encode()))
         headers.append((b"cache-control", b"no-store"))
+        if produced.status == 405:
+            headers.append((b"allow", b"GET, POST"))
         if produced.status in (429, 503):
             headers.append((b"retry-after", b"1"))
         return Outgoing(produced.status, headers, produced.body)
