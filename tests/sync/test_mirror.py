@@ -39,9 +39,10 @@ class Line:
     """A line between two cities of one process; may be cut, and may be tampered with."""
 
     def __init__(self, city: City, partner: str, today: date = TODAY) -> None:
+        self.files = TileReader(city.feed_folder)
         self.exchange = Exchange(
             city.pool,
-            TileReader(city.feed_folder),
+            self.files,
             city.feed_key.verifier,
             city.kinds,
             lambda: today,
@@ -63,6 +64,12 @@ class Line:
         assert answer is not None
         self.pages.append(answer.body)
         return self.tamper(path, answer.body) if self.tamper else answer.body
+
+    async def look(self, path: str) -> bytes:
+        note = self.files.checkpoint()
+        if note is None or self.cut_after == 0:
+            raise PartnerUnavailableError("cut")
+        return note
 
     async def post(self, path: str, body: bytes, content_type: str) -> bytes:
         answer = await self.exchange.answer("POST", path, {}, body, self.partner)
@@ -502,6 +509,29 @@ async def test_the_loop_survives_an_absent_partner_and_stops(
             await asyncio.sleep(0.02)
         stop.set()
         await running
+
+
+async def test_without_news_at_the_partner_nothing_is_asked(
+    benxi: City, shenyang: City, agreed: bytes
+) -> None:
+    await benxi.say(penalty(1))
+    await benxi.build()
+    line, stop = Line(benxi, SHENYANG), asyncio.Event()
+    running = asyncio.create_task(mirror(shenyang, line).run(0.01, stop))
+    async with asyncio.timeout(10):
+        while not await copies(shenyang):  # noqa: ASYNC110, there is nothing to wait on
+            await asyncio.sleep(0.02)
+        await asyncio.sleep(0.3)
+        asked = len(line.pages)
+        await asyncio.sleep(0.3)
+        assert len(line.pages) == asked
+        await benxi.say(penalty(2))
+        await benxi.build()
+        while len(await copies(shenyang)) < 2:  # noqa: ASYNC110, there is nothing to wait on
+            await asyncio.sleep(0.02)
+        stop.set()
+        await running
+    assert len(line.pages) == asked + 1
 
 
 async def test_a_new_agreement_is_read_from_the_start(
