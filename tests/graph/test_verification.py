@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from graph.connection import GraphConnection
 from graph.drift import Difference, Drift, Entity, Sums, bucket_of, compare
+from graph.errors import GraphUnavailable
 from graph.projection import Projection
 from graph.verification import verify
 from tests.graph.town import Town
@@ -27,8 +28,16 @@ SET turned = content
 
 
 async def meddle(graph: GraphConnection, statement: str, **parameters: Any) -> None:
-    async with graph.transaction() as transaction:
-        await (await transaction.run(statement, parameters)).consume()
+    """Change the graph behind the projection's back; Neo4j may end either of two that deadlock."""
+    for patience in range(20, -1, -1):
+        try:
+            async with graph.transaction() as transaction:
+                await (await transaction.run(statement, parameters)).consume()
+            return
+        except GraphUnavailable:
+            if not patience:
+                raise
+            await asyncio.sleep(0.05)
 
 
 @pytest.fixture
