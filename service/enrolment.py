@@ -18,7 +18,7 @@ from client.note import VerifierKey
 from security.keys import KeyFolder, SigningKey
 from security.registry import Algorithm, Caller, RegisteredKey, enrol_caller, enrol_key
 from security.tlog.note import NoteSigner
-from service.demo import CITIES, IDENTITIES, DemoIdentity, found_settings
+from service.demo import CITIES, IDENTITIES, found_settings
 from service.home import NodeHome, open_folder
 from service.process import held, replace_file
 from sync.agreement import AgreementParty, PartyKeys, record_agreement
@@ -143,11 +143,6 @@ def node_keys(root: Path, node: str) -> NodeKeys:
     return NodeKeys.from_json(path.read_text(encoding="utf-8"))
 
 
-def log_key(root: Path, node: str, log: str) -> VerifierKey:
-    """The verifier key of a node's log, from its public keys."""
-    return node_keys(root, node).logs[log_origin(node, log)]
-
-
 def partner_region(root: Path, node: str) -> str:
     """The region of a partner's node, as its public keys name it."""
     node_keys(root, node)
@@ -205,8 +200,3 @@ async def enrol_identities(connection: asyncpg.Connection[Any], root: Path) -> N
             connection,
             RegisteredKey(row["keyId"], caller, Algorithm.ED25519, bytes.fromhex(row["public"])),
         )
-
-
-def demo_identity(name: str) -> DemoIdentity | None:
-    """The demo identity of that name."""
-    return next((one for one in IDENTITIES if one.name == name), None)

@@ -17,7 +17,7 @@ import httpx
 from rich.console import Console
 
 from service.demo import BENXI, CITIES, SHENYANG
-from service.demonstration import demonstrate, show
+from service.demonstration import CASE, QUESTION, demonstrate, show
 from service.enrolment import establish
 from service.home import NodeHome, open_folder
 from service.intake import import_into
@@ -175,8 +175,6 @@ def _is_settled(states: dict[str, Any], settings: Settings) -> bool:
 
 def _show_next(root: Path, code: str, settings: list[Settings], out: Console) -> None:
     question = root / "question.graphql"
-    from service.demonstration import CASE, QUESTION
-
     question.write_text(QUESTION, encoding="utf-8")
     question.chmod(0o644)
     variables = json.dumps({"code": code})

@@ -45,7 +45,6 @@ class Work:
 
     node: Node
     projection: Projection
-    mirrors: dict[str, Mirror] = field(default_factory=dict)  # by region
     _looking: asyncio.Lock = field(default_factory=asyncio.Lock)
     _seen: tuple[float, dict[str, Any]] = (float("-inf"), {})
 
@@ -117,7 +116,6 @@ async def at_work(node: Node, dsn: str) -> AsyncIterator[Work]:
                 signer=node.keys.acknowledgement,
                 today=node.settings.domain_date,
             )
-            work.mirrors[region] = mirror
             running.append(_again(stop, partial(mirror.run, node.settings.mirror_interval)))
         tasks = [asyncio.ensure_future(one) for one in running]
         try:

@@ -1,6 +1,6 @@
 """Invented words: trade names, roads, persons; and the real names that must never appear."""
 
-from service.world.chance import Chance, Draw
+from service.world.chance import Draw
 
 TRADE_FIRST = "砚岚澜昀棠汀芷垚翎榆枫楠桉槿蘅荻苇筠笙箫珂琚瑾璟珩琮霁霖霏曦晗暄旸昕煦熠烨焕"
 TRADE_SECOND = "鹭鹤鸢雁鲲麓岫峤岑峦屿渚洲浔沅湉溯漪涵淳泓沐汐洵浠渌溪湄澍瀚瀛渊泽润济沛沣"
@@ -50,12 +50,6 @@ def trade_name(place: int, round_: int = 0) -> str:
     first, second = divmod(rest, len(TRADE_SECOND))
     word = TRADE_FIRST[first] + TRADE_SECOND[second] + TRADE_THIRD[third]
     return word if round_ == 0 else word + TRADE_FOURTH[round_ - 1]
-
-
-def trade_name_of(chance: Chance, scope: str, index: int) -> str:
-    """Return the trade name number `index` of a scope; no two of a scope are equal."""
-    round_, place = divmod(index, TRADE_PLACES)
-    return trade_name(chance.shuffle(f"trade:{scope}", TRADE_PLACES)[place], round_)
 
 
 def person_name(draw: Draw, *, male: bool) -> str:
