@@ -82,7 +82,9 @@ class Field:
     hot: bool = False
     open_ended: bool = False  # 长期 and 2099-12-31 mean null
     ends_display: bool = False  # a date from which the record is no longer displayed
+    screened: bool = False  # free text: open readers get it only as the scanner let it pass
     description: str = ""
+    example: str = ""  # what a template shows; "" where type and label already tell one
     # The camelCase name in the API, in `fields` and in JSON Lines.
     api_name: str = field(init=False, repr=False, compare=False)
 
@@ -104,11 +106,41 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """A field that becomes required when another field has one of the given values."""
+    """A field that becomes required when another field has one of the given values.
+
+    With `forbids` the field must then be empty instead.
+    """
 
     field: str
     when: str
     values: frozenset[str]
+    forbids: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ClassRule:
+    """The field whose value decides the class of an organisation's record, and how."""
+
+    field: str
+    classes: tuple[tuple[str, Visibility], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """An older form of a kind's files that still arrives.
+
+    `fields` are its columns, under the name of the kind's field that each one fills; a name that
+    the kind does not have is a word of the old form that intake translates (store/intake/former).
+    """
+
+    name: str  # the year it was issued: "2015"
+    label: str
+    fields: tuple[Field, ...]
+
+    def lacking(self, kind: Kind) -> tuple[Field, ...]:
+        """The kind's required fields that this form does not have."""
+        has = {declared.name for declared in self.fields}
+        return tuple(f for f in kind.fields if f.required and f.name not in has)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +149,11 @@ class Kind:
 
     `natural_key` names fields (with `includes_subject`, the reported party as well) that make the
     record's id together with origin region, issuer and kind. `negative` kinds have publication
-    clocks by rule set. `class_of_persons` is the class of a natural person's record, never below G.
+    clocks by rule set, from `severity` or, where it is None, from the penalty types; with
+    `until_removed` they are displayed until a field that `ends_display` says otherwise.
+    `class_of_persons` is the class of a natural person's record, never below G unless a law opens
+    the list of persons (`open_by_law`). `report_within` is the term in working days from decision
+    to receipt, None where no rule sets one. `generations` are the older forms of its files.
     """
 
     name: str  # snake_case singular: "penalty"
@@ -131,6 +167,13 @@ class Kind:
     class_of_organisations: Visibility = Visibility.OPEN
     class_of_persons: Visibility = Visibility.GOVERNMENT
     requirements: tuple[Requirement, ...] = ()
+    severity: str | None = None
+    until_removed: bool = False
+    open_by_law: bool = False
+    class_rule: ClassRule | None = None
+    report_within: int | None = None
+    generations: tuple[Generation, ...] = ()
+    run_time: bool = False  # defined by the city while the node runs: a CatalogRecord in the API
     description: str = ""
     _by_name: dict[str, Field] = field(init=False, repr=False, compare=False, hash=False)
 
@@ -139,6 +182,8 @@ class Kind:
         unknown = [name for name in self.natural_key if name not in self._by_name]
         if unknown or not re.fullmatch(r"[a-z][a-z0-9_]*", self.name):
             raise ValueError(f"kind {self.name}: natural key names unknown fields {unknown}")
+        if self.class_of_persons is Visibility.OPEN and not self.open_by_law:
+            raise ValueError(f"kind {self.name}: persons' records are never open without a law")
 
     def field(self, name: str) -> Field:
         """The field of that name; KeyError when the kind has none."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from schema.records.block import severity
 from schema.records.double_publicity import SUBJECT_CATEGORY
 from store.kind import Code, CodeList, Field, FieldType, Kind
 
@@ -28,7 +29,9 @@ KIND = Kind(
     description="A listing by the market regulator until the reason is mended.",
     natural_key=("included_on", "reason"),
     includes_subject=True,
-    negative=False,
+    negative=True,
+    severity="ORDINARY",
+    until_removed=True,
     fields=(
         Field(
             "name",
@@ -67,6 +70,13 @@ KIND = Kind(
             max_length=18,
             envelope="issuer_uscc",
         ),
+        Field(
+            "marked_abnormal",
+            "标记为经营异常状态",
+            FieldType.BOOLEAN,
+            description="of individual businesses",
+        ),
+        severity(),
         Field("removed_on", "移出日期", FieldType.DATE, hot=True, ends_display=True),
         Field("removed_reason", "移出经营异常名录原因", max_length=500),
         Field("removed_by", "作出决定机关（移出）", max_length=200),

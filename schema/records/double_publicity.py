@@ -1,8 +1,19 @@
-"""The blocks that licence and penalty share in 双公示 files (records.md §2, §3, form 2018)."""
+"""The blocks that licence and penalty share in 双公示 files (records.md §2, §3).
+
+The form of 2018 (发改办财金〔2018〕424号) is the kinds' own; for that of 2015/16 see
+`schema/records/double_publicity_2015.py`.
+"""
 
 from __future__ import annotations
 
-from store.kind import Code, CodeList, Field, FieldType, Visibility
+from store.kind import (
+    ClassRule,
+    Code,
+    CodeList,
+    Field,
+    FieldType,
+    Visibility,
+)
 
 SUBJECT_CATEGORY = CodeList(
     "SubjectCategory",
@@ -24,6 +35,27 @@ DOCUMENT_TYPE = CodeList(
         Code("TAIWAN_PERMIT", "台湾居民来往大陆通行证"),
         Code("FOREIGN_RESIDENT_CARD", "外国人永久居留身份证"),
         Code("HMT_RESIDENCE_PERMIT", "港澳台居民居住证"),
+    ),
+)
+
+
+USE_SCOPE = CodeList(
+    "UseScope",
+    "信息使用范围",
+    (
+        Code("PUBLIC", "公示", ("0",)),
+        Code("GOVERNMENT", "仅政府部门内部共享", ("1",)),
+        Code("AUTHORISED", "仅授权查询", ("2",)),
+    ),
+)
+
+# What the reporting unit said of the use of its data: never wider than the kind's own class.
+USE_RULE = ClassRule(
+    "use_scope",
+    (
+        ("PUBLIC", Visibility.OPEN),
+        ("GOVERNMENT", Visibility.GOVERNMENT),
+        ("AUTHORISED", Visibility.AUTHORISED),
     ),
 )
 
@@ -194,5 +226,34 @@ def source_block(name: str, code: str) -> tuple[Field, ...]:
             max_length=512,
             visibility=Visibility.GOVERNMENT,
             envelope="remark",
+        ),
+    )
+
+
+def provincial_block(prefix: str) -> tuple[Field, ...]:
+    """What some provinces' forms add, for stewards."""
+    internal = Visibility.INTERNAL
+    return (
+        Field(
+            "use_scope",
+            "信息使用范围",
+            FieldType.CODE,
+            national_ids=(f"{prefix}_SYFW",),
+            codes=USE_SCOPE,
+            visibility=internal,
+        ),
+        Field(
+            "producer_code",
+            "数据生产部门编码",
+            national_ids=("SCBMBM",),
+            max_length=64,
+            visibility=internal,
+        ),
+        Field(
+            "collected_on",
+            "采集日期",
+            FieldType.DATE,
+            national_ids=("ADD_TIME",),
+            visibility=internal,
         ),
     )
