@@ -9,20 +9,41 @@ from typing import Annotated
 
 import typer
 
+from service.cli.completion import kinds, nodes
 from service.cli.output import JSON_OPTION, console, explained, notices, print_json
 
 
 def import_files(
-    paths: Annotated[list[Path], typer.Argument(help="Files, or folders of files.")],
-    node: Annotated[str, typer.Option(help="Name of the node.")] = "benxi",
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Files, or folders of files.", show_default=False)
+    ] = None,
+    node: Annotated[str, typer.Option(help="Name of the node.", autocompletion=nodes)] = "benxi",
     kind: Annotated[
-        str | None, typer.Option(help="Kind of the files; without it told by their headers.")
+        str | None,
+        typer.Option(
+            help="Kind of the files; without it told by their headers.", autocompletion=kinds
+        ),
     ] = None,
     sent_on: Annotated[
         str | None, typer.Option(help="Day the unit sent them (YYYY-MM-DD), if not in the name.")
     ] = None,
     report: Annotated[
         Path | None, typer.Option(help="Folder for the report; the current one by default.")
+    ] = None,
+    template: Annotated[
+        str | None,
+        typer.Option(
+            help="Write an empty file of this kind with each field explained; import nothing.",
+            autocompletion=kinds,
+        ),
+    ] = None,
+    form: Annotated[str, typer.Option("--format", help="Of the template: csv or xlsx.")] = "xlsx",
+    national: Annotated[
+        bool, typer.Option("--national", help="Template under national field ids.")
+    ] = False,
+    folder: Annotated[
+        Path | None,
+        typer.Option("--out", help="Folder of the template; the current one by default."),
     ] = None,
     as_json: bool = JSON_OPTION,
 ) -> None:
@@ -33,6 +54,11 @@ def import_files(
     from service.home import home
     from service.intake import import_into
 
+    if template is not None:
+        _template(template, node, folder or Path.cwd(), form, national=national, as_json=as_json)
+        return
+    if not paths:
+        raise typer.BadParameter("name files or folders to import, or a --template")
     with explained():
         day = date.fromisoformat(sent_on) if sent_on else None
         summary = asyncio.run(
@@ -65,3 +91,24 @@ def import_files(
     for failure in summary.failures:
         notices().print(f"[bold red]{failure.code}[/] {failure.path.name}: {failure.message}")
     raise typer.Exit(2 if summary.failures else 0)
+
+
+def _template(
+    kind: str, node: str, folder: Path, form: str, *, national: bool, as_json: bool
+) -> None:
+    from schema.records import kinds as declared
+    from service.home import NodeHome, home
+    from service.item import kinds_here
+    from service.template import write_template
+    from store.intake.layout import layouts
+
+    with explained():
+        served = declared()
+        # An item of the city's own is known to the node alone.
+        if kind not in layouts(served) and NodeHome(home(), node).settings_file.exists():
+            served = asyncio.run(kinds_here(home(), node))
+        files = write_template(served, kind, folder, form=form, national=national)
+    if as_json:
+        print_json({"files": [str(path) for path in files]})
+    else:
+        console().print("模板 template: " + ", ".join(map(str, files)), markup=False)

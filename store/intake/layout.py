@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from store.errors import StoreError
 from store.intake.value import Column, half_width, reader
-from store.kind import Code, CodeList, Field, FieldType, Kinds
+from store.kind import Code, CodeList, Field, FieldType, Generation, Kinds
 
 REPORT_COLUMNS = ("行号", "字段", "代码", "级别", "原因")
 DELIMITERS = ",|\t;"
+# Marks of forms in a header: a star before or behind, 必填, and whatever blanks a cell has.
+_MARKS = re.compile(r"\s+|^\*+|\*+$|\(必填\)")
 
 _CATEGORY = CodeList(
     "SubjectCategory",
@@ -37,16 +40,25 @@ _DOCUMENT = CodeList(
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """One kind of file: its fields, and those without which it would not be that kind."""
+    """One kind of file: its fields, and those without which it would not be that kind.
+
+    `generation` is set for an older form of a kind's files.
+    """
 
     name: str
     label: str
     fields: tuple[Field, ...]
     core: frozenset[str]
+    generation: Generation | None = None
 
     def headers(self) -> dict[str, Field]:
-        """Every header that names a field, half-width."""
-        return {half_width(h): f for f in self.fields for h in f.headers}
+        """Every header that names a field, as `header_key` has it."""
+        return {header_key(h): f for f in self.fields for h in f.headers}
+
+
+def header_key(text: str) -> str:
+    """A header as headers are compared: half-width, without blanks and marks of forms."""
+    return _MARKS.sub("", half_width(text))
 
 
 def _text(name: str, label: str, *, required: bool = False, longest: int = 200) -> Field:
@@ -189,43 +201,53 @@ _REGISTRY = (
 
 
 def layouts(kinds: Kinds) -> dict[str, Layout]:
-    """Every layout a node takes, FinBench apart: the record kinds and the registry extracts."""
-    found = {
-        kind.name: Layout(
-            kind.name,
-            kind.label,
-            kind.fields,
-            frozenset({*kind.natural_key, "counterparty_name"} & {f.name for f in kind.fields}),
-        )
-        for kind in kinds
-    }
-    for name, label, fields, core in _REGISTRY:
-        found[name] = Layout(name, label, fields, frozenset(core))
+    """Every layout a node takes, FinBench apart: the record kinds, the older forms of their files
+    under `kind@generation`, and the registry extracts."""
+    found: dict[str, Layout] = {}
+    for kind in kinds:
+        party = {f.name for f in kind.fields if f.envelope == "reported_name"}
+        core = frozenset({*kind.natural_key, *party})
+        found[kind.name] = Layout(kind.name, kind.label, kind.fields, core)
+        for form in kind.generations:
+            found[f"{kind.name}@{form.name}"] = Layout(
+                kind.name, kind.label, form.fields, core, form
+            )
+    for name, label, fields, telling in _REGISTRY:
+        found[name] = Layout(name, label, fields, frozenset(telling))
     return found
 
 
-def detect(headers: Sequence[str], known: Mapping[str, Layout], *, file: str) -> Layout:
-    """The layout whose core fields are all present and that recognises most headers.
+def find_header(
+    rows: Sequence[Sequence[str]], known: Mapping[str, Layout], kind: str | None, *, file: str
+) -> tuple[int, Layout]:
+    """Which of the first rows is the header, below titles and notes, and its layout.
 
+    With `kind` only layouts of that name are thought of, and what the header lacks is said later,
+    line by line. Of equal rows the first is the header; of equal layouts the newest.
     Raises StoreError `KIND_UNKNOWN`, naming the nearest kind and the headers it lacks.
     """
-    cells = {half_width(h) for h in headers if h}
-
-    def recognised(layout: Layout) -> set[str]:
-        return {f.name for h, f in layout.headers().items() if h in cells}
-
-    scores = {name: recognised(layout) for name, layout in known.items()}
-    complete = [name for name, layout in known.items() if layout.core <= scores[name]]
-    if complete:
-        return known[max(complete, key=lambda name: (len(scores[name]), name))]
-    nearest = known[max(scores, key=lambda name: (len(scores[name]), name))]
-    lacking = [f.label for f in nearest.fields if f.required and f.name not in scores[nearest.name]]
+    layouts = [layout for layout in known.values() if kind in (None, layout.name)]
+    tables = [layout.headers() for layout in layouts]
+    best: tuple[tuple[bool, int, bool, int, str], int, Layout, frozenset[str]] | None = None
+    for index, cells in enumerate(rows):
+        keys = {header_key(cell) for cell in cells if cell}
+        for layout, table in zip(layouts, tables, strict=True):
+            seen = frozenset(table[key].name for key in keys & table.keys())
+            complete = layout.core <= seen
+            rank = (complete, len(seen), layout.generation is None, -index, layout.name)
+            if best is None or rank > best[0]:
+                best = (rank, index, layout, seen)
+    assert best is not None
+    (complete, _, _, _, _), index, layout, seen = best
+    if complete or kind is not None:
+        return index, layout
+    lacking = [f.label for f in layout.fields if f.required and f.name not in seen]
     raise StoreError(
         "KIND_UNKNOWN",
         f"{file}：表头不属于任何已知文件类型，"
-        f"最接近的是{nearest.label}（{nearest.name}），"
+        f"最接近的是{layout.label}（{layout.name}），"
         f"缺少：{'、'.join(lacking) or '—'}。The header is that of no known kind of file;"
-        f" the nearest is {nearest.name}: add these columns or force the kind.",
+        f" the nearest is {layout.name}: add these columns or force the kind.",
     )
 
 
@@ -238,7 +260,7 @@ def columns(layout: Layout, headers: Sequence[str]) -> tuple[list[Column], list[
     found: dict[str, Column] = {}
     repeated, unknown = [], []
     for index, text in enumerate(headers):
-        declared = by_header.get(half_width(text))
+        declared = by_header.get(header_key(text))
         if declared is not None:
             column = Column(index, text, declared, reader(declared))
             if found.setdefault(declared.name, column) is not column:
@@ -251,7 +273,7 @@ def columns(layout: Layout, headers: Sequence[str]) -> tuple[list[Column], list[
 def json_headers(layout: Layout, keys: Iterable[str]) -> list[str]:
     """The members to read from JSON Lines: those of the first object, then what else may occur."""
     names = list(dict.fromkeys(keys))
-    present = {half_width(name) for name in names}
+    present = {header_key(name) for name in names}
     by_header = layout.headers()
     seen = {f.name for h, f in by_header.items() if h in present}
     names.extend((*f.national_ids, f.api_name)[0] for f in layout.fields if f.name not in seen)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -84,8 +83,10 @@ def is_broken(text: str) -> bool:
     return not text.isascii() and _UNDECODED.search(text) is not None
 
 
-def csv_rows(path: Path, encoding: str, delimiter: str, width: int) -> Iterator[Row]:
-    """Data rows of a CSV file after its header; empty lines are none.
+def csv_rows(
+    path: Path, encoding: str, delimiter: str, width: int, header_line: int
+) -> Iterator[Row]:
+    """Data rows of a CSV file behind the line of its header; empty lines are none.
 
     Empty cells beyond the header's last column are separators too many and left out.
 
@@ -95,13 +96,12 @@ def csv_rows(path: Path, encoding: str, delimiter: str, width: int) -> Iterator[
     """
     source = enumerate(physical_lines(path, encoding), 1)
     waiting: list[tuple[int, tuple[str, int]]] = []
-    header_seen = False
     while True:
         item = waiting.pop(0) if waiting else next(source, None)
         if item is None:
             return
         number, (text, read) = item
-        if not text or text.isspace():
+        if number <= header_line or not text or text.isspace():
             continue
         taken = [item]
         if '"' in text:
@@ -113,75 +113,52 @@ def csv_rows(path: Path, encoding: str, delimiter: str, width: int) -> Iterator[
                 taken.append(following)
                 quotes += following[1][0].count('"')
             cells = _split([line for _, (line, _) in taken], delimiter)
-            fits = quotes % 2 == 0 and (len(_trimmed(cells, width)) == width or not header_seen)
+            fits = quotes % 2 == 0 and len(_trimmed(cells, width)) == width
             if len(taken) > 1 and not fits:
                 waiting = taken[1:] + waiting
                 cells, taken = _split([text], delimiter), taken[:1]
             read = taken[-1][1][1]
         else:
             cells = text.split(delimiter)
-        if not header_seen:
-            header_seen = True
-            continue
         cells = _trimmed(cells, width)
-        yield Row(number, cells, _fault(cells, width), read)
+        yield Row(number, cells, row_fault(cells, width), read)
 
 
-def header(path: Path, encoding: str) -> tuple[int, str]:
-    """The first line that is not empty and its number; (0, "") for an empty file."""
+def first_lines(path: Path, encoding: str, most: int) -> list[tuple[int, str]]:
+    """The first lines that are not empty, with their numbers."""
+    found: list[tuple[int, str]] = []
     for number, (text, _) in enumerate(physical_lines(path, encoding), 1):
         if text and not text.isspace():
-            return number, text
-    return 0, ""
+            found.append((number, text))
+            if len(found) == most:
+                break
+    return found
 
 
-def json_rows(path: Path, encoding: str, names: list[str]) -> Iterator[Row]:
-    """Data rows of a JSON Lines file, cells in the order of `names`; numbers keep their digits."""
-    for number, (text, read) in enumerate(physical_lines(path, encoding), 1):
-        if not text or text.isspace():
-            continue
-        if is_broken(text):
-            yield Row(number, [text], "ENCODING", read)
-            continue
-        value = parse_object(text)
-        if value is None:
-            yield Row(number, [text], "JSON_INVALID", read)
-            continue
-        cells = [value.get(name, "") for name in names]
-        yield Row(number, cells, _fault(cells, len(names)), read)
+def csv_headers(text: str, delimiter: str) -> tuple[str, ...]:
+    """The cells of a header line, without the empty ones at its end."""
+    cells = next(csv.reader([text], delimiter=delimiter), [])
+    headers = [cell.strip().strip('"').strip() for cell in cells]
+    while headers and not headers[-1]:
+        headers.pop()
+    return tuple(headers)
 
 
-def parse_object(text: str) -> dict[str, str] | None:
-    """A JSON object with every value as the text a CSV cell would hold.
+@dataclass(frozen=True, slots=True)
+class CsvSource:
+    """The data rows of a CSV file below its header."""
 
-    None when it is none, or names a member twice: which of the two was meant is not known.
-    """
-    try:
-        value = json.loads(text, parse_float=str, parse_int=str, object_pairs_hook=_members)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(value, dict):
-        return None
-    return {name: _cell(held) for name, held in value.items()}
+    path: Path
+    encoding: str
+    delimiter: str
+    headers: tuple[str, ...]
+    header_line: int
 
-
-def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("a member is named twice")
-    return members
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, list):
-        return ";".join(_cell(item) for item in value)
-    if isinstance(value, dict):
-        return json.dumps(value, ensure_ascii=False)
-    return str(value)
+    def rows(self) -> Iterator[Row]:
+        """Every data row with the physical line it starts at."""
+        return csv_rows(
+            self.path, self.encoding, self.delimiter, len(self.headers), self.header_line
+        )
 
 
 def _split(lines: list[str], delimiter: str) -> list[str]:
@@ -198,7 +175,8 @@ def _trimmed(cells: list[str], width: int) -> list[str]:
     return cells
 
 
-def _fault(cells: list[str], width: int) -> str | None:
+def row_fault(cells: list[str], width: int) -> str | None:
+    """The code of what makes a whole row unreadable, None when nothing does."""
     text = "".join(cells)
     if is_broken(text):
         return "ENCODING"

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
 
 from store.intake.finding import Finding, finding
@@ -23,7 +23,12 @@ _NUMBER = re.compile(r"[+-]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+)?(?:[eE][+-]?\d{
 _TRUE = frozenset({"是", "true", "1", "y", "yes", "已履行", "已全部履行"})
 _FALSE = frozenset({"否", "false", "0", "n", "no", "未履行"})
 _LARGEST = Decimal(10) ** 12
-_JOINED, _LISTED = re.compile(r"[;|]"), re.compile(r"[、,/\s]+")
+_SERIAL = re.compile(r"\d{5}(?:\.\d+)?")
+_SERIAL_ZERO = date(1899, 12, 30)  # day 0 of spreadsheets, from 1900-03-01 on
+# A number that a spreadsheet showed with its exponent: its last digits are gone.
+_LOST = re.compile(r"\d(?:\.\d+)?[eE]\+\d{1,3}")
+# 其他 with what it is, as the national forms ask for: 其他-补发, 其他（备案）.
+_EXPLAINED = re.compile(r"其他\s*(?:[-—:]+[^;|]*|\([^;|)]*\))")
 # Their own checks find a wrong length, after blanks and hyphens are taken out.
 _JUDGED = frozenset({"uscc", "org_code", "issuer_uscc", "source_unit_uscc"})
 
@@ -66,6 +71,17 @@ def read_date(text: str) -> date:
         return date(int(match[1]), int(match[2]), int(match[3]))
     except ValueError:
         raise Invalid("DATE_INVALID") from None
+
+
+def serial_or(read: Callable[[str], object]) -> Callable[[str], object]:
+    """What reads a date, or a spreadsheet's number of days since 1899-12-30 with five digits."""
+
+    def read_either(text: str) -> object:
+        if _SERIAL.fullmatch(text):
+            return read(str(_SERIAL_ZERO + timedelta(days=int(text[:5]))))
+        return read(text)
+
+    return read_either
 
 
 def read_end(text: str) -> date | Open:
@@ -153,32 +169,34 @@ def _code(declared: Field) -> Callable[[str], str]:
     spellings = _spellings(declared)
 
     def read(text: str) -> str:
-        try:
-            return spellings[text]
-        except KeyError:
-            raise Invalid("CODE_UNKNOWN") from None
+        found = spellings.get(text)
+        if found is None and _EXPLAINED.fullmatch(text):
+            found = spellings.get("其他")
+        if found is None:
+            raise Invalid("CODE_UNKNOWN")
+        return found
 
     return read
 
 
 def _codes(declared: Field) -> Callable[[str], tuple[str, ...]]:
     spellings = _spellings(declared)
+    # Spellings may hold 、 and 或者 themselves: the longest one that fits is taken each time.
+    longest_first = sorted(spellings, key=lambda text: (-len(text), text))
+    word = "|".join(map(re.escape, longest_first))
+    several = re.compile(rf"(?>(?:{word})(?:[;|、,/\s]+|$))++")  # never tried twice
+    each = re.compile(rf"({word})(?:[;|、,/\s]+|$)")
 
     def read(text: str) -> tuple[str, ...]:
         whole = spellings.get(text)
         if whole is not None:
             return (whole,)
-        found = []
-        for part in map(str.strip, _JOINED.split(text)):
-            # Spellings themselves may hold 、 so that it only divides what is none.
-            for word in [part] if part in spellings else _LISTED.split(part):
-                if word and word not in spellings:
-                    raise Invalid("CODE_UNKNOWN")
-                if word:
-                    found.append(spellings[word])
-        if not found:
+        text = _EXPLAINED.sub("其他", text).strip(";|、,/ ")
+        if not text:
             raise Invalid("REQUIRED")
-        return tuple(dict.fromkeys(found))
+        if several.fullmatch(text) is None:
+            raise Invalid("CODE_UNKNOWN")
+        return tuple(dict.fromkeys(spellings[found] for found in each.findall(text)))
 
     return read
 
@@ -212,6 +230,9 @@ def read_row(
             text = text.strip()
             if not text:
                 continue
+            if "+" in text and _LOST.fullmatch(text):
+                findings.append(finding(column.header, "DIGITS_LOST"))
+                continue
             longest = declared.max_length
             if longest is not None and len(text) > longest and declared.name not in _JUDGED:
                 findings.append(finding(column.header, "TOO_LONG"))
@@ -225,6 +246,9 @@ def read_row(
         except Invalid as fault:
             findings.append(finding(column.header, fault.code))
             continue
-        if standard != text.strip() and declared.type not in (FieldType.CODE, FieldType.CODES):
+        if declared.type is FieldType.CODE or declared.type is FieldType.CODES:
+            if "其他" in standard and _EXPLAINED.search(standard):
+                findings.append(finding(column.header, "NORMALISED"))
+        elif standard != text.strip():
             findings.append(finding(column.header, "NORMALISED"))
     return values, findings
