@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from functools import cache
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from store.regions import RegionKind, load_regions
 from store.statement import plain_name
 
 if TYPE_CHECKING:
     from store.connection import Connection
+
+
+_LEGAL_FORM = re.compile("(?:集团|股份|有限|责任|分|总|公司|合伙企业|中心|厂|店|部)+$")
+
+
+@cache
+def _regions_first() -> re.Pattern[str]:
+    """One or more regions at the beginning: full names, of provinces and cities also the stem."""
+    names = set()
+    for region in load_regions(False):
+        names.add(region.name)
+        if region.kind in (RegionKind.PROVINCE, RegionKind.PREFECTURE):
+            names.add(re.sub("(?:省|市|(?:壮族|回族|维吾尔)?自治区|特别行政区)$", "", region.name))
+    longest_first = sorted(names, key=lambda name: (-len(name), name))
+    return re.compile(f"^(?:{'|'.join(map(re.escape, longest_first))})+")
 
 
 def bigrams(name: str) -> list[str]:
@@ -20,6 +38,23 @@ def bigrams(name: str) -> list[str]:
     """
     plain = plain_name(name)
     return sorted({plain[i : i + 2] for i in range(max(len(plain) - 1, 1))})
+
+
+def plain_sql(expression: str) -> str:
+    """SQL of `plain_name`, as the column `organisation_name.plain` has it."""
+    return f"upper(regexp_replace(normalize({expression}, NFKC), '\\s+', '', 'g'))"
+
+
+def name_without_region(name: str) -> str | None:
+    """What follows the region that a name begins with 行政区划: trade name 字号, trade, legal form.
+
+    None when the name begins with no region, or when too little follows to tell bodies apart.
+    Source: 企业名称登记管理规定 (2020), art. 6.
+    """
+    plain = plain_name(name)
+    rest = _regions_first().sub("", plain, count=1)
+    telling = _LEGAL_FORM.sub("", rest)
+    return rest if rest != plain and len(rest) >= 4 and len(telling) >= 3 else None
 
 
 async def refresh_names(connection: Connection, changed: Iterable[UUID]) -> None:

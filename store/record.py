@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -16,8 +17,10 @@ import orjson
 
 from store.ids import record_id
 from store.kind import Field, FieldType, Kind, Kinds
+from store.screening import SCANNER, Screening, private_names, screened_fields
+from store.screening_span import HELD
 from store.staging import stage
-from store.statement import Applied, Order, Party, plain_name
+from store.statement import Applied, Order, Party, Remark, plain_name
 from store.subject import Directory
 
 if TYPE_CHECKING:
@@ -120,6 +123,8 @@ _COLUMNS = (
     "class",
     "received_at",
     "fields",
+    "screened",
+    "screening",
     "secrets",
     "commitment",
     "salt",
@@ -130,6 +135,20 @@ _COLUMNS = (
     "digest",
 )
 _KEPT = ("subject_id", "record_id")
+_told = attrgetter(*CONTENT)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """What of a kind is asked for every record."""
+
+    kind: Kind
+    hot: tuple[Field, ...]
+    screened: tuple[Field, ...]
+
+    @classmethod
+    def of(cls, kind: Kind) -> _Shape:
+        return cls(kind, kind.hot_fields, tuple(f for f in kind.own_fields if f.screened))
 
 
 async def apply_records(
@@ -157,17 +176,21 @@ async def apply_records(
     rows: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
     versions: list[tuple[Any, ...]] = []
     ids: list[UUID] = []
+    remarks: list[tuple[Remark, ...]] = []
+    known: dict[str, Screening] = {}
+    shapes = {name: _Shape.of(kinds.by_name[name]) for name in {s.kind for s in statements}}
     for statement, found in zip(statements, resolved, strict=True):
-        kind = kinds.by_name[statement.kind]
-        identity = statement.record_id(kind)
+        shape = shapes[statement.kind]
+        identity = statement.record_id(shape.kind)
         ids.append(identity)
-        values = {name: getattr(statement, name) for name in CONTENT}
+        values = _told(statement)
+        fields = orjson.dumps(statement.fields, option=orjson.OPT_SORT_KEYS)
         content = orjson.dumps(
             {
-                **values,
+                **dict(zip(CONTENT, values, strict=True)),
                 "class": statement.visibility,
                 "party": statement.named_by,
-                "fields": dict(statement.fields),
+                "fields": orjson.Fragment(fields),
             },
             option=orjson.OPT_SORT_KEYS,
         )
@@ -175,16 +198,20 @@ async def apply_records(
         commitment = hashlib.sha256(salt + content).digest()
         digest = cipher.digest(content)
         order = statement.order
-        rows[kind.name].append(
+        screened, noted = _screened(shape, statement, known)
+        remarks.append((*found.remarks, *noted) if noted else found.remarks)
+        rows[statement.kind].append(
             (
                 found.subject_id,
                 identity,
-                *values.values(),
+                *values,
                 statement.party.category,
                 statement.visibility,
                 statement.received_at,
-                orjson.dumps(dict(statement.fields), option=orjson.OPT_SORT_KEYS).decode(),
-                None if not statement.secrets else orjson.dumps(dict(statement.secrets)).decode(),
+                fields.decode(),
+                screened,
+                SCANNER if shape.screened else None,
+                None if not statement.secrets else orjson.dumps(statement.secrets).decode(),
                 commitment,
                 salt,
                 order.stamp,
@@ -192,7 +219,7 @@ async def apply_records(
                 statement.batch_id,
                 order.line_no,
                 digest,
-                *(hot_value(f, statement.fields) for f in kind.hot_fields),
+                *(hot_value(f, statement.fields) for f in shape.hot),
             )
         )
         versions.append(
@@ -213,12 +240,43 @@ async def apply_records(
         )
     changed: set[tuple[UUID, UUID]] = set()
     for name, kind_rows in rows.items():
-        changed |= await _upsert(connection, kinds.by_name[name], kind_rows)
+        changed |= await _upsert(connection, shapes[name], kind_rows)
     await _keep_versions(connection, versions)
     return [
-        Applied(found.subject_id, identity, (found.subject_id, identity) in changed, found.remarks)
-        for found, identity in zip(resolved, ids, strict=True)
+        Applied(found.subject_id, identity, (found.subject_id, identity) in changed, noted)
+        for found, identity, noted in zip(resolved, ids, remarks, strict=True)
     ]
+
+
+_HELD_BACK = (
+    "文本中有无法安全隐去的个人信息或不可见字符，公开时暂不显示；请更正后重报。"
+    "The text holds personal data that cannot be hidden safely, or unreadable characters: the"
+    " public does not see it; correct it and send again."
+)
+_MASKED = (
+    "文本中的个人信息公开时已隐去；无须处理。"
+    "Personal data in the text is hidden from the public; nothing to do."
+)
+
+
+def _screened(
+    shape: _Shape, statement: RecordStatement, known: dict[str, Screening]
+) -> tuple[str | None, tuple[Remark, ...]]:
+    """What open readers may see of the free text as JSON, and what to say of it."""
+    if not shape.screened:
+        return None, ()
+    names = private_names(statement.party.category, statement.reported_name, statement.fields)
+    shown, found = screened_fields(shape.screened, statement.fields, names, known)
+    text = orjson.dumps(shown).decode()
+    if not found or statement.visibility != "O":
+        return text, ()
+    return text, tuple(
+        Remark("TEXT_HELD", "warning", _HELD_BACK, declared.name)
+        if HELD in found[declared.api_name]
+        else Remark("TEXT_MASKED", "info", _MASKED, declared.name)
+        for declared in shape.screened
+        if declared.api_name in found
+    )
 
 
 def hot_value(declared: Field, fields: Mapping[str, Any]) -> object:
@@ -236,12 +294,18 @@ def hot_value(declared: Field, fields: Mapping[str, Any]) -> object:
 
 
 async def _upsert(
-    connection: Connection, kind: Kind, rows: Iterable[tuple[Any, ...]]
+    connection: Connection, shape: _Shape, rows: Iterable[tuple[Any, ...]]
 ) -> set[tuple[UUID, UUID]]:
-    columns = (*_COLUMNS, *(f"x_{f.name}" for f in kind.hot_fields))
+    columns = (*_COLUMNS, *(f"x_{f.name}" for f in shape.hot))
     table = await stage(connection, "record", columns, rows)
     listed = ", ".join(columns)
     updates = ", ".join(f"{c} = EXCLUDED.{c}" for c in columns if c not in _KEPT)
+    # A department's file says nothing of an objection: the mark stays. A copy carries its own.
+    updates = updates.replace(
+        "objection = EXCLUDED.objection",
+        "objection = CASE WHEN EXCLUDED.batch_id IS NULL THEN EXCLUDED.objection"
+        " ELSE r.objection END",
+    )
     changed = await connection.fetch(
         f"""
         WITH shown AS (

@@ -1,4 +1,4 @@
-"""Reference tables: regions and units."""
+"""Reference tables: regions, working days and units."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from store.regions import load_regions
+from store.working_day import load_working_days
 
 if TYPE_CHECKING:
     from store.connection import Connection
@@ -22,7 +23,7 @@ class UnitMention:
 
 
 async def load_reference(connection: Connection, *, demo: bool) -> None:
-    """Bring the region table up to this release; `demo` adds the demo world's divisions."""
+    """Bring regions and working days up to this release; `demo` adds the demo world's divisions."""
     await connection.executemany(
         "INSERT INTO region VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
         " ON CONFLICT (region_id) DO UPDATE SET gbt2260_code = EXCLUDED.gbt2260_code,"
@@ -33,6 +34,7 @@ async def load_reference(connection: Connection, *, demo: bool) -> None:
             for r in load_regions(demo)
         ],
     )
+    await load_working_days(connection)
 
 
 async def note_units(connection: Connection, units: Mapping[str, UnitMention], region: str) -> None:

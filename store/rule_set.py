@@ -7,6 +7,7 @@ from calendar import monthrange
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from enum import StrEnum
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING
@@ -16,6 +17,13 @@ if TYPE_CHECKING:
 
 MINOR, ORDINARY, SERIOUS = "MINOR", "ORDINARY", "SERIOUS"
 QUERY_YEARS = 5  # how long offices may still read a decision
+
+
+class Transition(StrEnum):
+    """Which rule set a decision from before the newest one follows 新旧衔接 (X23)."""
+
+    DECISION_DATE = "decision_date"  # the one in force on the day of the decision
+    NEWEST_MORE_LENIENT = "newest_more_lenient"  # the newest in force today where it ends sooner
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,21 +137,41 @@ def publication(
     decision_date: date,
     severities: Collection[str],
     domain: str = "",
+    *,
+    transition: Transition = Transition.DECISION_DATE,
+    today: date | None = None,
 ) -> Publication:
     """The clock of a decision with these severities: displayed if one is, the longest of each.
 
     Counted from the decision date (《信用修复管理办法》). A decision from before the first rule set
-    follows the first.
+    follows the first. With `NEWEST_MORE_LENIENT` a decision from before the rule set that is in
+    force on `today` follows that one where it displays it shorter, or not at all.
     """
-    regime = next(
+    told = _clock(_in_force(rule_sets, decision_date), decision_date, severities, domain)
+    if transition is Transition.DECISION_DATE or today is None:
+        return told
+    newest = _clock(_in_force(rule_sets, today), decision_date, severities, domain)
+    return min(told, newest, key=_burden)
+
+
+def _burden(clock: Publication) -> tuple[bool, date]:
+    return clock.displayed, clock.max_end
+
+
+def _in_force(rule_sets: Sequence[RuleSet], day: date) -> RuleSet:
+    return next(
         (
             r
             for r in rule_sets
-            if r.in_force <= decision_date
-            and (r.repealed_on is None or decision_date < r.repealed_on)
+            if r.in_force <= day and (r.repealed_on is None or day < r.repealed_on)
         ),
         rule_sets[0],
     )
+
+
+def _clock(
+    regime: RuleSet, decision_date: date, severities: Collection[str], domain: str
+) -> Publication:
     tiers = [regime.tier(severity, domain) for severity in severities]
     shown = [tier for tier in tiers if tier.displayed] or tiers
     return Publication(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,8 +13,6 @@ LEGAL_ENTITY = "LEGAL_ENTITY"
 INDIVIDUAL_BUSINESS = "INDIVIDUAL_BUSINESS"
 NATURAL_PERSON = "NATURAL_PERSON"
 LOAN = "LOAN"
-
-_BLANKS = re.compile(r"\s+")
 
 # A code that names a body on its own, strongest first.
 SCHEMES = (
@@ -73,7 +70,10 @@ class Party:
 
     def code(self, scheme: str) -> str | None:
         """The value under that scheme."""
-        return next((value for held, value in self.codes if held == scheme), None)
+        for held, value in self.codes:
+            if held == scheme:
+                return value
+        return None
 
     @property
     def key(self) -> str:
@@ -91,11 +91,15 @@ class Party:
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """Something found when a statement was applied; becomes a finding of its line."""
+    """Something found when a statement was applied; becomes a finding of its line.
+
+    `field` names the field of the kind that it is about, "" for the party.
+    """
 
     code: str
     severity: str
     reason: str
+    field: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,4 +118,6 @@ class Applied:
 
 def plain_name(name: str) -> str:
     """A name as names are compared: half-width, without blanks."""
-    return _BLANKS.sub("", unicodedata.normalize("NFKC", name)).upper()
+    if not name.isascii():
+        name = unicodedata.normalize("NFKC", name)
+    return "".join(name.split()).upper()

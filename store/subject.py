@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 Code = tuple[str, str]
 _ORGANISATIONS = frozenset({LEGAL_ENTITY, INDIVIDUAL_BUSINESS})
-_HIDDEN = frozenset({"person_number", "person_stub", "placeholder"})
+_HIDDEN = frozenset({"person_number", "person_stub", "court_case", "placeholder"})
 
 _UNRESOLVED = Remark(
     "SUBJECT_UNRESOLVED",
@@ -282,7 +282,8 @@ class Directory:
         return next((s for code in _named_by(party) for s in self._having(code)), None)
 
     def _having(self, code: Code) -> Iterator[_Subject]:
-        for identity in sorted(self._holders.get(code, ())):
+        held = self._holders.get(code, ())
+        for identity in sorted(held) if len(held) > 1 else held:
             yield self._subjects[identity]
 
     def _create(

@@ -1,4 +1,4 @@
-"""Withdrawal 撤销: a record that no reader sees any more, kept as a version."""
+"""Decisions that end or mark a record: withdrawal 撤销, repair 修复, objection 异议."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from store.errors import StoreError
+from store.exclusion import review_exclusions
 from store.staging import lock_writes
 from store.statement import Order
 
@@ -25,13 +26,16 @@ async def withdraw_record(
     reason: str,
     on: date,
     order: Order | None = None,
+    status: str = "WITHDRAWN",
 ) -> bool:
-    """Show the record as WITHDRAWN from `on`; False when it already is.
+    """Show the record as WITHDRAWN or REPAIRED from `on`; False when it already has ended.
 
-    Without `order` the withdrawal is final; a mirror gives the order of the origin's tombstone.
-    Raises StoreError `RECORD_UNKNOWN`.
+    Repair ends display, sharing and use alike (《信用修复管理办法》 art. 3). Without `order` the
+    decision is final; a mirror gives the order of the origin's tombstone. A withdrawal of what was
+    repaired stands. Raises StoreError `RECORD_UNKNOWN`.
     """
-    order = order or Order(_FINAL, hashlib.sha256(b"withdrawal").digest(), 0)
+    rank = ("REPAIRED", "WITHDRAWN").index(status)
+    order = order or Order(_FINAL, hashlib.sha256(b"withdrawal").digest(), rank)
     async with connection.transaction():
         await lock_writes(connection)
         rows = await connection.fetch(
@@ -44,12 +48,12 @@ async def withdraw_record(
         )
         if not rows:
             raise StoreError("RECORD_UNKNOWN", "No record has this id: look it up again.")
-        if not any(row["older"] and row["status"] != "WITHDRAWN" for row in rows):
+        if not any(row["older"] and row["status"] not in ("WITHDRAWN", status) for row in rows):
             return False
         await connection.execute(
             """
             WITH withdrawn AS (
-                UPDATE record SET status = 'WITHDRAWN', display_ended_on = $5,
+                UPDATE record SET status = $7, display_ended_on = $5,
                     display_end_reason = $6, valid_to = $5, stamp = $2, batch_sha = $3,
                     line_no = $4, batch_id = NULL,
                     digest = sha256(digest || convert_to($6, 'UTF8')), recorded_from = now()
@@ -72,6 +76,39 @@ async def withdraw_record(
             order.line_no,
             on,
             reason,
+            status,
         )
+        await review_exclusions(connection, [row["subject_id"] for row in rows], on=on)
         await connection.execute("NOTIFY outbox")
     return True
+
+
+async def mark_objection(connection: Connection, record_id: UUID, objection: bool) -> bool:
+    """Set or take away the mark that an objection is being examined; False when nothing changes.
+
+    The mark is this city's decision and stays when the department sends the record again; it
+    neither ends the record nor brings an ended one back. Raises StoreError `RECORD_UNKNOWN`.
+    """
+    async with connection.transaction():
+        await lock_writes(connection)
+        found = await connection.fetch(
+            "SELECT objection FROM record WHERE record_id = $1 FOR UPDATE", record_id
+        )
+        if not found:
+            raise StoreError("RECORD_UNKNOWN", "No record has this id: look it up again.")
+        changed = await connection.fetch(
+            """
+            WITH marked AS (
+                UPDATE record SET objection = $2, recorded_from = now(),
+                    digest = sha256(digest || convert_to($3, 'UTF8'))
+                WHERE record_id = $1 AND objection <> $2 RETURNING subject_id, record_id
+            )
+            INSERT INTO outbox (entity, entity_id, subject_id)
+            SELECT 'RECORD', record_id, subject_id FROM marked RETURNING entity_id
+            """,
+            record_id,
+            objection,
+            f"objection {objection}",
+        )
+        await connection.execute("NOTIFY outbox")
+    return bool(changed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import date
+from functools import lru_cache
 
 from store.identifiers.authorities import authorities_on, heads_on
 from store.identifiers.check_characters import org_check, uscc_check
@@ -100,6 +101,7 @@ def uscc(text: str, *, strict: bool = True, on: date, demo: bool = False) -> Ide
     return conclude(text, "uscc", code, findings)
 
 
+@lru_cache(maxsize=16_384)
 def org_code_of_uscc(code: str) -> str | None:
     """The 组织机构代码 in characters 9–17 of a normalised USCC, None unless its check holds.
 

@@ -9,16 +9,15 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from store.ids import batch_id
+from store.intake.context import SHANGHAI, Line
 from store.intake.source import FileFacts
 
 if TYPE_CHECKING:
     from store.connection import Connection
-    from store.intake.context import Line
 
-SHANGHAI = ZoneInfo("Asia/Shanghai")
+_REPORT = re.compile(r"_([0-9a-f]{8})_report")  # as reports are named
 _DATED = re.compile(r"(\d{4})(\d{2})(\d{2})(?=[_\-.])")
 
 
@@ -31,6 +30,7 @@ class Batch:
     stamp: datetime
     next_line: int
     finished: bool
+    answers: UUID | None = None  # the batch whose report this is, corrected
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,16 @@ async def open_batch(
         stamp,
     )
     assert row is not None
-    return Batch(identity, kind, row["stamp"], row["next_line"], row["finished"])
+    answered = _REPORT.search(path.name) if is_report else None
+    answers: UUID | None = None
+    if answered is not None:
+        answers = await connection.fetchval(
+            "SELECT batch_id FROM batch WHERE left(batch_id::text, 8) = $1 AND kind = $2"
+            " ORDER BY started_at DESC LIMIT 1",
+            answered[1],
+            kind,
+        )
+    return Batch(identity, kind, row["stamp"], row["next_line"], row["finished"], answers)
 
 
 async def _after_the_day_so_far(connection: Connection, day: datetime) -> datetime:

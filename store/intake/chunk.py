@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, TypeVar
+from uuid import UUID
 
 import orjson
 
 from store.correction import supersede_corrected
+from store.coverage import note_reports
+from store.exclusion import ISSUE as EXCLUSION
+from store.exclusion import KINDS, review_exclusions
 from store.intake.batch import Batch, acknowledge
 from store.intake.context import Context, Line, PartyStatement, Statement
-from store.intake.finding import Finding
+from store.intake.finding import Finding, finding
 from store.intake.holding import check_holdings
 from store.loan import LoanStatement, apply_loans
 from store.organisation import OrganisationStatement, apply_organisations
@@ -25,6 +30,13 @@ from store.relation import (
 )
 from store.statement import Applied, Party
 from store.subject import Directory
+from store.work_queue import (
+    BY_SUBJECT,
+    Origin,
+    close_empty_placeholders,
+    name_units,
+    settle,
+)
 
 if TYPE_CHECKING:
     from store.connection import Connection
@@ -56,7 +68,11 @@ async def apply_chunk(
         units = merged_units(unit for line in lines for unit in line.units)
         if units:
             await note_units(connection, units, context.region)
+        sources = Counter(c for line in lines for c, unit in line.units if unit.is_source)
+        await note_reports(connection, batch.kind, batch.stamp, batch.id, sources)
         await acknowledge(connection, batch, lines, sealed)
+        origin = Origin(batch.id, batch.kind, context.stamp, context.sha256, context.answered)
+        await settle(connection, origin, lines, context.cipher)
         await connection.execute("NOTIFY outbox")
 
 
@@ -83,8 +99,10 @@ async def _apply(
         connection, records, kinds=context.kinds, cipher=cipher, directory=directory
     )
     _note(lines, applied)
+    corrected: set[UUID] = set()
     if applied:
-        await supersede_corrected(connection, {result.entity_id for result in applied})
+        corrected = await supersede_corrected(connection, {r.entity_id for r in applied})
+        await _check_exclusions(connection, context, lines, records, applied)
     await directory.write()
     touched = [firm.subject_id for firm in firms]
     if touched:
@@ -93,6 +111,7 @@ async def _apply(
         await announce(connection, changed)
     lines = _of(told, RelationStatement)[0]
     await check_holdings(connection, lines, relations, held, touched, context.today)
+    await _name_units(connection, told, corrected)
 
 
 def parties_of(statement: Statement) -> Iterable[Party]:
@@ -135,10 +154,54 @@ def _of(told: Sequence[tuple[Line, object]], kind: type[_T]) -> tuple[list[Line]
     return lines, statements
 
 
+async def _check_exclusions(
+    connection: Connection,
+    context: Context,
+    lines: Sequence[Line],
+    records: Sequence[RecordStatement],
+    applied: Sequence[Applied],
+) -> None:
+    """Warn at the lines whose list excludes another one that their subject is on."""
+    listed = [
+        (line, result)
+        for line, statement, result in zip(lines, records, applied, strict=True)
+        if statement.kind in KINDS
+    ]
+    if not listed:
+        return
+    subjects = {result.subject_id for _, result in listed}
+    clashing = await review_exclusions(connection, subjects, on=context.today)
+    for line, result in listed:
+        if result.entity_id in clashing:
+            line.findings.append(finding(line.header("list_code", "case_no"), EXCLUSION))
+
+
+async def _name_units(
+    connection: Connection, told: Sequence[tuple[Line, Statement]], corrected: set[UUID]
+) -> None:
+    """Placeholders are a task of the unit that reported them, and none once they are empty."""
+    units = [
+        (identity, line.unit)
+        for line, _ in told
+        if any(f.code in BY_SUBJECT for f in line.findings)
+        for identity in line.subject_ids
+    ]
+    if units:
+        await name_units(connection, units)
+    if corrected:
+        await close_empty_placeholders(connection, corrected)
+
+
 def _note(lines: Sequence[Line], applied: Sequence[Applied]) -> None:
     for line, result in zip(lines, applied, strict=True):
+        if line.entity_id is None:
+            line.entity_id = result.entity_id
+            ends = (result.subject_id, result.other_id)
+            line.subject_ids = tuple(end for end in ends if end is not None)
         for remark in result.remarks:
-            named = _NAMED if remark.code.startswith("NAME_") else _CODED
+            named: tuple[str, ...] = _NAMED if remark.code.startswith("NAME_") else _CODED
+            if remark.field:
+                named = (remark.field,)
             found = Finding(line.header(*named), remark.code, remark.severity, remark.reason)
             if found not in line.findings:
                 line.findings.append(found)

@@ -46,6 +46,32 @@ _CODES = (
         "不是JSON对象，或成员重复，请检查格式。",
         "The line is no JSON object, or names a member twice: correct it.",
     ),
+    _Code(
+        "DIGITS_LOST",
+        ERROR,
+        "电子表格把代码存成了数字，末位已丢失；请将该列设为文本后重新填写。",
+        "A spreadsheet kept this code as a number and lost its last digits: make the column text"
+        " and enter it again.",
+    ),
+    _Code(
+        "PERSON_NUMBER",
+        WARNING,
+        "代码栏中是自然人证件号码，未按代码保存；请改填证件号码栏。",
+        "The column of codes holds a person's number: it was not kept as a code; use the column"
+        " for it.",
+    ),
+    _Code(
+        "OLD_FORM",
+        INFO,
+        "按旧版格式归集，该版没有的必填项已放宽；无须处理。",
+        "Read as an older form, without what it has no column for; nothing to do.",
+    ),
+    _Code(
+        "CATEGORY_ASSUMED",
+        WARNING,
+        "没有任何代码，按法人处理；请补报代码。",
+        "Without any code it was taken for an organisation: send its code.",
+    ),
     _Code("REQUIRED", ERROR, "必填项为空，请填写。", "A required field is empty: fill it in."),
     _Code("TOO_LONG", ERROR, "超过最大长度，请缩短。", "The text is too long: shorten it."),
     _Code(
@@ -69,6 +95,74 @@ _CODES = (
         "起始日期晚于终止日期，请更正。",
         "The start is after the end: correct one.",
     ),
+    _Code(
+        "DATE_SWAPPED",
+        WARNING,
+        "疑似日期写反（日与月或起与止），未作更正，请核实。",
+        "The date may be the wrong way round (day and month, or start and end): check it.",
+    ),
+    _Code(
+        "PERIOD_INVALID",
+        ERROR,
+        "所属期应为YYYY-MM，或以/连接的起止月份。",
+        "Write the period as YYYY-MM, or as first and last month joined with /.",
+    ),
+    _Code(
+        "COMMITMENT_CODE",
+        ERROR,
+        "承诺编码应为6位行政区划码、8位作出日期和6位顺序号。",
+        "A commitment's code is six digits of region, eight of the day it was made, six of a"
+        " serial.",
+    ),
+    _Code(
+        "COMMITMENT_CODE_DIFFERS",
+        WARNING,
+        "承诺编码中的地区或日期与受理单位、承诺作出日期不一致，请核实。",
+        "Region or day in the commitment's code are not those of the row: check them.",
+    ),
+    _Code(
+        "PERSON_NOT_TAKEN",
+        ERROR,
+        "本节点不归集自然人的此类信息，请勿报送。",
+        "This node takes no such records of natural persons: leave the line out.",
+    ),
+    _Code(
+        "SCHEME_UNKNOWN",
+        WARNING,
+        "评价方案或版本未登记，等级无法核对。",
+        "The scheme or its version is not known here: the grade could not be checked.",
+    ),
+    _Code(
+        "EVALUATION_EMPTY",
+        ERROR,
+        "缺少该评价方案要求的得分或等级。",
+        "The score or grade that the scheme has is missing: fill it in.",
+    ),
+    _Code(
+        "GRADE_UNKNOWN",
+        ERROR,
+        "等级不属于该评价方案。",
+        "The scheme has no such grade: correct it.",
+    ),
+    _Code(
+        "SCORE_RANGE",
+        ERROR,
+        "得分超出该评价方案的范围。",
+        "The score is beyond the scheme's scale: correct it.",
+    ),
+    _Code(
+        "GRADE_SCORE_MISMATCH",
+        ERROR,
+        "等级与得分不一致。",
+        "The grade is not that of the score: correct one of them.",
+    ),
+    _Code(
+        "RED_AND_SERIOUS",
+        WARNING,
+        "该主体同时在守信激励名单和严重失信（失信被执行人）名单上，请核实后移出其一。",
+        "The subject is on a list of the trustworthy and on one of the seriously dishonest: check"
+        " and remove one.",
+    ),
     _Code("NUMBER_INVALID", ERROR, "不是数字，请只填写数值。", "Write the number only."),
     _Code(
         "NUMBER_RANGE",
@@ -88,8 +182,8 @@ _CODES = (
     _Code(
         "MUST_BE_EMPTY",
         WARNING,
-        "自然人不应有统一社会信用代码，已忽略。",
-        "A natural person has no USCC: it was ignored.",
+        "该项在此情形下应为空，已忽略（如自然人的统一社会信用代码）。",
+        "This field must be empty here, as a natural person's USCC: it was ignored.",
     ),
     _Code(
         "USCC_MISSING",
@@ -152,6 +246,12 @@ _CODES = (
         "The category does not fit the code: check both.",
     ),
     _Code(
+        "UNKNOWN_SHEET",
+        INFO,
+        "工作表已隐藏或表头不属于任何已知类型，已忽略。",
+        "The sheet is hidden, or has the header of no known kind: ignored.",
+    ),
+    _Code(
         "UNKNOWN_COLUMN",
         INFO,
         "表头中有未识别的列，已忽略。",
@@ -171,7 +271,8 @@ class Finding:
     reason: str
 
 
-def finding(field: str, code: str, severity: str | None = None) -> Finding:
-    """A finding with the sentence of its code; KeyError for an undocumented code."""
+def finding(field: str, code: str, severity: str | None = None, *, detail: str = "") -> Finding:
+    """A finding with the sentence of its code and `detail`; KeyError for an undocumented code."""
     entry = CODES[code]
-    return Finding(field, code, severity or entry.severity, entry.chinese + entry.english)
+    reason = entry.chinese + entry.english + detail
+    return Finding(field, code, severity or entry.severity, reason)

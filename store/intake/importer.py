@@ -16,12 +16,14 @@ from uuid import UUID
 
 from store.cipher import Cipher
 from store.errors import StoreError
+from store.exclusion import sweep_exclusions
 from store.hot import ensure_hot_columns
-from store.intake import finbench
+from store.intake import finbench, workbook
 from store.intake.batch import Batch, Counts, close_batch, finish, open_batch
 from store.intake.chunk import apply_chunk
-from store.intake.context import Context, Line
-from store.intake.reading import Reading, open_reading
+from store.intake.context import Context, IntakeRules, Line
+from store.intake.opening import open_readings
+from store.intake.reading import Reading
 from store.intake.report import Report, by_line
 from store.intake.source import examine
 from store.kind import Kinds
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from store.connection import Connection
 
 CHUNK = 1_000  # lines of one transaction, so that it stays below half a second
-_SUFFIXES = frozenset({".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".txt"})
+_SUFFIXES = frozenset({".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".txt"}) | workbook.SUFFIXES
 
 # Called with the file, the bytes read of it, and its size.
 Progress = Callable[[Path, int, int], None]
@@ -92,14 +94,17 @@ async def import_paths(
     kind: str | None = None,
     progress: Progress | None = None,
     demo: bool = True,
+    rules: IntakeRules | None = None,
 ) -> ImportSummary:
     """Import files, or the files of directories in the order of their names.
 
     `region` is the id of the city whose departments sent them. `report` is its report when
-    there is one file, else the folder with those of the files that need work. A file that
-    cannot be read (`KIND_UNKNOWN`, `FILE_EMPTY`, `FILE_ENCODING`, `FILE_UNREADABLE`) is listed in
-    `failures` and the others go on; raises StoreError when a single path was given and fails, and
-    `FILES_NONE` when the folders hold no file. A file that is named twice is read once.
+    there is one file, else the folder with those of the files that need work. A sheet of a
+    workbook is a batch of its own. A file that cannot be read (`KIND_UNKNOWN`, `FILE_EMPTY`,
+    `FILE_ENCODING`, `FILE_UNREADABLE`, those of `open_readings`) is listed in `failures` and the
+    others go on; raises StoreError when a single path was given and fails, and
+    `FILES_NONE` when the folders hold no file. A file that is named twice is read once. `rules`
+    is what the node's settings say.
     """
     files = list({path.resolve(): path for path in _files(paths)}.values())
     if not files:
@@ -117,52 +122,57 @@ async def import_paths(
     for path in files:
         try:
             facts = examine(path)
-            reading = open_reading(path, facts, kinds, kind)
+            readings = open_readings(path, facts, kinds, kind)
         except (OSError, StoreError) as error:
             failure = _failure(path, error)
             if len(files) == 1:
                 raise StoreError(failure.code, failure.message) from error
             failures.append(failure)
             continue
-        async with pool.acquire() as connection:
-            batch = await open_batch(
-                connection,
-                path,
-                facts,
-                reading.layout.name,
-                region=region,
-                sent_on=sent_on,
-                is_report=reading.is_report,
-            )
-            try:
-                context = Context(
-                    kinds,
-                    cipher,
-                    rule_sets,
-                    load_severity_rules(),
-                    region,
-                    platform,
-                    today,
-                    demo,
-                    batch.id,
-                    facts.sha256,
-                    batch.stamp,
+        for reading in readings:
+            async with pool.acquire() as connection:
+                batch = await open_batch(
+                    connection,
+                    path,
+                    reading.facts,
+                    reading.layout.name,
+                    region=region,
+                    sent_on=sent_on,
+                    is_report=reading.is_report,
                 )
-                await _read(connection, reading, context, batch, progress)
-                counts = await finish(connection, batch)
-                report = await _report(
-                    connection, reading, batch, counts, report_dir, always=len(files) == 1
-                )
-            finally:
-                await close_batch(connection, batch)
-        batches.append(_summary(reading, batch, counts, report))
+                try:
+                    context = Context(
+                        kinds,
+                        cipher,
+                        rule_sets,
+                        load_severity_rules(),
+                        region,
+                        platform,
+                        today,
+                        demo,
+                        batch.id,
+                        reading.facts.sha256,
+                        batch.stamp,
+                        rules or IntakeRules(),
+                        batch.answers,
+                    )
+                    await _read(connection, reading, context, batch, progress)
+                    counts = await finish(connection, batch)
+                    report = await _report(
+                        connection, reading, batch, counts, report_dir, always=len(files) == 1
+                    )
+                finally:
+                    await close_batch(connection, batch)
+            batches.append(_summary(reading, batch, counts, report))
+    async with pool.acquire() as connection:
+        await sweep_exclusions(connection, on=today)
     reports = [b.report for b in batches if b.report is not None]
     return ImportSummary(
         sum(b.lines for b in batches),
         sum(b.accepted for b in batches),
         sum(b.with_findings for b in batches),
         sum(b.rejected for b in batches),
-        reports[0] if len(files) == 1 and reports else report_dir,
+        reports[0] if len(files) == len(reports) == 1 else report_dir,
         tuple(batches),
         tuple(failures),
     )

@@ -47,6 +47,10 @@ class Named:
     def note(self, name: str, code: str, severity: str | None = None) -> None:
         self.findings.append(finding(self.header(name), code, severity))
 
+    def missing(self, header: str) -> None:
+        """A field that is required is empty."""
+        self.findings.append(finding(header, "REQUIRED"))
+
 
 def judged(context: Context, row: Named, scheme: str, field: str, *, mild: bool = False) -> str:
     """A code in its standard form, "" when absent or invalid; its findings go to the row.

@@ -28,6 +28,27 @@ _STATUS = {"在营": "存续", "开业": "存续", "存续(在营/开业)": "存
 _FIRM_CODES = {s: s for s in ("uscc", "org_code", "reg_no", "tax_no")} | {"category": "entity_type"}
 
 
+# What tells that a later line is about the same body, relation or loan.
+_NAMING = (
+    "name",
+    "uscc",
+    "company_uscc",
+    "holder_name",
+    "holder_code",
+    "person_name",
+    "position",
+    "parent_uscc",
+    "branch_uscc",
+    "guarantee_no",
+    "guarantor_name",
+    "debtor_name",
+    "lender_code",
+    "loan_no",
+    "borrower_name",
+    "from",
+)
+
+
 def require(fields: Iterable[Field], row: Named) -> None:
     """Note every required field that is empty and not faulty already."""
     faulty = {found.field for found in row.findings if found.severity == "error"}
@@ -40,6 +61,9 @@ def require(fields: Iterable[Field], row: Named) -> None:
 def source(context: Context, row: Named, line: Line) -> str:
     """The code of the source unit, noted as a unit."""
     code = unit(context, row, "source_unit_uscc", organ=False)
+    line.unit = code
+    values = row.values
+    line.matter = tuple([str(values[name]) for name in _NAMING if name in values])
     if code:
         line.units.append((code, UnitMention(row.text("source_unit_name"), True, False)))
     return code

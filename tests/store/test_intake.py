@@ -189,7 +189,7 @@ async def test_all_findings_of_a_line_come_at_once(take: Take, sheet: Sheet) -> 
 @pytest.mark.parametrize(
     ("changed", "codes", "counts"),
     [
-        ({"处罚决定日期": "2026-07-01"}, {"DATE_FUTURE"}, (0, 0, 1)),
+        ({"处罚决定日期": "2026-07-01"}, {"DATE_FUTURE", "DATE_SWAPPED"}, (0, 0, 1)),
         ({"处罚决定日期": "1949-09-30", "公示截止期": "1950-01-01"}, {"DATE_RANGE"}, (0, 0, 1)),
         ({"公示截止期": "2099-12-31"}, {"PUB_DEADLINE_OPEN"}, (0, 1, 0)),
         ({"公示截止期": "2028-05-02"}, {"PUB_DEADLINE"}, (0, 0, 1)),

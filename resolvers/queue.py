@@ -1,0 +1,111 @@
+"""The work queue as stewards read it; everybody else is refused alike."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import datetime as dt
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import asyncpg
+
+from resolvers.answer import Disclosure
+from resolvers.context import Call
+from resolvers.errors import QuestionError
+from resolvers.page import DEFAULT_FIRST
+from resolvers.projection import shaper
+from resolvers.reading import fetch, fetch_one
+from resolvers.statement import Selected, Statement
+from store.kind import Kinds
+from store.task import Wanted, count_sql, tasks_sql
+
+_SHANGHAI = ZoneInfo("Asia/Shanghai")
+
+
+async def answer(statement: Statement, selected: Selected, call: Call) -> tuple[Any, Disclosure]:
+    """One page of tasks, newest first.
+
+    Raises QuestionError FORBIDDEN, LIST_LIMIT, BAD_SIZE, CURSOR_INVALID.
+    """
+    row = statement.scope.row
+    if not row.queue:
+        raise QuestionError("FORBIDDEN", "the work queue is read by stewards only")
+    told: dict[str, Any] = {}
+    for name in ("unit", "code", "state", "first", "after"):
+        given = selected.given(name)
+        if given is not None:
+            told[name] = given.read(call)
+    size = told.get("first")
+    size = DEFAULT_FIRST if size is None else size
+    if size < 0:
+        raise QuestionError("BAD_SIZE", "`first` must not be negative")
+    if size > row.list_limit:
+        raise QuestionError("LIST_LIMIT", f"ask for at most {row.list_limit} rows per list")
+    state = told.get("state", "OPEN")
+    wanted = Wanted(told.get("unit"), told.get("code"), getattr(state, "value", state))
+    after = _place(told["after"]) if told.get("after") else None
+    pool = call.context.pool
+    sql, values = tasks_sql(wanted, first=size, after=after)
+    rows = await fetch(pool, sql, values)
+    sql, values = count_sql(wanted)
+    total = (await fetch_one(pool, sql, values))["total"]
+    edges = [
+        {"cursor": _cursor(found), "node": _task(found, statement.kinds)} for found in rows[:size]
+    ]
+    value = {
+        "totalCount": total,
+        "pageInfo": {
+            "hasNextPage": len(rows) > size,
+            "hasPreviousPage": after is not None,
+            "startCursor": edges[0]["cursor"] if edges else None,
+            "endCursor": edges[-1]["cursor"] if edges else None,
+        },
+        "edges": edges,
+        "nodes": [edge["node"] for edge in edges],
+    }
+    shown = shaper(statement, selected)(value)
+    coordinates = ("Query.workQueue",) if edges else ()
+    return shown, Disclosure(coordinates=coordinates, rows=len(edges))
+
+
+def _task(row: asyncpg.Record, kinds: Kinds) -> dict[str, Any]:
+    is_record = row["layout"] in kinds.by_name and row["record_id"] is not None
+    unit = {"uscc": row["unit_id"], "name": row["unit_name"]} if row["unit_id"] else None
+    return {
+        "id": str(row["issue_id"]),
+        "code": row["code"],
+        "severity": row["severity"],
+        "state": "OPEN" if row["closed_at"] is None else "CLOSED",
+        "kind": row["layout"] or None,
+        "field": row["field"] or None,
+        "reason": row["reason"] or None,
+        "unit": unit,
+        "fileName": row["file_name"],
+        "line": row["line_no"],
+        "recordId": str(row["record_id"]) if is_record else None,
+        "openedAt": _time(row["opened_at"]),
+        "closedAt": _time(row["closed_at"]),
+        "closedBy": row["closed_by"],
+        "closeReason": row["close_reason"],
+    }
+
+
+def _time(moment: dt.datetime | None) -> str | None:
+    return None if moment is None else moment.astimezone(_SHANGHAI).isoformat(timespec="seconds")
+
+
+def _cursor(row: asyncpg.Record) -> str:
+    return base64.b64encode(f"{row['opened_at'].isoformat()}|{row['issue_id']}".encode()).decode()
+
+
+def _place(cursor: str) -> tuple[dt.datetime, UUID]:
+    try:
+        moment, _, task = base64.b64decode(cursor, validate=True).decode("ascii").partition("|")
+        found = dt.datetime.fromisoformat(moment), UUID(task)
+        if found[0].tzinfo is not None:
+            return found
+    except (binascii.Error, ValueError):
+        pass
+    raise QuestionError("CURSOR_INVALID", "the cursor is not one of this list: start without it")
