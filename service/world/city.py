@@ -53,7 +53,7 @@ class Unit:
     uscc: str
     city: str
     region: str
-    kind: str  # department | institution | lender
+    kind: str  # department | institution | lender | supplier
     abbr: str
 
 
@@ -75,12 +75,24 @@ _DEPARTMENTS = (
     ("credit-centre", "公共信用信息中心", "信用", "12"),
 )
 _LENDERS = (("lender-a", "砚桥银行股份有限公司"), ("lender-b", "麓汀农村商业银行股份有限公司"))
+_FURTHER = (
+    ("medical-insurance", "医疗保障局", "医保", "11"),
+    ("fire", "消防救援支队", "消", "11"),
+    ("treasury", "财政局", "财", "11"),
+)
+_SUPPLIERS = (
+    ("water", "澄汀供水有限公司"),
+    ("power", "岚桥供电有限公司"),
+    ("gas", "苇青燃气有限公司"),
+    ("heating", "霁雪供热有限公司"),
+)
 UNIT_SERIALS = 2048
+UNIT_SEED = 20201022  # units bear the same codes in every world: catalogues name them
 
 
-def units(chance: Chance, city: City) -> dict[str, Unit]:
-    """Return the departments, district bureaux and lenders of a city by slug."""
-    places = chance.shuffle("organisation code", codes.ORG_PLACES)
+def units(city: City) -> dict[str, Unit]:
+    """Return the departments, district bureaux, lenders and suppliers of a city by slug."""
+    places = Chance(UNIT_SEED).shuffle("organisation code", codes.ORG_PLACES)
     found: dict[str, Unit] = {}
 
     def add(slug: str, name: str, head: str, region: str, kind: str, abbr: str) -> None:
@@ -96,4 +108,11 @@ def units(chance: Chance, city: City) -> dict[str, Unit]:
         add(f"market-regulation-{code}", name, "11", code, "department", district[:2] + "市监")
     for slug, name in _LENDERS:
         add(slug, f"{name}{city.short}分行", "91", city.division, "lender", "")
+    for slug, name, abbr, head in _FURTHER:
+        add(slug, city.name + name, head, city.division, "department", city.name[0] + abbr)
+    for slug, name in _SUPPLIERS:
+        add(slug, city.short + name, "91", city.division, "supplier", "")
+    if city is SHENYANG:
+        name = "铁岭市公共信用信息中心"  # a third party whose grades reach Shenyang
+        add("tieling-credit-centre", name, "12", "211200", "institution", "铁信用")
     return found

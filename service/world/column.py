@@ -11,12 +11,13 @@ class Column(NamedTuple):
     national: str = ""
 
 
-def _columns(text: str) -> tuple[Column, ...]:
+def columns_of(text: str) -> tuple[Column, ...]:
+    """Return the columns that lines of name, header and national id describe."""
     return tuple(Column(*line.split()) for line in text.strip().splitlines())
 
 
 def _subject(prefix: str) -> tuple[Column, ...]:
-    return _columns(f"""
+    return columns_of(f"""
 counterpartyName 行政相对人名称 {prefix}_XDR_MC
 counterpartyCategory 行政相对人类别 {prefix}_XDR_LB
 uscc 统一社会信用代码 {prefix}_XDR_SHXYM
@@ -35,7 +36,7 @@ personIdNo 自然人证件号码 {prefix}_XDR_ZJHM
 
 LICENCE = (
     *_subject("XK"),
-    *_columns("""
+    *columns_of("""
 documentName 行政许可决定文书名称 XK_XKWS
 documentNo 行政许可决定文书号 XK_WSH
 licenceCategory 许可类别 XK_XKLB
@@ -55,7 +56,7 @@ remark 备注 BZ
 )
 PENALTY = (
     *_subject("CF"),
-    *_columns("""
+    *columns_of("""
 documentNo 行政处罚决定书文号 CF_WSH
 violationType 违法行为类型 CF_WFXW
 facts 违法事实 CF_SY
@@ -80,7 +81,7 @@ reviewStatus 复议/诉讼状态
 """),
 )
 _SOURCE = "sourceUnitName 数据来源单位\nsourceUnitUscc 数据来源单位代码"
-FIRMS = _columns(f"""
+FIRMS = columns_of(f"""
 name 主体名称
 uscc 统一社会信用代码
 orgCode 组织机构代码
@@ -108,7 +109,7 @@ legalRepIdType 法定代表人证件类型
 legalRepIdNo 法定代表人证件号码
 {_SOURCE}
 """)
-HOLDERS = _columns(f"""
+HOLDERS = columns_of(f"""
 companyName 企业名称
 companyUscc 企业统一社会信用代码
 holderName 股东名称
@@ -127,7 +128,7 @@ from 起始日期
 to 终止日期
 {_SOURCE}
 """)
-OFFICERS = _columns(f"""
+OFFICERS = columns_of(f"""
 companyName 企业名称
 companyUscc 企业统一社会信用代码
 personName 姓名
@@ -138,7 +139,7 @@ from 起始日期
 to 终止日期
 {_SOURCE}
 """)
-BRANCHES = _columns(f"""
+BRANCHES = columns_of(f"""
 parentName 总机构名称
 parentUscc 总机构统一社会信用代码
 branchName 分支机构名称
@@ -147,7 +148,7 @@ from 成立日期
 to 终止日期
 {_SOURCE}
 """)
-GUARANTEES = _columns(f"""
+GUARANTEES = columns_of(f"""
 guaranteeNo 担保编号
 guarantorName 担保人名称
 guarantorCategory 担保人类别
@@ -170,7 +171,7 @@ to 终止日期
 status 状态
 {_SOURCE}
 """)
-LOANS = _columns(f"""
+LOANS = columns_of(f"""
 loanNo 借款编号
 borrowerName 借款人名称
 borrowerCategory 借款人类别

@@ -20,7 +20,7 @@ _RATES = (
     ("old_name", 10), ("other_city", 2), ("missing_uscc", 20), ("correction", 20),
     ("full_width", 5),
 )  # fmt: skip
-_CODE_FINDINGS = {
+CODE_FINDINGS = {
     "letter_o": "ALPHABET",
     "letter_i": "ALPHABET",
     "transposed": "CHECKSUM",
@@ -28,7 +28,7 @@ _CODE_FINDINGS = {
     "inner_check": "ORG_CHECK",
     "full_width": "NORMALISED",
 }
-_OUTCOMES = {"inner_check": "with_findings", "full_width": "clean"}
+CODE_OUTCOMES = {"inner_check": "with_findings", "full_width": "clean"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Fault:
     field: str
     sent: str
     truth: str
-    outcome: str  # clean | with_findings | not_clean | open
+    outcome: str  # clean | with_findings | rejected | not_clean (one of the two) | open
     finding: str = ""
 
 
@@ -70,7 +70,7 @@ def reports(
         yield from _corrected(act)
     elif name == "unit_mix_up" and isinstance(act, Penalty) and act.fine:
         sent = str(act.fine)
-        fault = Fault(name, "fineAmount", sent, wan(act.fine), "with_findings")
+        fault = Fault(name, "fineAmount", sent, wan(act.fine), "with_findings", "UNIT_SUSPECT")
         yield replace(act, sent_as=(("fineAmount", sent),)), fault
     elif name == "date_swapped" and act.decided.month != act.decided.day:
         yield _date_swapped(act)
@@ -88,10 +88,10 @@ def reports(
         org = subject.uscc[8:17]
         fault = Fault(name, "uscc", "", subject.uscc, "open")
         yield replace(act, sent_as=(("uscc", ""), ("orgCode", org))), fault
-    elif name in _CODE_FINDINGS:
+    elif name in CODE_FINDINGS:
         sent = wrong_code(name, subject.uscc, draw)
-        outcome = _OUTCOMES.get(name, "not_clean")
-        fault = Fault(name, "uscc", sent, subject.uscc, outcome, _CODE_FINDINGS[name])
+        outcome = CODE_OUTCOMES.get(name, "not_clean")
+        fault = Fault(name, "uscc", sent, subject.uscc, outcome, CODE_FINDINGS[name])
         yield replace(act, sent_as=(("uscc", sent),)), fault
     else:
         yield act, None
@@ -126,9 +126,16 @@ def wrong_code(name: str, code: str, draw: Draw) -> str:
 def _date_swapped(act: Licence | Penalty) -> tuple[Licence | Penalty, Fault]:
     day = act.decided
     sent = f"{day.year}-{day.day:02d}-{day.month:02d}"
-    outcome = "not_clean" if day.day > 12 or date.fromisoformat(sent) > act.sent else "open"
-    fault = Fault("date_swapped", "decisionDate", sent, str(day), outcome)
+    fault = Fault("date_swapped", "decisionDate", sent, str(day), *swap_outcome(sent, act.sent))
     return replace(act, sent_as=(("decisionDate", sent),)), fault
+
+
+def swap_outcome(sent: str, on: date) -> tuple[str, str]:
+    """Return outcome and finding for a day with day and month exchanged, in a batch of a day."""
+    if int(sent[5:7]) > 12:
+        return "rejected", "DATE_INVALID"
+    late = date.fromisoformat(sent) > on
+    return ("not_clean", "DATE_SWAPPED") if late else ("open", "")
 
 
 def _corrected(act: Licence | Penalty) -> Iterator[tuple[Licence | Penalty, Fault | None]]:
@@ -150,7 +157,7 @@ def planted_fault(act: Licence | Penalty) -> Fault | None:
     for name, value in act.sent_as:
         truth = "" if not isinstance(act.subject, Organisation) else act.subject.uscc
         if name == "fineAmount":
-            return Fault("unit_mix_up", name, value, "0.2", "with_findings")
+            return Fault("unit_mix_up", name, value, "0.2", "with_findings", "UNIT_SUSPECT")
         if name == "counterpartyName":
             return Fault("old_name", name, value, act.subject.name, "open")
         if name == "uscc":

@@ -1,9 +1,5 @@
-"""Files of a world, hashed while they are written; many stay open so that rows can stream."""
+"""All files of a world: which unit sends what in which format, and what intake should find."""
 
-import csv
-import hashlib
-from dataclasses import dataclass, field
-from io import BufferedWriter
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -11,136 +7,51 @@ from typing import Any, Self
 import orjson
 
 from service.world.chance import Chance, label
-from service.world.column import COLUMNS, Column
-from service.world.fault import Fault
-from service.world.row import Row
+from service.world.column import COLUMNS
+from service.world.feed import Csv, FeedFile, JsonArray, JsonLines, Table
+from service.world.form import NUMBERS, form
+from service.world.former_form import is_former
+from service.world.workbook import Workbook
+from service.world.written import GB18030, UTF8, UTF8_BOM, HashedFile, Lines, WrittenFile
 
-GB18030, UTF8_BOM, UTF8 = "gb18030", "utf-8-sig", "utf-8"
-
-
-@dataclass(frozen=True, slots=True)
-class WrittenFile:
-    """One finished file: path below the world's folder, SHA-256 in hex, bytes, rows."""
-
-    path: str
-    sha256: str
-    bytes: int
-    rows: int
-
-
-class HashedFile:
-    """A file that knows its digest when it is closed."""
-
-    def __init__(self, root: Path, path: str, encoding: str = UTF8) -> None:
-        self.path = path
-        self.rows = 0
-        self._encoding = UTF8 if encoding == UTF8_BOM else encoding
-        self._digest = hashlib.sha256()
-        self._size = 0
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        self._file: BufferedWriter = (root / path).open("wb")
-        if encoding == UTF8_BOM:
-            self.write_bytes(b"\xef\xbb\xbf")
-
-    def write(self, text: str) -> int:
-        """Write text in the file's encoding (what `csv.writer` calls)."""
-        self.write_bytes(text.encode(self._encoding))
-        return len(text)
-
-    def write_bytes(self, content: bytes) -> None:
-        """Write bytes as they are."""
-        self._digest.update(content)
-        self._size += len(content)
-        self._file.write(content)
-
-    def close(self) -> WrittenFile:
-        """Finish the file."""
-        self._file.close()
-        return WrittenFile(self.path, self._digest.hexdigest(), self._size, self.rows)
-
-
-class Lines(HashedFile):
-    """A JSON Lines file."""
-
-    def add(self, row: object) -> None:
-        """Append one object."""
-        self.write_bytes(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
-        self.rows += 1
-
-
-@dataclass(slots=True)
-class FeedFile:
-    """One batch of one unit and kind, with what is odd about its rows."""
-
-    file: HashedFile
-    columns: tuple[Column, ...]
-    lines: bool  # JSON Lines
-    national: bool
-    odd: list[tuple[int, Fault]] = field(default_factory=list)
-
-    def head(self) -> None:
-        """Write the header line of a CSV file."""
-        self._write([c.national if self.national and c.national else c.label for c in self.columns])
-
-    def _write(self, cells: list[str]) -> None:
-        csv.writer(self.file, lineterminator="\n").writerow(cells)
-
-    def add(self, row: Row, fault: Fault | None = None) -> None:
-        """Append one row; what the row does not say is empty."""
-        self.file.rows += 1
-        if fault is not None:
-            self.odd.append((self.file.rows, fault))
-        if self.lines:
-            said = {
-                column.national if self.national and column.national else column.name: value
-                for column in self.columns
-                if (value := row.get(column.name, ""))
-            }
-            self.file.write_bytes(orjson.dumps(said, option=orjson.OPT_APPEND_NEWLINE))
-        else:
-            self._write([row.get(column.name, "") for column in self.columns])
-
-    def expectation(self) -> dict[str, Any]:
-        """Return what intake must report of this file, as far as that is certain."""
-        sure = {"clean": 0, "with_findings": 0, "open": 0, "not_clean": 0}
-        odd = []
-        for row, fault in self.odd:
-            sure[fault.outcome] += 1
-            odd.append(
-                {
-                    "row": row,
-                    "line": row + (0 if self.lines else 1),
-                    "fault": fault.name,
-                    "field": fault.field,
-                    "sent": fault.sent,
-                    "truth": fault.truth,
-                    "outcome": fault.outcome,
-                    "finding": fault.finding or None,
-                }
-            )
-        clean = self.file.rows - len(self.odd) + sure["clean"]
-        counts = None
-        if sure["open"] == sure["not_clean"] == 0:
-            counts = {"accepted": clean, "withFindings": sure["with_findings"], "rejected": 0}
-        return {"lines": self.file.rows, "clean": clean, "counts": counts, "odd": odd}
-
-
-# which units send JSON Lines, and which write national ids as headers of their CSV
+# Which units send what as JSON Lines, which write national ids as headers of their CSV.
 _JSON_LINES = {
     ("shenyang", "ecology", "penalty"),
     ("shenyang", "business-environment", "licence"),
     ("benxi", "transport", "penalty"),
     ("benxi", "finance", "loans"),
+    ("shenyang", "credit-centre", "evaluation"),
+    ("benxi", "power", "utility_arrears"),
 }
+# Spreadsheets: whether dates are serials, and the lines above the header.
+_WORKBOOKS = {
+    ("benxi", "tax", "evaluation"): (False, ()),
+    ("benxi", "social-security", "social_insurance_arrears"): (
+        True,
+        ("本溪市社会保险费欠缴情况表", "填报单位：本溪市人力资源和社会保障局    单位：元"),
+    ),
+    ("shenyang", "housing-fund", "housing_fund_arrears"): (False, ("沈阳市住房公积金欠缴明细",)),
+    ("shenyang", "tax", "tax_arrears"): (True, ()),
+    ("shenyang", "market-regulation", "inspection"): (
+        True,
+        ("双随机、一公开抽查结果", "注：检查结果按统一口径填写"),
+    ),
+    ("shenyang", "urban-management", "penalty"): (False, ()),
+    ("benxi", "ecology", "red_list"): (True, ()),
+}
+_JSON_ARRAYS = {"court_defaulter"}
 _NATIONAL = {("benxi", "market-regulation"), ("shenyang", "transport"), ("benxi", "ecology")}
 _ENCODINGS = {
     "feeds/benxi/20241115_market-regulation_penalty.csv": GB18030,
     "feeds/shenyang/20250613_market-regulation_penalty.csv": GB18030,
     "feeds/shenyang/20241227_market-regulation_officers.csv": GB18030,
+    "feeds/benxi/20260327_market-regulation_abnormal_operation.csv": GB18030,
     "feeds/benxi/20251226_market-regulation_holders.csv": UTF8_BOM,
     "feeds/benxi/20240419_business-environment_licence.csv": UTF8_BOM,
     "feeds/shenyang/20251219_transport_penalty.csv": UTF8_BOM,
+    "feeds/benxi/20260618_housing-fund_housing_fund_arrears.csv": UTF8_BOM,
 }
+_DOUBLE_PUBLICITY = ("licence", "penalty")
 
 
 class Folder:
@@ -149,8 +60,8 @@ class Folder:
     def __init__(self, root: Path, chance: Chance) -> None:
         self.root = root
         self._chance = chance
-        self._open: dict[str, HashedFile] = {}
-        self._feeds: dict[str, FeedFile] = {}
+        self._lines: dict[str, Lines] = {}
+        self._feeds: dict[tuple[str, str, str, str], FeedFile] = {}
         self._written: list[WrittenFile] = []
 
     def __enter__(self) -> Self:
@@ -166,46 +77,72 @@ class Folder:
 
     def lines(self, path: str) -> Lines:
         """Return the JSON Lines file at a path, opened when first asked for."""
-        found = self._open.get(path)
-        if not isinstance(found, Lines):
-            found = self._open[path] = Lines(self.root, path)
+        found = self._lines.get(path)
+        if found is None:
+            found = self._lines[path] = Lines(self.root, path)
         return found
 
     def document(self, path: str, content: object) -> None:
         """Write one JSON document."""
-        file = HashedFile(self.root, path)
         option = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
-        file.write_bytes(orjson.dumps(content, option=option))
+        self._bytes(path, orjson.dumps(content, option=option))
+
+    def text(self, path: str, content: str) -> None:
+        """Write one text."""
+        self._bytes(path, content.encode())
+
+    def _bytes(self, path: str, content: bytes) -> None:
+        file = HashedFile(self.root, path)
+        file.write_bytes(content)
         self._written.append(file.close())
 
     def feed(self, city: str, sent: str, unit: str, kind: str) -> FeedFile:
         """Return the batch that a unit sends on a day (YYYYMMDD)."""
-        lines = (city, unit, kind) in _JSON_LINES
-        path = f"feeds/{city}/{sent}_{unit}_{kind}.{'jsonl' if lines else 'csv'}"
-        found = self._feeds.get(path)
+        key = (city, sent, unit, kind)
+        found = self._feeds.get(key)
         if found is None:
-            national = kind in ("licence", "penalty") and (lines or (city, unit) in _NATIONAL)
-            encoding = UTF8 if lines else self._encoding(path)
-            file = HashedFile(self.root, path, encoding)
-            found = FeedFile(file, COLUMNS[kind], lines, national)
-            self._open[path] = file
-            self._feeds[path] = found
-            if not lines:
-                found.head()
+            found = self._feeds[key] = self._opened(city, sent, unit, kind)
         return found
+
+    def _opened(self, city: str, sent: str, unit: str, kind: str) -> FeedFile:
+        former = is_former(city, unit, kind, sent)
+        sender = (city, unit, kind)
+        stem = f"feeds/{city}/{sent}_{unit}_{kind}"
+        national = kind in _DOUBLE_PUBLICITY and (city, unit) in _NATIONAL
+        columns = form(kind, 2015 if former else 2018) or COLUMNS[kind]
+        table: Table
+        if kind in _JSON_ARRAYS:
+            file = HashedFile(self.root, f"{stem}.json")
+            return FeedFile(file, columns, JsonArray(file), national=True, keyed=True)
+        if sender in _JSON_LINES and not former:
+            file = HashedFile(self.root, f"{stem}.jsonl")
+            national = kind in _DOUBLE_PUBLICITY
+            return FeedFile(file, columns, JsonLines(file), national=national, keyed=True)
+        if sender in _WORKBOOKS and not former:
+            typed, titles = _WORKBOOKS[sender]
+            file = HashedFile(self.root, f"{stem}.xlsx")
+            table = Workbook(file, titles, NUMBERS, typed=typed)
+            return FeedFile(file, columns, table, national=national)
+        path = f"{stem}.csv"
+        file = HashedFile(self.root, path, self._encoding(path))
+        return FeedFile(file, columns, Csv(file), national=national)
 
     def _encoding(self, path: str) -> str:
         drawn = self._chance.of("encoding", label(path)).below("encoding", 1000)
-        return _ENCODINGS.get(path) or (GB18030 if drawn < 15 else UTF8_BOM if drawn < 45 else UTF8)
+        return _ENCODINGS.get(path) or (GB18030 if drawn < 30 else UTF8_BOM if drawn < 60 else UTF8)
 
     def expectations(self) -> dict[str, Any]:
         """Return what intake must say of every feed, by path."""
-        return {path: self._feeds[path].expectation() for path in sorted(self._feeds)}
+        told = {feed.file.path: feed.expectation() for feed in self._feeds.values()}
+        return dict(sorted(told.items()))
 
     def finish(self) -> tuple[WrittenFile, ...]:
         """Close everything and return what was written, by path."""
-        for path in sorted(self._open):
-            self._written.append(self._open[path].close())
-        self._open.clear()
+        for feed in self._feeds.values():
+            feed.table.end()
+            self._written.append(feed.file.close())
+        self._written.extend(lines.close() for lines in self._lines.values())
+        self._feeds.clear()
+        self._lines.clear()
         self._written.sort(key=lambda file: file.path)
         return tuple(self._written)

@@ -6,8 +6,7 @@ from typing import Any
 
 import orjson
 
-from service.world.folder import WrittenFile
-from service.world.later import KINDS
+from service.world.written import WrittenFile
 
 MANIFEST = "manifest.json"
 
@@ -41,8 +40,8 @@ class WorldManifest:
         return {file.path: file.sha256 for file in self.files}
 
     def to_json(self) -> dict[str, Any]:
-        """Return the manifest as it is saved; `laterKinds` are rows no intake reads yet."""
-        return {**asdict(self), "laterKinds": list(KINDS)}
+        """Return the manifest as it is saved."""
+        return asdict(self)
 
     def save(self, out: Path) -> None:
         """Write manifest.json into the world's folder."""

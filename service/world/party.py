@@ -106,7 +106,8 @@ class Parties:
 
     def __init__(self, seed: int) -> None:
         self.chance = Chance(seed)
-        self.units = {city.slug: units(self.chance, city) for city in CITIES}
+        self.units = {city.slug: units(city) for city in CITIES}
+        self._unit_codes = {u.uscc[8:17] for found in self.units.values() for u in found.values()}
         self._org_places = self.chance.shuffle("organisation code", codes.ORG_PLACES)
         self._reg_places = self.chance.shuffle("registration", codes.REG_PLACES)
         self._trades = {
@@ -175,7 +176,10 @@ class Parties:
 
     def code(self, serial: int, head: str, division: str) -> str:
         """Return the unified code of a serial."""
-        return codes.uscc(head, division, codes.org_code(self._org_places[serial]))
+        org = codes.org_code(self._org_places[serial])
+        if org in self._unit_codes:  # units have theirs whatever the seed
+            org = codes.org_code(self._org_places[codes.ORG_PLACES - 1 - serial])
+        return codes.uscc(head, division, org)
 
     def compose(self, serial: int, city: City, sort: int, index: int) -> Organisation:
         """Return an organisation as its draws make it; `index` numbers its trade name."""

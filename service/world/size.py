@@ -6,7 +6,9 @@ from types import MappingProxyType
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Rows per kind; pairs are (Benxi, Shenyang).
+    """Rows of the kinds that are counted; pairs are (Benxi, Shenyang).
+
+    Further record kinds follow from the bodies by rates.
 
     `firms` are ordinary firms, without the planted ones; `traders` the individual businesses that
     records may speak about (a few more exist).
@@ -21,22 +23,20 @@ class Size:
 
 def _rows(*counts: int) -> MappingProxyType[str, int]:
     kinds = (
-        "guarantee", "loan", "licence", "penalty", "inspection", "arrears", "list_entry",
-        "promise", "evaluation", "procedure_case",
+        "guarantee", "loan", "licence", "penalty", "procedure_case",
     )  # fmt: skip
     return MappingProxyType(dict(zip(kinds, counts, strict=True)))
 
 
 SIZES = (
-    Size("S", (120, 180), (10, 40), (30, 110), _rows(40, 45, 180, 120, 80, 90, 70, 60, 150, 40)),
+    Size("S", (120, 180), (10, 40), (20, 110), _rows(40, 45, 180, 120, 40)),
     Size(
         "M", (8_000, 32_000), (2_690, 10_840), (5_200, 21_000),
-        _rows(3_000, 3_200, 12_000, 6_000, 6_000, 6_500, 5_000, 5_000, 20_000, 1_500),
+        _rows(3_000, 3_200, 12_000, 6_000, 1_500),
     ),
     Size(
         "L", (140_000, 860_000), (46_200, 283_800), (93_000, 574_000),
-        _rows(60_000, 65_000, 300_000, 120_000, 150_000, 150_000, 110_000, 130_000, 350_000,
-              30_000),
+        _rows(60_000, 65_000, 300_000, 120_000, 30_000),
     ),
 )  # fmt: skip
 

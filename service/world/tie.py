@@ -23,7 +23,7 @@ from service.world.size import Size, population_of
 Party = Organisation | Person | Unit
 PERCENT = 10_000  # shares are counted in millionths: 1 % is 10,000
 _HOLDERS = ((1, 42), (2, 38), (3, 10), (4, 4), (6, 3), (8, 2), (14, 1))
-_PLANTED_HOLDERS = ((2, 15), (3, 30), (4, 25), (6, 30))
+_PLANTED_HOLDERS = ((1, 30), (2, 35), (3, 25), (4, 10))
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +177,7 @@ def _holder(
             return parties.organisation(serial_of(city, FIRM, older)), True
         reach = index * 3 // 2 + 8
     else:
-        city, reach = firm.city, 24
+        city, reach = firm.city, 20
     if place == 0:
         return parties.person(firm.legal_rep), True
     if place < 7 and draw.hits(f"own {place}", 180):

@@ -1,11 +1,15 @@
-"""The planted cases W01–W30: the same in every size and, under other names, in every seed."""
+"""The planted cases W01–W30 and X…: the same in every size and, renamed, in every seed."""
 
 from service.world.party import Parties
 from service.world.planted.cast import Cast
 from service.world.planted.conduct import plant_conduct
 from service.world.planted.debt import plant_debt
+from service.world.planted.everyday import plant_everyday
+from service.world.planted.faulty import plant_faulty
 from service.world.planted.identity import plant_identity
+from service.world.planted.listed import plant_listed
 from service.world.planted.ownership import plant_ownership
+from service.world.planted.rated import plant_rated
 from service.world.planted.showcase import plant_showcase
 from service.world.tie import holdings_of, offices_of
 
@@ -18,6 +22,10 @@ def plant(parties: Parties) -> Cast:
     plant_identity(cast)
     plant_conduct(cast)
     plant_showcase(cast)
+    plant_listed(cast)
+    plant_rated(cast)
+    plant_everyday(cast)
+    plant_faulty(cast)
     owned = {holding.company.serial for holding in cast.holdings}
     for body in cast.organisations:
         if body.entity_type == "公司" and body.serial not in owned:

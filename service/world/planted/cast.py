@@ -1,14 +1,17 @@
 """Who and what the planted cases put into the world, collected case by case."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from service.world import codes
 from service.world.act import Licence, Penalty, document_number, penalty_text
 from service.world.city import City, Unit
 from service.world.day import OLD_CODES_UNTIL, months_after
+from service.world.entry import Entry, Said
+from service.world.fault import Fault
 from service.world.party import (
     FIRM,
     PLANTED,
@@ -17,11 +20,16 @@ from service.world.party import (
     Parties,
     Person,
 )
+from service.world.slip import old_code_fault
 from service.world.tie import BranchTie, Guarantee, Holding, Loan, Office, Party
 from service.world.trade import LIVE
 
 Row = Mapping[str, Any]
 CASE_PLACES = 64
+_NAMES = MappingProxyType(
+    {40: "DEMO", 41: "HEADS", 42: "X04", 43: "X27", 44: "PII", 45: "FAULTS", 46: "SELF",
+     47: "X08", 48: "X11", 49: "X14", 50: "X02", 51: "X15", 52: "FORM2015", 53: "COURT"}
+)  # fmt: skip
 
 
 class Cast:
@@ -38,7 +46,9 @@ class Cast:
         self.loans: list[Loan] = []
         self.licences: list[Licence] = []
         self.penalties: list[Penalty] = []
-        self.later: dict[str, list[Row]] = {}
+        self.entries: list[tuple[Entry, Fault | None]] = []
+        self.notes: dict[str, list[Row]] = {}  # truth that no department files
+        self.documents: dict[str, str] = {}  # further files below truth/
         self.statements: list[tuple[Organisation, City, date]] = []  # registry extracts by hand
         self.golden: dict[str, Any] = {}
         self._next: dict[tuple[str, int], int] = {}
@@ -113,7 +123,7 @@ class Cast:
 
     def penalty(
         self,
-        subject: Organisation,
+        subject: Organisation | Person,
         decided: date,
         sent: date,
         slug: str = "market-regulation",
@@ -155,7 +165,7 @@ class Cast:
 
     def licence(
         self,
-        subject: Organisation,
+        subject: Organisation | Person,
         decided: date,
         sent: date,
         slug: str = "business-environment",
@@ -163,7 +173,8 @@ class Cast:
     ) -> Licence:
         """Add a licence of five years."""
         source = self.parties.unit(subject.city, slug)
-        index = PLANTED + 50_000 + len(self.licences)
+        numbered = sum(act.index >= PLANTED + 50_000 for act in self.licences)
+        index = PLANTED + 50_000 + numbered
         plain: dict[str, Any] = {
             "index": index,
             "subject": subject,
@@ -186,9 +197,36 @@ class Cast:
         self.licences.append(act)
         return act
 
+    def enter(
+        self,
+        kind: str,
+        subject: Organisation | Person,
+        sent: date,
+        slug: str,
+        said: Said,
+        *,
+        city: City | None = None,
+        fault: Fault | None = None,
+        final: bool = True,
+    ) -> Entry:
+        """Add a statement of a further kind by a unit of the subject's city or of another."""
+        where = city or subject.city
+        unit = self.parties.unit(where, slug)
+        entry = Entry(kind, subject, where, unit, sent, said, final, subject.case)
+        if kind == "court_defaulter" and fault is None:
+            fault = old_code_fault(entry)
+        self.entries.append((entry, fault))
+        return entry
+
+    def enter_all(self, entries: Iterable[Entry]) -> Entry:
+        """Add every statement about one matter; returns the last."""
+        last = [replace(entry, case=entry.subject.case) for entry in entries]
+        self.entries.extend((entry, None) for entry in last)
+        return last[-1]
+
     def note(self, kind: str, /, **row: Any) -> None:
-        """Add a row of a kind that a later feed carries."""
-        self.later.setdefault(kind, []).append(row)
+        """Add a row of truth that no feed carries."""
+        self.notes.setdefault(kind, []).append(row)
 
     def expect(self, case: str, about: str, parties: Mapping[str, Party], /, **answer: Any) -> None:
         """Write down the golden answer of a case."""
@@ -198,7 +236,7 @@ class Cast:
 
 def case_name(case: int) -> str:
     """Return W01 … W30 for planted cases, other names above."""
-    return {40: "DEMO", 41: "HEADS", 42: "X04", 43: "X27", 44: "PII"}.get(case, f"W{case:02d}")
+    return _NAMES.get(case, f"W{case:02d}")
 
 
 def identify(party: Party) -> dict[str, str | None]:

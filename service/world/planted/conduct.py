@@ -1,4 +1,4 @@
-"""W17–W24 and W27–W29: penalties, their clocks, repairs, lists and grades."""
+"""W17, W20–W24, W27, W28: penalties, their clocks, repairs and corrections."""
 
 from dataclasses import replace
 from datetime import date
@@ -13,8 +13,6 @@ FOOD_LAW = "《中华人民共和国食品安全法》第一百二十四条第�
 def plant_conduct(cast: Cast) -> None:
     """Add the cases of conduct."""
     _repaired(cast)
-    _veto(cast)
-    _mapping_gap(cast)
     _three_regimes(cast)
     _food_safety(cast)
     _two_types(cast)
@@ -22,7 +20,6 @@ def plant_conduct(cast: Cast) -> None:
     _unit_error(cast)
     _withdrawn(cast)
     _resent(cast)
-    _both_lists(cast)
 
 
 def _repaired(cast: Cast) -> None:
@@ -34,27 +31,20 @@ def _repaired(cast: Cast) -> None:
               decision="同意", effectiveAt=repaired, case="W17")  # fmt: skip
     cast.note("credit_report", reportNo="BG210500202600017", subject=a.uscc,
               generatedAt="2026-06-10T10:00:00+08:00", case="W17")  # fmt: skip
-    cast.expect("W17", "penalty repaired in Shenyang", {"A": a}, penalty=act.document_no,
-                effectiveAt=repaired, result="shown nowhere from then on; report superseded",
+    unit = cast.parties.unit(SHENYANG, f"market-regulation-{a.region}")
+    said = {"reason": "通过登记的住所（经营场所）无法联系", "includedOn": "2025-10-09",
+            "includedBy": unit.name, "includedByUscc": unit.uscc}  # fmt: skip
+    market = "market-regulation"
+    cast.enter("abnormal_operation", a, date(2026, 3, 27), market, said, final=False)
+    ended = {**said, "removedOn": "2026-06-15", "removedReason": "信用修复",
+             "removedBy": unit.name}  # fmt: skip
+    cast.enter("abnormal_operation", a, date(2026, 6, 18), market, ended)
+    cast.expect("W17", "penalty repaired in Shenyang; listing ended by repair", {"A": a},
+                penalty=act.document_no, effectiveAt=repaired,
+                listing={"kind": "abnormal_operation", "includedOn": "2025-10-09",
+                         "removedOn": "2026-06-15"},
+                result="shown nowhere from then on; report superseded",
                 report="BG210500202600017")  # fmt: skip
-
-
-def _veto(cast: Cast) -> None:
-    a = cast.body(18, SHENYANG)
-    cast.note("evaluation", scheme="SY-1000-v2", subject=a.uscc, score=872, grade="优",
-              evaluatedOn="2026-05-31", validUntil="2026-11-30", case="W18")  # fmt: skip
-    cast.note("list_entry", list="失信被执行人", colour="black", subject=a.uscc,
-              documentNo="（2026）辽0106执2018号", recogniser="沈阳市中级人民法院",
-              includedOn="2026-06-29", case="W18")  # fmt: skip
-    cast.expect("W18", "872 points and on the court's list", {"A": a}, score=872,
-                mapped="优", recognised="差", reason="VETO:失信被执行人")  # fmt: skip
-
-
-def _mapping_gap(cast: Cast) -> None:
-    rows = [["优", 850, 1000], ["中", 550, 699], ["差", 0, 549]]
-    cast.note("grade_mapping", agreement="SY-BX-demo-gap", fromScheme="SY-1000-v2",
-              rows=rows, case="W19")  # fmt: skip
-    cast.expect("W19", "a mapping table without 700–849", {}, refused=True, gap=[700, 849])
 
 
 def _three_regimes(cast: Cast) -> None:
@@ -122,6 +112,8 @@ def _withdrawn(cast: Cast) -> None:
     cast.note("withdrawal", documentNo=act.document_no, court="本溪市中级人民法院",
               reason="法院判决撤销", effectiveAt="2026-06-18T09:00:00+08:00",
               case="W27")  # fmt: skip
+    cast.note("objection", objectionNo="YY210500202600027", documentNo=act.document_no,
+              receivedAt="2026-04-02T09:00:00+08:00", outcome="办理中", case="W27")  # fmt: skip
     cast.expect("W27", "objection mark, then annulled by the court", {"A": a},
                 penalty=act.document_no, orders=[["objection", "withdrawal"],
                                                  ["withdrawal", "objection"]],
@@ -151,17 +143,3 @@ def _resent(cast: Cast) -> None:
                 records=3,
                 current=[{"documentNo": act.document_no, "fineAmount": fine} for act, fine in
                          zip(acts, ("0.3", "0.8", "0.5"), strict=True)])  # fmt: skip
-
-
-def _both_lists(cast: Cast) -> None:
-    a = cast.body(29, BENXI)
-    cast.note("list_entry", list="纳税信用A级", colour="red", subject=a.uscc, year=2025,
-              documentNo="本税信〔2026〕29号", recogniser="本溪市税务局", includedOn="2026-04-15",
-              validTo="2027-04-14", case="W29")  # fmt: skip
-    cast.note("list_entry", list="拖欠农民工工资失信联合惩戒对象", colour="black",
-              subject=a.uscc, documentNo="本人社列〔2026〕29号",
-              recogniser="本溪市人力资源和社会保障局", includedOn="2026-05-20",
-              case="W29")  # fmt: skip
-    cast.expect("W29", "on a red list and a black list", {"A": a},
-                red="纳税信用A级", black="拖欠农民工工资失信联合惩戒对象",
-                result="exclusion finding: off the red list")  # fmt: skip

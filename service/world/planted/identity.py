@@ -46,6 +46,17 @@ def _moved(cast: Cast) -> None:
         (gone, SHENYANG, date(2023, 3, 3)),
         (after, BENXI, date(2023, 3, 6)),
     ]
+    earlier = cast.licence(
+        after,
+        date(2022, 3, 15),
+        date(2022, 3, 18),
+        index=13,
+        city=SHENYANG,
+        source=cast.parties.unit(SHENYANG, "business-environment"),
+        issuer=cast.parties.unit(SHENYANG, "business-environment"),
+        document_no="沈营商许〔2022〕90013号",
+        certificate_no="21010020220000013",
+    )
     cast.expect(
         "W13",
         "moved from Shenyang 铁西区 to Benxi 明山区; the code stays",
@@ -55,6 +66,7 @@ def _moved(cast: Cast) -> None:
             {"city": "shenyang", "region": "210106", "until": "2023-02-28"},
             {"city": "benxi", "region": "210504", "from": "2023-03-01"},
         ],
+        licenceBeforeTheMove=earlier.document_no,
     )
 
 

@@ -3,6 +3,7 @@
 from datetime import date
 
 from service.world.city import BENXI, SHENYANG
+from service.world.listing import serious_said
 from service.world.party import BRANCH
 from service.world.planted.cast import Cast, identify
 from service.world.tie import PERCENT, BranchTie, Holding
@@ -58,9 +59,10 @@ def _demo(cast: Cast) -> None:
     cast.hold(beside, cast.rep(beside), 100 * PERCENT)
     cast.hold(z, p, 100 * PERCENT)
     cast.office(demo, q, "监事")
-    cast.note("list_entry", list="严重违法失信企业", colour="black", subject=z.uscc,
-              documentNo="沈市监列〔2026〕43号", recogniser="沈阳市市场监督管理局",
-              includedOn="2026-03-09", case="X27")  # fmt: skip
+    slug, said = serious_said(
+        cast.parties, z, "严重违法失信企业", date(2026, 3, 9), "沈市监列〔2026〕43号"
+    )
+    cast.enter("serious_list", z, date(2026, 3, 13), slug, said)
     licences = [
         cast.licence(demo, date(2024, 4, 16), date(2024, 4, 19), document_name="排水许可决定书",
                      certificate_name="城镇污水排入排水管网许可证",
@@ -102,6 +104,7 @@ def _demo(cast: Cast) -> None:
         "Benxi firm, Shenyang holding, its owner, and the blacklisted firm he represents",
         {"A": above, "H": over, "P": p, "Z": z},
         path=["A", "H", "P", "Z"],
+        listing={"kind": "serious_list", "documentNo": said["documentNo"]},
     )
 
 
@@ -141,8 +144,16 @@ def _two_cities(cast: Cast) -> None:
     cast.branches.append(BranchTie(parent, branch, since, case="X04"))
     here = cast.penalty(parent, date(2025, 12, 16), date(2025, 12, 19), "transport", city=BENXI)
     home = cast.penalty(parent, date(2025, 6, 11), date(2025, 6, 13))
+    unit = cast.parties.unit(BENXI, "emergency")
+    task = f"JC2105002026{parent.serial:08d}"
+    cast.enter("inspection", parent, date(2026, 6, 26), "emergency", {
+        "planNo": "2105002026SSJ06", "taskNo": task, "inspectKind": "联合抽查",
+        "inspectedOn": "2026-06-03", "inspectorUnit": unit.name, "inspectorUnitUscc": unit.uscc,
+        "inspectors": "", "items": "安全生产责任制落实情况", "resultCode": "未发现问题",
+        "publishedOn": "2026-06-17",
+    }, city=BENXI)  # fmt: skip
     cast.expect("X04", "a Shenyang firm with a branch and a penalty in Benxi",
-                {"A": parent, "B": branch}, subjects=1, penalties=[
+                {"A": parent, "B": branch}, subjects=1, inspection=task, penalties=[
                     {"documentNo": here.document_no, "originRegion": BENXI.division},
                     {"documentNo": home.document_no, "originRegion": SHENYANG.division},
                 ])  # fmt: skip
