@@ -232,18 +232,18 @@ async def latest_agreement(connection: Reader, partner: str, today: date) -> Agr
     return None if note is None else _parse(bytes(note))[1]
 
 
-async def shared_items(connection: Connection, region: str, today: date) -> frozenset[str]:
-    """The tags of all items that this region shares with any partner on that day."""
+async def agreements_in_force(connection: Reader, region: str, today: date) -> list[Agreement]:
+    """The agreements to which a region is party on that day, the latest begun last."""
     rows = await connection.fetch(
         """
         SELECT note FROM agreement
         WHERE $1 = ANY (parties) AND valid_from <= $2 AND (valid_to IS NULL OR $2 < valid_to)
+        ORDER BY valid_from, agreement_id
         """,
         region,
         today,
     )
-    agreements = [_parse(bytes(row["note"]))[1] for row in rows]
-    return frozenset(item.tag for agreement in agreements for item in agreement.items)
+    return [_parse(bytes(row["note"]))[1] for row in rows]
 
 
 def _document(agreement: Agreement) -> Value:

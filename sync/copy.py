@@ -18,6 +18,8 @@ import asyncpg
 
 from store.cipher import Cipher
 from store.connection import Connection
+from store.exclusion import KINDS as EXCLUDING
+from store.exclusion import review_exclusions
 from store.kind import Field, FieldType, Kind, Kinds
 from store.record import RecordStatement, apply_records
 from store.statement import Order, Party
@@ -51,12 +53,14 @@ async def apply_changes(
     region: str,
     kinds: Kinds,
     cipher: Cipher,
+    on: date,
 ) -> int:
     """Carry out verified changes of a feed inside the caller's transaction.
 
     An index that was carried out before changes nothing. A tombstone withdraws the copy for every
-    reader. Gives the number of changes that were new; raises MirrorError `FEED_MALFORMED` or
-    `KIND_UNKNOWN`, and the caller's transaction must then be undone.
+    reader; lists that exclude one another on that day become tasks here as well. Gives the number
+    of changes that were new; raises MirrorError `FEED_MALFORMED` or `KIND_UNKNOWN`, and the
+    caller's transaction must then be undone.
     """
     new = await _record_applied(connection, feed, changes)
     sha = hashlib.sha256(feed.encode()).digest()
@@ -65,9 +69,16 @@ async def apply_changes(
 
     async def carry_out() -> None:
         try:
-            await apply_records(connection, upserts, kinds=kinds, cipher=cipher)
+            applied = await apply_records(connection, upserts, kinds=kinds, cipher=cipher)
         except asyncpg.DataError as error:
             raise MirrorError("FEED_MALFORMED", _MALFORMED) from error
+        listed = {
+            result.subject_id
+            for statement, result in zip(upserts, applied, strict=True)
+            if statement.kind in EXCLUDING
+        }
+        if listed:
+            await review_exclusions(connection, listed, on=on)
         await _withdraw(connection, tombstones, region, sha)
         upserts.clear()
         tombstones.clear()
@@ -108,6 +119,7 @@ async def _withdraw(
 async def _record_applied(
     connection: Connection, feed: str, changes: Sequence[ReadChange]
 ) -> list[ReadChange]:
+    ended = await _ended(connection, feed, changes)
     rows = await connection.fetch(
         """
         INSERT INTO mirror_applied (feed, index, record_id, operation, leaf_hash)
@@ -121,7 +133,24 @@ async def _record_applied(
         [change.leaf_hash for change in changes],
     )
     new = {row["index"] for row in rows}
-    return [change for change in changes if change.index in new]
+    return [c for c in changes if c.index in new and c.index > ended.get(c.record_id, -1)]
+
+
+async def _ended(
+    connection: Connection, feed: str, changes: Sequence[ReadChange]
+) -> dict[UUID, int]:
+    """The last tombstone that was carried out before for each of these records.
+
+    A feed that is read again under a new agreement shows what was withheld when its tombstone
+    passed: that must not come back.
+    """
+    rows = await connection.fetch(
+        "SELECT record_id, max(index) AS index FROM mirror_applied"
+        " WHERE feed = $1 AND record_id = ANY ($2) AND operation = 'TOMBSTONE' GROUP BY record_id",
+        feed,
+        [change.record_id for change in changes],
+    )
+    return {row["record_id"]: row["index"] for row in rows}
 
 
 def natural_key(kind: Kind, row: dict[str, Any], fields: dict[str, Any]) -> tuple[str, ...]:

@@ -1,4 +1,7 @@
-"""The demo's agreement: Benxi and Shenyang share penalties of legal entities 行政处罚（法人）."""
+"""The demo's agreement: which records of legal entities 法人 its cities may share.
+
+What travels of these on a day is decided by each city's own catalogue.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,21 @@ from security.tlog.note import NoteSigner
 from sync.agreement import Agreement, AgreementParty, LegalBasis, sign_agreement
 from sync.catalogue import Item
 
+KINDS = (
+    "abnormal_operation",
+    "commitment",
+    "court_defaulter",
+    "evaluation",
+    "inspection",
+    "licence",
+    "penalty",
+    "red_list",
+    "serious_list",
+    "tax_arrears",
+)
+DEMO_AGREEMENT = "benxi-shenyang-2026-2"
+"""Its id; 2026-1 shared penalties only."""
+
 
 def demo_agreement(parties: Iterable[AgreementParty], signers: Iterable[NoteSigner]) -> bytes:
     """Draw up the demo's agreement between these parties and sign it with the parties' keys.
@@ -16,11 +34,11 @@ def demo_agreement(parties: Iterable[AgreementParty], signers: Iterable[NoteSign
     The legal basis is the city plan that asks for the exchange (本政发〔2020〕9号, task 10).
     """
     agreement = Agreement(
-        id="benxi-shenyang-2026-1",
+        id=DEMO_AGREEMENT,
         title="沈阳市与本溪市公共信用信息共享协议（演示）",
         parties=tuple(parties),
-        catalogue_version="1",
-        items=(Item("penalty", "LEGAL_ENTITY"),),
+        catalogue_version="v3",
+        items=tuple(Item(kind, "LEGAL_ENTITY") for kind in KINDS),
         purposes=("P1", "P3", "P4", "P5", "P8", "P12"),
         legal_basis=(
             LegalBasis("本溪市社会信用体系建设工作方案", "本政发〔2020〕9号", date(2020, 10, 22)),

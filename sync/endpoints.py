@@ -22,6 +22,7 @@ from sync.agreement import latest_agreement
 from sync.errors import AgreementError, FeedError
 from sync.exchange import FeedPage, feed_page, receive_acknowledgement
 from sync.mirror import ACK_PATH, FEED_PATH
+from sync.sharing import sharing_on
 
 if TYPE_CHECKING:
     import asyncpg
@@ -53,12 +54,16 @@ class Exchange:
         feed: VerifierKey,
         kinds: Kinds,
         today: Callable[[], date],
+        *,
+        region: str,
     ) -> None:
+        """`region` is this node's own."""
         self._pool = pool
         self._files = files
         self._feed = feed
         self._kinds = kinds
         self._today = today
+        self._region = region
 
     async def answer(
         self, method: str, path: str, query: Mapping[str, str], body: bytes, partner: str | None
@@ -75,13 +80,15 @@ class Exchange:
         return None
 
     async def _page(self, query: Mapping[str, str], partner: str | None) -> Shared:
-        agreement, _ = await self._entitled(partner)
+        agreement, to = await self._entitled(partner)
+        sharing = await sharing_on(self._pool, self._region, self._today())
         page: FeedPage = await feed_page(
             self._pool,
             self._files,
             agreement,
             self._kinds,
             self._today(),
+            shared=sharing.with_partner(to),
             start=_number(query, "from", 0),
             limit=_number(query, "limit", 256),
             known=_number(query, "known", 0),

@@ -19,6 +19,10 @@ class AgreementError(SyncError):
     """An agreement is malformed, unsigned, changed afterwards, or not in force."""
 
 
+class MappingError(SyncError):
+    """A grade mapping is malformed, unsigned, has gaps or is not monotone."""
+
+
 class FeedError(SyncError):
     """This node's own feed cannot be continued or shown."""
 

@@ -56,15 +56,16 @@ async def feed_page(
     kinds: Kinds,
     today: date,
     *,
+    shared: frozenset[str],
     start: int,
     limit: int = 256,
     known: int = 0,
 ) -> FeedPage:
     """The page from index `start` on, as the agreement entitles its partner to see it.
 
-    `limit` is 1–1024 entries; `known` is the size of the checkpoint that the partner verified
-    last. Raises FeedError `FEED_RANGE` outside the signed feed, `FEED_UNAVAILABLE` before the
-    first checkpoint.
+    `shared` are the tags of what the catalogue lets travel to it. `limit` is 1–1024 entries;
+    `known` is the size of the checkpoint that the partner verified last. Raises FeedError
+    `FEED_RANGE` outside the signed feed, `FEED_UNAVAILABLE` before the first checkpoint.
     """
     note = await asyncio.to_thread(files.checkpoint)
     if note is None:
@@ -91,7 +92,7 @@ async def feed_page(
     coordinates: set[str] = set()
     total = shown = 0
     for row in rows:
-        entry, names = write_entry(_payload(row), agreement, today)
+        entry, names = write_entry(_payload(row), agreement, shared, today)
         total += len(entry)
         if entries and total > MAX_BYTES:
             break
@@ -109,7 +110,7 @@ async def feed_page(
         lambda: (files.consistency(end, size), files.consistency(known, size))
     )
     return FeedPage(
-        write_page(start, entries, note, proof, consistency),
+        write_page(start, entries, note, proof, consistency, shared),
         b"".join(subjects),
         tuple(records),
         tuple(sorted(coordinates)),

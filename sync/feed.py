@@ -3,8 +3,8 @@
 The builder reads the outbox as consumer `feed`. Leaves, payloads, the head of the tree and the
 position in the outbox move in one transaction under a row lock, so a crash at any point leaves
 neither a gap nor a second leaf at an index. Tiles and checkpoint are written afterwards from the
-tables (`sync.feed_log`). Once a domain day, and whenever the agreements change what is shared, it
-also looks at every record, a chunk at a time.
+tables (`sync.feed_log`). Once a domain day, and whenever agreements or catalogue change what is
+shared, it also looks at every record, a chunk at a time.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ import orjson
 from security.tlog.merkle import leaf_hash
 from store.connection import Connection
 from store.kind import Kinds
-from sync.agreement import shared_items
 from sync.catalogue import ENVELOPE
 from sync.compact_range import CompactRange
 from sync.disclosure import Disclosure, fields_root, salted
 from sync.leaf import Leaf, Operation
 from sync.offer import Change, Published, Stated, changes
+from sync.sharing import Shift, sharing_on, shift
 
 if TYPE_CHECKING:
     import asyncpg
@@ -37,6 +37,7 @@ CHUNK = 500
 _WINDOW = 2000
 _BREATH = 16  # records whose digests are made without letting others run
 _FIRST = UUID(int=0)
+_UNSHIFTED = Shift()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,23 @@ class _Entry:
     disclosures: tuple[Disclosure, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Looking:
+    """By what records are judged in one step; `swept` are those that are looked at unchanged."""
+
+    region: str
+    items: frozenset[str]
+    today: date
+    due: Shift
+    swept: frozenset[UUID]
+    shifted_at: int
+
+    def due_of(self, record_id: UUID, index: int | None) -> Shift:
+        """What a record is due that the feed spoke of at this index, if ever."""
+        is_due = record_id in self.swept and index is not None and index < self.shifted_at
+        return self.due if is_due else _UNSHIFTED
+
+
 async def advance(
     connection: Connection,
     *,
@@ -69,32 +87,45 @@ async def advance(
     """Take the next changes of records into the feed, in a transaction of its own."""
     async with connection.transaction():
         state = await connection.fetchrow(
-            "SELECT size, range_hashes, items, swept_on, sweep_after FROM feed_state FOR UPDATE"
+            "SELECT size, range_hashes, items, swept_on, sweep_after, offer_again, retract,"
+            " shifted_at FROM feed_state FOR UPDATE"
         )
         assert state is not None, "migration 0003 inserts the row"
-        items = await shared_items(connection, region, today)
+        sharing = await sharing_on(connection, region, today)
         sweep: UUID | None = state["sweep_after"]
-        if items != frozenset(state["items"]) or state["swept_on"] != today:
+        due = Shift(frozenset(state["offer_again"]), frozenset(state["retract"]))
+        former, shifted_at = frozenset(state["items"]), state["shifted_at"]
+        if sharing.pairs != former or state["swept_on"] != today:
             sweep = _FIRST
+        if sharing.pairs != former:
+            due |= shift(former, sharing.pairs)
+            shifted_at = state["size"]
         ids, position, more = await _changed(connection, chunk)
         looked = len(ids)
+        swept: list[UUID] = []
         if sweep is not None and not more:
             swept = await _next_records(connection, region, sweep, chunk)
             ids = list(dict.fromkeys([*ids, *swept]))
             looked = len(ids)
             sweep = swept[-1] if len(swept) == chunk else None
         tree = CompactRange.parse(state["size"], bytes(state["range_hashes"]))
-        entries = await _entries(connection, ids, tree.size, kinds, region, items, today)
+        looking = _Looking(region, sharing.tags, today, due, frozenset(swept), shifted_at)
+        entries = await _entries(connection, ids, tree.size, kinds, looking)
+        if sweep is None:
+            due = Shift()
         tree = tree.extended([leaf_hash(entry.leaf) for entry in entries])
         await _append(connection, state["size"], entries)
         await connection.execute(
             "UPDATE feed_state SET size = $1, range_hashes = $2, items = $3, swept_on = $4,"
-            " sweep_after = $5",
+            " sweep_after = $5, offer_again = $6, retract = $7, shifted_at = $8",
             tree.size,
             tree.packed(),
-            sorted(items),
+            sorted(sharing.pairs),
             today,
             sweep,
+            sorted(due.offer_again),
+            sorted(due.retract),
+            shifted_at,
         )
         if position is not None:
             await connection.execute(
@@ -162,9 +193,7 @@ async def _entries(
     ids: Sequence[UUID],
     size: int,
     kinds: Kinds,
-    region: str,
-    items: frozenset[str],
-    today: date,
+    looking: _Looking,
 ) -> list[_Entry]:
     columns = ", ".join(f"r.{column}" for column in ENVELOPE)
     rows = await connection.fetch(
@@ -177,8 +206,8 @@ async def _entries(
                 WHERE v.subject_id = r.subject_id AND v.record_id = r.record_id
                   AND v.content ? 'party'
                 ORDER BY v.stamp DESC, v.batch_sha DESC, v.line_no DESC LIMIT 1) AS party_key,
-               f.item, f.operation, f.stamp AS feed_stamp, f.subject_id AS feed_subject,
-               p.disclosures::text AS disclosures
+               f.item, f.operation, f.index AS feed_index, f.stamp AS feed_stamp,
+               f.subject_id AS feed_subject, p.disclosures::text AS disclosures
         FROM unnest($1::uuid[]) WITH ORDINALITY AS asked (id, place)
         LEFT JOIN LATERAL (
             SELECT * FROM record WHERE record_id = asked.id AND origin_region = $2
@@ -188,14 +217,22 @@ async def _entries(
         ORDER BY asked.place
         """,
         list(ids),
-        region,
+        looking.region,
     )
     entries: list[_Entry] = []
     for at, row in enumerate(rows):
         if at % _BREATH == 0:
             await asyncio.sleep(0)  # answers wait for the same event loop
         stated, published = _stated(row, kinds), _published(row)
-        for change in changes(row["id"], region, stated, published, items, today):
+        for change in changes(
+            row["id"],
+            looking.region,
+            stated,
+            published,
+            looking.items,
+            looking.today,
+            looking.due_of(row["id"], row["feed_index"]),
+        ):
             fields = dict(change.fields) | {"version": size + len(entries)}
             disclosures = salted(fields)
             root = fields_root(disclosure.digest for disclosure in disclosures)

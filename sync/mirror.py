@@ -209,6 +209,7 @@ class Mirror:
                 region=self._region,
                 kinds=self._kinds,
                 cipher=self._cipher,
+                on=self._today(),
             )
         position = page.position
         return Progress(position.tree.size, position.known_size, applied, cursor.acknowledged)
@@ -238,7 +239,7 @@ class Mirror:
             """
             UPDATE mirror_cursor
             SET agreement_id = $2, size = $3, range_hashes = $4, checkpoint = $5,
-                checkpoint_size = $6, checkpoint_root = $7, updated_at = now()
+                checkpoint_size = $6, checkpoint_root = $7, updated_at = now(), shared = $11
             WHERE feed = $1 AND agreement_id = $8 AND checkpoint_size = $9
               AND (size = $10 OR agreement_id <> $2)
             RETURNING true
@@ -253,6 +254,7 @@ class Mirror:
             cursor.agreement,
             cursor.position.known_size,
             cursor.position.tree.size,
+            page.shared,
         )
         if moved is None:
             raise MirrorError("FEED_OUT_OF_ORDER", "Ask again: the cursor has moved meanwhile.")

@@ -12,8 +12,10 @@ from store.kind import Kind
 from sync.canonical import Value
 from sync.catalogue import CATEGORIES, ENVELOPE, api_name, travelling_fields
 from sync.leaf import Operation, item_tag
+from sync.sharing import Shift
 
 _UNVERSIONED = frozenset({"version", "statedAt", "receivedAt"})
+_NOTHING = Shift()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +64,9 @@ class Change:
 def withheld(stated: Stated, items: frozenset[str], today: date) -> str | None:
     """Give the reason for which a record does not travel, None when it does.
 
-    Only valid records of organisations, of open or government class, which an agreement in force
-    shares, whose display was not ended by repair and whose clocks still run. A record whose party
-    has no open code cannot be placed by the partner.
+    Only valid records of organisations, of open or government class, of an item that agreement
+    and catalogue share with a partner, whose display was not ended by repair and whose clocks
+    still run. A record whose party has no open code cannot be placed by the partner.
     """
     row = stated.row
     if stated.status != "VALID":
@@ -89,12 +91,18 @@ def changes(
     published: Published | None,
     items: frozenset[str],
     today: date,
+    due: Shift = _NOTHING,
 ) -> list[Change]:
-    """Give the leaves that bring the feed up to what is stated; none when it says so already."""
+    """Give the leaves that bring the feed up to what is stated; none when it says so already.
+
+    `due` names items that are to be said again, or retracted first, all the same.
+    """
     reason = "DELETED" if stated is None else withheld(stated, items, today)
     shown = published is not None and published.operation is Operation.UPSERT
     found: list[Change] = []
     moved = stated is not None and published is not None and stated.item != published.item
+    moved = moved or (published is not None and published.item in due.retract)
+    again = stated is not None and stated.item in due.offer_again
     if published is not None and shown and (stated is None or reason or moved):
         stamp = published.stamp if stated is None else max(stated.stamp, published.stamp)
         found.append(
@@ -114,7 +122,7 @@ def changes(
     if stated is not None and reason is None:
         stamp = stated.stamp if published is None else max(stated.stamp, published.stamp)
         fields = offered(stated, region, stamp)
-        if found or not shown or published is None or not _equal(fields, published.fields):
+        if found or again or not shown or published is None or not _equal(fields, published.fields):
             found.append(Change(stated.item, Operation.UPSERT, stamp, fields))
     return found
 

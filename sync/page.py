@@ -8,7 +8,7 @@ checkpoint extends the one the partner knows. The form is final (docs/formats-fe
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -65,11 +65,15 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class ReadPage:
-    """A page that verified: the next position, the checkpoint's note, what is to be done."""
+    """A page that verified: the next position, the checkpoint's note, what is to be done.
+
+    `shared` are the tags that the origin's catalogue shares with the reader, None when not told.
+    """
 
     position: Position
     checkpoint: bytes
     changes: tuple[ReadChange, ...]
+    shared: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +99,22 @@ def entitlement(agreement: Agreement, leaf: Leaf, today: date) -> Entitlement | 
     return Entitlement(None if item.fields is None else item.fields | ALWAYS)
 
 
-def write_entry(payload: Payload, agreement: Agreement, today: date) -> tuple[bytes, list[str]]:
-    """Serialise one entry of a page for a partner; also gives the names of the fields shown."""
+def write_entry(
+    payload: Payload, agreement: Agreement, shared: frozenset[str], today: date
+) -> tuple[bytes, list[str]]:
+    """Serialise one entry of a page for a partner; also gives the names of the fields shown.
+
+    `shared` are the tags of what the origin's catalogue lets travel to the partner: other entries
+    of the agreement's items are marked as withheld.
+    """
     leaf = Leaf.parse(payload.leaf)
     entitled = entitlement(agreement, leaf, today)
     entry: dict[str, Any] = {"leaf": payload.leaf.decode()}
     shown: list[Disclosure] = []
     if payload.disclosures is None:
         entry["erased"] = True
+    elif entitled is not None and leaf.item not in shared and leaf.operation is Operation.UPSERT:
+        entry["withheld"] = True
     elif entitled is not None:
         shown, hidden = split(payload.disclosures, entitled.fields)
         entry["disclosures"] = [disclosure.array() for disclosure in shown]
@@ -116,8 +128,9 @@ def write_page(
     checkpoint: bytes,
     proof: Sequence[bytes],
     consistency: Sequence[bytes],
+    shared: Collection[str],
 ) -> bytes:
-    """Serialise a page of entries that `write_entry` wrote."""
+    """Serialise a page of entries that `write_entry` wrote; `shared` as there."""
     head = orjson.dumps(
         {
             "v": 1,
@@ -125,6 +138,7 @@ def write_page(
             "checkpoint": checkpoint.decode(),
             "proof": [b64encode(node).decode() for node in proof],
             "consistency": [b64encode(node).decode() for node in consistency],
+            "shared": sorted(shared),
         }
     )
     return head[:-1] + b',"entries":[' + b",".join(entries) + b"]}"
@@ -154,6 +168,7 @@ def read_page(
         note = page["checkpoint"].encode()
         proof, consistency = _hashes(page["proof"]), _hashes(page["consistency"])
         start, entries = page["from"], page["entries"]
+        shared = _tags(page.get("shared"))
         leaves = [entry["leaf"].encode() for entry in entries]
         parsed = [Leaf.parse(leaf) for leaf in leaves]
     except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -178,12 +193,23 @@ def read_page(
     found: list[ReadChange] = []
     for at, (entry, leaf) in enumerate(zip(entries, parsed, strict=True)):
         fields = None
-        if entitlement(agreement, leaf, today) is not None and entry.get("erased") is not True:
+        missing = entry.get("erased") is True or entry.get("withheld") is True
+        if entitlement(agreement, leaf, today) is not None and not missing:
             fields = _fields(entry, leaf)
         if fields is not None:
             index = start + at
             found.append(_change(index, leaf, fields, region, hashes[at]))
-    return ReadPage(Position(tree, head.size, head.root), note, tuple(found))
+    return ReadPage(Position(tree, head.size, head.root), note, tuple(found), shared)
+
+
+def _tags(told: Any) -> tuple[str, ...] | None:
+    if told is None:
+        return None
+    if not isinstance(told, list) or not all(
+        isinstance(tag, str) and len(tag) < 128 for tag in told
+    ):
+        raise TypeError("tags are texts")
+    return tuple(told)
 
 
 def _fields(entry: Any, leaf: Leaf) -> dict[str, Value]:

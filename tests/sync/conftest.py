@@ -19,6 +19,7 @@ from security.field_encryption import FieldCipher
 from security.keys import KeyFolder
 from security.tlog.note import NoteSigner
 from service.postgres import PostgresServer
+from store.edition import load_demo_catalogues
 from store.hot import ensure_hot_columns
 from store.kind import Kinds
 from store.pool import open_pool
@@ -166,10 +167,10 @@ async def _city(region: str, name: str, node: str, dsn: str, folder: Path) -> Ci
 
 # Emptied before each test: two databases of their own for each would cost a second per test.
 EMPTIED = (
-    "agreement, feed_leaf, feed_payload, feed_record, feed_acknowledgement, mirror_cursor,"
-    " mirror_applied, partner_state, record, record_version, subject, identifier, organisation,"
-    " organisation_version, organisation_name, quality_issue, outbox, outbox_position,"
-    " key_registry, caller"
+    "agreement, catalogue_edition, feed_leaf, feed_payload, feed_record, feed_acknowledgement,"
+    " mirror_cursor, mirror_applied, partner_state, record, record_version, subject, identifier,"
+    " organisation, organisation_version, organisation_name, quality_issue, outbox,"
+    " outbox_position, key_registry, caller"
 )
 
 
@@ -195,8 +196,10 @@ async def _emptied(city: City) -> None:
     await city.pool.execute(
         "; ".join(statements)
         + "; UPDATE feed_state SET size = 0, range_hashes = '', items = '{}', swept_on = NULL,"
-        " sweep_after = NULL"
+        " sweep_after = NULL, offer_again = '{}', retract = '{}', shifted_at = 0"
     )
+    async with city.pool.acquire() as connection:
+        await load_demo_catalogues(connection, city.kinds, city.region, TODAY)
 
 
 @pytest.fixture

@@ -51,7 +51,9 @@ def origin(settings: dict[str, Any]) -> None:
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         pool = await open_pool(settings["dsn"], max_size=3)
         state["registry"] = await load_registry(pool)
-        state["exchange"] = Exchange(pool, files, feed_key.verifier, kinds(), lambda: today)
+        state["exchange"] = Exchange(
+            pool, files, feed_key.verifier, kinds(), lambda: today, region=settings["region"]
+        )
         publisher = Publisher(
             pool,
             folder / "feed",

@@ -20,12 +20,12 @@ from sync.agreement import (
     latest_agreement,
     read_agreement,
     record_agreement,
-    shared_items,
     sign_agreement,
 )
 from sync.catalogue import Item, travelling_fields
 from sync.demo import demo_agreement
 from sync.errors import AgreementError
+from sync.sharing import sharing_on
 
 from .conftest import BENXI, SHENYANG, City, signer
 
@@ -132,10 +132,10 @@ async def test_x03_an_agreement_is_in_force_between_its_dates(benxi: City) -> No
         assert await active_agreement(connection, SHENYANG, date(2026, 6, 30)) == first
         assert await active_agreement(connection, SHENYANG, date(2026, 7, 1)) == second
         assert await active_agreement(connection, "210300", date(2026, 7, 1)) is None
-        before = await shared_items(connection, BENXI, date(2026, 6, 30))
-        after = await shared_items(connection, BENXI, date(2026, 7, 1))
-    assert before == {"penalty.legal_entity"}
-    assert after == {"penalty.legal_entity", "licence.legal_entity"}
+        before = await sharing_on(connection, BENXI, date(2026, 6, 30))
+        after = await sharing_on(connection, BENXI, date(2026, 7, 1))
+    assert before.tags == {"penalty.legal_entity"}
+    assert after.tags == {"penalty.legal_entity", "licence.legal_entity"}
     assert second.shared_kinds == {"penalty", "licence"}
 
 
@@ -158,9 +158,21 @@ async def test_an_agreement_is_never_changed_under_its_id(benxi: City) -> None:
         assert await connection.fetchval("SELECT count(*) FROM agreement") == 1
 
 
-def test_the_demo_agreement_shares_penalties_of_legal_entities() -> None:
+def test_the_demo_agreement_shares_records_of_legal_entities() -> None:
     note = demo_agreement(PARTIES, SIGNERS)
     made = read_agreement(note)
-    assert [item.tag for item in made.items] == ["penalty.legal_entity"]
+    assert {item.category for item in made.items} == {"LEGAL_ENTITY"}
+    assert made.shared_kinds == {
+        "licence",
+        "penalty",
+        "abnormal_operation",
+        "serious_list",
+        "red_list",
+        "court_defaulter",
+        "inspection",
+        "commitment",
+        "evaluation",
+        "tax_arrears",
+    }
     assert made.in_force(date(2026, 6, 30))
     assert len(Note.parse(note).signatures) == 2

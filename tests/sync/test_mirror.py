@@ -46,6 +46,7 @@ class Line:
             city.feed_key.verifier,
             city.kinds,
             lambda: today,
+            region=city.region,
         )
         self.partner = partner
         self.pages: list[bytes] = []
