@@ -8,7 +8,7 @@ from typing import Any
 
 import asyncpg
 
-from resolvers import party, record, reference, relation, search
+from resolvers import matching, party, recognition, record, reference, relation, search, standing
 from resolvers.answer import Disclosure, distinct
 from resolvers.context import Call
 from resolvers.errors import QuestionError
@@ -23,10 +23,13 @@ _LOOKUPS = {"organisation": ("code",), "person": ("id", "code"), "node": ("id",)
 def routines(kinds: Kinds) -> Mapping[str, Any]:
     """Every routine of stored data by coordinate."""
     return {
+        **matching.ROUTINES,
         **party.ROUTINES,
         **relation.ROUTINES,
+        **recognition.ROUTINES,
         **reference.ROUTINES,
         **search.ROUTINES,
+        **standing.ROUTINES,
         **record.routines(kinds),
     }
 

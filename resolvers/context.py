@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
@@ -13,7 +13,9 @@ from uuid import UUID
 from graph.walk import Limit
 from resolvers.pseudonym import scope_key
 from resolvers.reading import Store
-from security.policy import Persons, Scope
+from resolvers.seal import Seal
+from security.policy import Names, Role, Scope
+from store.catalogue import Catalogues
 
 
 class GraphReader(Protocol):
@@ -45,6 +47,12 @@ class AccessReader(Protocol):
         ...
 
 
+class Matcher(Protocol):
+    """Reads the keyed token of a person; raises QuestionError for what is none."""
+
+    def read(self, token: str, /) -> bytes: ...
+
+
 @dataclass(frozen=True)
 class Context:
     """One question's surroundings. `today` is the domain date, `token_key` 32 secret bytes."""
@@ -55,20 +63,41 @@ class Context:
     token_key: bytes
     graph: GraphReader | None = None
     access: AccessReader | None = None
+    read_number: Callable[[bytes], str] | None = None  # decrypts a person's document number
+    region: str = ""  # the node's own city
+    matcher: Matcher | None = None
+    catalogues: Catalogues = field(default_factory=Catalogues)  # of the node's own city
+    # What agreements let each partner city send here, by region.
+    partner_kinds: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @cached_property
     def person_key(self) -> bytes:
         """The key of the person tokens that this caller sees.
 
-        One per agreement for a partner city, one per role else; the public's is thrown away with
-        the answer, so its tokens lead nowhere.
+        One per agreement for a partner city, per unit for a department, per caller for subjects
+        and their agents, one per role else; the public's is thrown away with the answer, so its
+        tokens lead nowhere.
         """
-        row = self.scope.row
-        if row.persons in (Persons.MASK, Persons.ABSENT):
+        scope = self.scope
+        row = scope.row
+        if scope.agreement is not None:
+            return scope_key(self.token_key, f"agreement:{scope.agreement}")
+        if row.role in (Role.SELF, Role.AGENT):
+            return scope_key(self.token_key, f"caller:{scope.caller}")
+        if row.names in (Names.MASK, Names.ABSENT):
             return secrets.token_bytes(32)
-        if self.scope.agreement is not None:
-            return scope_key(self.token_key, f"agreement:{self.scope.agreement}")
+        if row.role is Role.DEPT:
+            return scope_key(self.token_key, f"unit:{scope.grounds.unit}")
         return scope_key(self.token_key, f"role:{row.role}")
+
+    @cached_property
+    def seal(self) -> Seal:
+        """The seal of the document numbers in this answer."""
+        return Seal(self.read_number)
+
+    def opened(self, body: bytes) -> bytes:
+        """The body with the document numbers that the statement sealed."""
+        return self.seal.opened(body) if "seal" in self.__dict__ else body
 
 
 @dataclass(frozen=True)

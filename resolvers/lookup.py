@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from resolvers.argument import Given
 from resolvers.context import Call
 from resolvers.statement import Statement
+from store.identifiers import org_code_of_uscc
+from store.identifiers.check_characters import uscc_check
 from store.identifiers.normalisation import compact, trimmed
 
 # Codes whose value alone says what it is; others need their scheme before the colon.
@@ -52,9 +55,36 @@ def read_code(text: str) -> Code:
     return Code(schemes, tuple(value for value in values if value))
 
 
-def subjects_named(statement: Statement, code: Given) -> str:
-    """A sub-select of the subject ids that carry the code, as open codes."""
-    identifier = statement.alias("i")
+@dataclass(frozen=True, slots=True)
+class CodeTerms:
+    """A code bound into a statement; every part is null or finds nothing when it is no code."""
+
+    value: str  # in its standard form
+    spelling: str  # as written, for numbers kept as text
+    scheme: str  # the one scheme it may belong to; null when the value alone says
+    inner: str  # the organisation code 主体标识码 inside it when it is a USCC
+
+    def carried(self, identifier: str) -> str:
+        """The condition that an alias of table identifier is this code, openly carried."""
+        bare = ", ".join(f"'{name}'" for name in BARE_SCHEMES)
+        scheme = f"{identifier}.scheme"
+        return (
+            f"{identifier}.value IN ({self.value}, {self.spelling}) AND ({scheme} = {self.scheme}"
+            f" OR ({self.scheme} IS NULL AND {scheme} IN ({bare}))) AND {identifier}.is_open"
+        )
+
+    def embedded(self, identifier: str) -> str:
+        """The condition that it is the organisation code inside this USCC, of a body whose own
+        USCC nobody has stated (X05): a body with another USCC is another body."""
+        return (
+            f"{identifier}.value = {self.inner} AND {identifier}.scheme = 'org_code'"
+            f" AND {identifier}.is_open AND NOT EXISTS (SELECT FROM identifier x"
+            f" WHERE x.subject_id = {identifier}.subject_id AND x.scheme = 'uscc')"
+        )
+
+
+def code_terms(statement: Statement, code: Given) -> CodeTerms:
+    """Bind what a code may be; scalars, for an array costs more to bind than the look-up."""
 
     def spelling(index: int) -> Callable[[Call], Any]:
         def read(call: Call) -> str | None:
@@ -67,23 +97,50 @@ def subjects_named(statement: Statement, code: Given) -> str:
         schemes = read_code(code.read(call)).schemes
         return schemes[0] if len(schemes) == 1 else None
 
-    # Scalars: an array costs more to bind than the whole look-up.
-    values = f"{statement.bind(spelling(0), 'text')}, {statement.bind(spelling(1), 'text')}"
-    named = statement.bind(scheme, "text")
-    bare = ", ".join(f"'{name}'" for name in BARE_SCHEMES)
+    def inner(call: Call) -> str | None:
+        return embedded_code(code.read(call))
+
+    return CodeTerms(
+        statement.bind(spelling(0), "text"),
+        statement.bind(spelling(1), "text"),
+        statement.bind(scheme, "text"),
+        statement.bind(inner, "text"),
+    )
+
+
+def embedded_code(text: str) -> str | None:
+    """The organisation code inside a text that is a USCC; None when it is none or a faulty one."""
+    code = read_code(text)
+    value = code.values[0] if code.values and "uscc" in code.schemes else ""
+    inner = org_code_of_uscc(value)
+    try:
+        return inner if inner and uscc_check(value[:17]) == value[17] else None
+    except ValueError:  # a character outside the alphabet
+        return None
+
+
+def subjects_named(statement: Statement, code: Given) -> str:
+    """A sub-select of the subject ids that carry the code, as open codes."""
+    terms = code_terms(statement, code)
+    one, other = statement.alias("i"), statement.alias("i")
     return (
-        f"SELECT {identifier}.subject_id FROM identifier {identifier}"
-        f" WHERE {identifier}.value IN ({values}) AND ({identifier}.scheme = {named}"
-        f" OR ({named} IS NULL AND {identifier}.scheme IN ({bare}))) AND {identifier}.is_open"
+        f"SELECT {one}.subject_id FROM identifier {one} WHERE {terms.carried(one)}"
+        f" UNION ALL SELECT {other}.subject_id FROM identifier {other}"
+        f" WHERE {terms.embedded(other)}"
     )
 
 
 def subject_named(statement: Statement, code: Given) -> str:
     """The one subject that carries the code; null when there is none, or when two bodies share
-    it 重错码: then the USCC must be given."""
+    it 重错码: then the USCC must be given.
+
+    Nobody having a USCC, the body whose organisation code it embeds is meant: asked for by a
+    function of the store, which costs nothing where the code is found.
+    """
+    terms = code_terms(statement, code)
     one = statement.alias("i")
     return (
-        f"(SELECT (array_agg(DISTINCT {one}.subject_id))[1] FROM"
-        f" ({subjects_named(statement, code)}) {one}"
-        f" HAVING count(DISTINCT {one}.subject_id) = 1)"
+        f"coalesce((SELECT (array_agg(DISTINCT {one}.subject_id))[1] FROM identifier {one}"
+        f" WHERE {terms.carried(one)} HAVING count(DISTINCT {one}.subject_id) = 1),"
+        f" body_by_embedded_code({terms.value}, {terms.inner}))"
     )

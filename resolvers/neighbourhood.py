@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Container, Mapping, Set
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -22,17 +22,18 @@ from resolvers.lookup import read_code, subject_named
 from resolvers.party import party_json
 from resolvers.projection import Shape, shaper
 from resolvers.pseudonym import person_of
+from resolvers.reach import FALSE, within
 from resolvers.reading import fetch
 from resolvers.relation import share_bound
 from resolvers.search import read_global_id, read_uuid
 from resolvers.statement import Level, Selected, Statement
 from resolvers.visibility import (
     organisation_visible,
-    persons_resolvable,
+    person_followed,
     persons_visible,
     relation_visible,
 )
-from security.policy import Government
+from security.policy import Reach, Row, Scope
 
 MAX_NODES = 5_000
 MAX_FAN = 1_000
@@ -71,8 +72,8 @@ async def answer(statement: Statement, selected: Selected, call: Call) -> tuple[
             max_nodes=budget.max_nodes,
             max_fan=budget.max_fan,
             allowed_kinds=row.relations,
-            allowed_classes=_classes(row.government),
-            allowed_categories=None if persons_visible(fresh) else _ORGANISATIONS | {"LOAN"},
+            allowed_classes=_classes(row),
+            allowed_categories=_categories(fresh),
             closed=_closed(fresh, call),
         )
     except GraphUnavailable as error:
@@ -80,14 +81,26 @@ async def answer(statement: Statement, selected: Selected, call: Call) -> tuple[
     return await _shown(fresh, selected, call, found)
 
 
-def _classes(government: Government) -> frozenset[str]:
-    return frozenset({"O"} if government is Government.NONE else {"O", "G"})
+def _categories(statement: Statement) -> frozenset[str] | None:
+    """The categories to which edges may lead: an agent sees the firms around its subject."""
+    firms_only = statement.scope.row.walk is Reach.AUTHORISED
+    if firms_only or not persons_visible(statement):
+        return _ORGANISATIONS | {"LOAN"}
+    return None
+
+
+def _classes(row: Row) -> frozenset[str]:
+    return frozenset({"O"} if row.closed_relations is Reach.NONE else {"O", "G"})
 
 
 def _closed(statement: Statement, call: Call) -> Mapping[str, Limit]:
-    """Who is shown and not expanded: what leads on from persons needs a role that may resolve
-    them, and the case number of such questions."""
-    if not persons_resolvable(statement):
+    """Who is shown and not expanded: what leads on from persons needs a role that may start from
+    any of them, and the case number of such questions."""
+    row = statement.scope.row
+    if row.hops == 1:  # what lies beyond is not even counted
+        beyond = dict.fromkeys((*_ORGANISATIONS, "LOAN"), Limit.LEVELS)
+        return {**beyond, "NATURAL_PERSON": Limit.PERSONS}
+    if row.start is not Reach.ALL:
         return {"NATURAL_PERSON": Limit.PERSONS}
     return {} if _case_given(call) else {"NATURAL_PERSON": Limit.CASE_REQUIRED}
 
@@ -130,7 +143,7 @@ async def _start(statement: Statement, asked: str, call: Call) -> UUID | None:
     told = read_global_id(asked) or ("", asked)
     code = read_code(asked)
     check = statement.anew(call.context.scope)
-    persons = persons_resolvable(statement)
+    persons = person_followed(check, "p.subject_id") != FALSE
     if told[0] == "Person":
         start = check.bind(lambda _: person_of(call.context.person_key, told[1]), "uuid")
     elif told[0] == "Organisation":
@@ -143,8 +156,10 @@ async def _start(statement: Statement, asked: str, call: Call) -> UUID | None:
         raise QuestionError("CASE_REQUIRED", "name the case in credit-case to start from a person")
     open_ = organisation_visible(check, "o")
     seen = f"EXISTS (SELECT FROM organisation o WHERE o.subject_id = s.id AND {open_})"
-    if persons and _case_given(call):
-        seen += " OR EXISTS (SELECT FROM person p WHERE p.subject_id = s.id)"
+    if persons:
+        followed = person_followed(check, "p.subject_id")
+        seen += f" OR EXISTS (SELECT FROM person p WHERE p.subject_id = s.id AND {followed})"
+    seen = f"({seen}) AND {within(check, statement.scope.row.walk, 's.id')}"
     sql, binds = check.finished(f"SELECT s.id FROM (SELECT {start} AS id) s WHERE {seen}")
     rows = await fetch(call.context.pool, sql, [bind(call) for bind in binds])
     return rows[0]["id"] if rows else None
@@ -173,7 +188,7 @@ async def _shown(
         if row["seen"] is not None:
             parties[row["id"]] = tuple(row)[1:]
     stated = await _seen_relations(statement, call, found)
-    value = _value(found, parties, stated, "BORROWS" in statement.scope.row.relations)
+    value = _value(found, parties, stated, statement.scope)
     records = b"".join(row["r"] for row in rows if row["seen"] is not None)
     subjects = distinct(b"".join(row["a"] for row in rows if row["seen"] is not None))
     disclosure = Disclosure(
@@ -200,7 +215,9 @@ async def _seen_relations(
     ids = check.bind(lambda _: [edge.id for edge in found.edges], "uuid[]")
     targets = check.bind(lambda _: [edge.target for edge in found.edges], "uuid[]")
     day = check.bind(lambda _: found.as_of, "date")
-    visible = relation_visible(check, "e", tuple(sorted(statement.scope.row.relations)))
+    visible = relation_visible(
+        check, "e", tuple(sorted(statement.scope.row.relations)), walked=True
+    )
     sql, binds = check.finished(
         f"SELECT e.relation_id, {share_bound(check, 'e', 'e.subject_id', day)} AS share_max"
         f" FROM relation e WHERE e.relation_id = ANY({ids}) AND e.subject_id = ANY({targets})"
@@ -210,16 +227,37 @@ async def _seen_relations(
     return {row["relation_id"]: row["share_max"] for row in rows}
 
 
+def _reached(found: Neighbourhood, kept: Set[UUID], stated: Container[UUID]) -> Set[UUID]:
+    """The kept nodes that are still reached from the start over edges that the store shows."""
+    beside: dict[UUID, list[UUID]] = {}
+    for edge in found.edges:
+        if edge.id in stated and edge.source in kept and edge.target in kept:
+            beside.setdefault(edge.source, []).append(edge.target)
+            beside.setdefault(edge.target, []).append(edge.source)
+    frontier = [node.id for node in found.nodes if node.distance == 0 and node.id in kept]
+    reached = set(frontier)
+    while frontier:
+        for id_ in beside.get(frontier.pop(), ()):
+            if id_ not in reached:
+                reached.add(id_)
+                frontier.append(id_)
+    return reached
+
+
 def _value(
     found: Neighbourhood,
     parties: Mapping[UUID, Any],
     stated: Mapping[UUID, Decimal | None],
-    loans: bool,
+    scope: Scope,
 ) -> dict[str, Any]:
     """The neighbourhood without what the store does not show the caller, nor what hung on it."""
+    loans = "BORROWS" in scope.row.relations
+    counted = scope.grounds.district is None and not scope.grounds.barred
     kept = [
         node for node in found.nodes if node.id in parties or (loans and node.category == "LOAN")
     ]
+    reached = _reached(found, {node.id for node in kept}, stated)
+    kept = [node for node in kept if node.id in reached]
     keys = {node.id: f"n{index}" for index, node in enumerate(kept)}
     edges = [
         edge
@@ -235,7 +273,7 @@ def _value(
                 "id": node.id,
                 "key": keys[node.id],
                 "distance": node.distance,
-                "degree": node.degree,
+                "degree": node.degree if counted else None,
                 "expanded": node.expanded,
             }
             for node in kept

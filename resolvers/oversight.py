@@ -1,4 +1,5 @@
-"""What an auditor reads of the access log; everybody else is refused alike."""
+"""What is read of the access log: auditors and supervisors all of it, a subject who asked about
+it; everybody else is refused alike."""
 
 from __future__ import annotations
 
@@ -16,7 +17,18 @@ from resolvers.projection import shaper
 from resolvers.reading import fetch
 from resolvers.statement import Selected, Statement
 
-_FORBIDDEN = QuestionError("FORBIDDEN", "the access log is read by auditors only")
+_FORBIDDEN = QuestionError(
+    "FORBIDDEN", "the access log is read by auditors, supervisors and the subject itself only"
+)
+# Access rules §3 (SELF) and §5.4: a subject does not see investigative queries; those of auditors
+# stand in a log of their own.
+INVESTIGATIVE = frozenset({"P2", "P12", "P14", "P15"})
+_UNTOLD = ("actor", "keyId", "case", "entry")  # they name officers and other people's matters
+_OWN = (
+    "SELECT audit_ref FROM subject WHERE subject_id = ANY($1::uuid[])"
+    " OR merged_into = ANY($1::uuid[]) OR subject_id IN"
+    " (SELECT merged_into FROM subject WHERE subject_id = ANY($1::uuid[]))"
+)
 _NAMED = (
     "SELECT s.audit_ref FROM identifier i JOIN subject s USING (subject_id)"
     " WHERE i.value = ANY($1::text[]) AND i.scheme = ANY($2::text[]) AND i.is_open"
@@ -29,7 +41,8 @@ async def answer(statement: Statement, selected: Selected, call: Call) -> tuple[
     Raises QuestionError FORBIDDEN, LIST_LIMIT, BAD_SIZE, CURSOR_INVALID, LOG_UNAVAILABLE.
     """
     context = call.context
-    if statement.scope.row.log != "READ":
+    own = statement.scope.row.log == "OWN"
+    if statement.scope.row.log == "NONE":
         raise _FORBIDDEN
     if context.access is None:
         raise QuestionError("LOG_UNAVAILABLE", "this node has no access log to read")
@@ -51,8 +64,18 @@ async def answer(statement: Statement, selected: Selected, call: Call) -> tuple[
         code = read_code(wanted.pop("subject"))
         rows = await fetch(context.pool, _NAMED, (code.values, code.schemes))
         wanted["audit_refs"] = [row["audit_ref"] for row in rows]
+    if own:
+        mine = await fetch(context.pool, _OWN, [list(context.scope.grounds.own)])
+        refs = {row["audit_ref"] for row in mine}
+        asked = wanted.get("audit_refs")
+        wanted["audit_refs"] = sorted(refs if asked is None else refs & set(asked))
+        wanted["without_purposes"] = INVESTIGATIVE
+        if "case" in wanted:
+            wanted["audit_refs"] = []
     start = _index(after.read(call)) if after else None
     entries, more = await context.access.entries(wanted, first=size, after=start)
+    if own:
+        entries = [{**entry, **dict.fromkeys(_UNTOLD)} for entry in entries]
     cursors = [_cursor(entry["index"]) for entry in entries]
     value = {
         "pageInfo": {
@@ -68,7 +91,7 @@ async def answer(statement: Statement, selected: Selected, call: Call) -> tuple[
         "nodes": list(entries),
     }
     shown = shaper(statement, selected)(value)
-    coordinates = ("AccessEntry.entry",) if entries else ()
+    coordinates = ("AccessEntry.time" if own else "AccessEntry.entry",) if entries else ()
     return shown, Disclosure(coordinates=coordinates, rows=len(entries), not_found=not_found)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 import datetime as dt
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any
 from uuid import UUID
@@ -189,6 +189,7 @@ class Page:
     row: Callable[[Level], Row]  # an empty edge row over the page's rows
     node: Callable[[Level, Sequence[Any]], str]  # a node's expression from its field details
     relation: bool = False  # the edge is itself a relation, with fields of its own
+    more: Mapping[str, str] = field(default_factory=dict)  # further fields of the connection
 
     def compile(self, parent: Level) -> str:
         """The connection as a json expression; joins what it needs to the parent's row."""
@@ -209,6 +210,8 @@ class Page:
                     connection.put(field.key, f"'{self.selected.type.name}'::text")
                 elif field.name == "totalCount":
                     connection.put(field.key, self._count())
+                elif field.name in self.more:
+                    connection.put(field.key, self.more[field.name])
                 elif field.name == "pageInfo":
                     wanted = statement.select(field.type, field.details)
                     page_infos.append((field, wanted))

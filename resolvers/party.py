@@ -8,11 +8,17 @@ from typing import Any
 from graphql import GraphQLObjectType
 
 from resolvers.field import put_all
-from resolvers.pseudonym import masked_sql, token_sql
+from resolvers.pseudonym import masked_sql, partly_masked_sql, token_sql
+from resolvers.reach import FALSE, TRUE, any_of, not_barred
 from resolvers.reference import region_json
 from resolvers.statement import Level, Routine, Row, Selected, Statement, sub_object
-from resolvers.visibility import organisation_visible, persons_visible
-from security.policy import Government, Persons
+from resolvers.visibility import (
+    home_address_shown,
+    organisation_visible,
+    person_clear,
+    persons_visible,
+)
+from security.policy import Names, Number
 
 
 def object_type(statement: Statement, name: str) -> GraphQLObjectType:
@@ -59,9 +65,8 @@ def person_json(parent: Level, statement: Statement, details: Sequence[Any], con
     alias, level = statement.alias("p"), Level()
     row = person_row(statement, level, alias)
     put_all(row, statement.select(row.type, list(details)))
-    return sub_object(
-        parent, statement, level, row.json(), f"person {alias}", condition.format(p=alias)
-    )
+    where = f"{condition.format(p=alias)} AND {not_barred(statement, f'{alias}.subject_id')}"
+    return sub_object(parent, statement, level, row.json(), f"person {alias}", where)
 
 
 def party_json(
@@ -104,10 +109,12 @@ def _organisation_category(row: Row, selected: Selected) -> str:
 def _address(row: Row, selected: Selected) -> str:
     statement = row.statement
     statement.disclose(selected.coordinate)
-    if statement.scope.row.government is Government.ALL:
+    shown = home_address_shown(statement, f"{row.alias}.subject_id")
+    if shown == TRUE:
         return f"{row.alias}.address"
     statement.disclose(selected.coordinate, masked=True)
-    return f"CASE WHEN {row.alias}.category <> 'INDIVIDUAL_BUSINESS' THEN {row.alias}.address END"
+    business = f"{row.alias}.category <> 'INDIVIDUAL_BUSINESS'"
+    return f"CASE WHEN {any_of(business, shown)} THEN {row.alias}.address END"
 
 
 def _region(row: Row, selected: Selected) -> str:
@@ -147,13 +154,50 @@ def _person_id(row: Row, _: Selected) -> str:
     return global_id("Person", token_sql(key, f"{row.alias}.subject_id"))
 
 
+def name_mask(statement: Statement, name: str) -> str:
+    """A person's name as those see it to whom it is not clear (access rules §6)."""
+    if statement.scope.row.names in (Names.PARTIAL, Names.ABSENT):
+        return partly_masked_sql(name, statement.surnames)
+    return masked_sql(name, statement.surnames)
+
+
 def _person_name(row: Row, selected: Selected) -> str:
-    statement = row.statement
-    clear = statement.scope.row.persons is Persons.CLEAR
-    statement.disclose(selected.coordinate, masked=not clear)
-    if clear:
-        return f"{row.alias}.name"
-    return masked_sql(f"{row.alias}.name", statement.surnames)
+    statement, name = row.statement, f"{row.alias}.name"
+    clear = person_clear(statement, f"{row.alias}.subject_id")
+    statement.disclose(selected.coordinate, masked=clear != TRUE)
+    hidden = name_mask(statement, name)
+    if clear == FALSE:
+        return hidden
+    statement.disclose(selected.coordinate)
+    return f"CASE WHEN {clear} THEN {name} ELSE {hidden} END"
+
+
+def _in_clear(column: str) -> Routine:
+    """A fact about a person, for those to whom the person is clear."""
+
+    def compile_(row: Row, selected: Selected) -> str:
+        clear = person_clear(row.statement, f"{row.alias}.subject_id")
+        row.statement.disclose(selected.coordinate, masked=True)
+        if clear == FALSE:
+            return "NULL::text"
+        row.statement.disclose(selected.coordinate)
+        return f"CASE WHEN {clear} THEN {row.alias}.{column} END"
+
+    return compile_
+
+
+def _id_number(row: Row, selected: Selected) -> str:
+    """The document number, sealed: the plan opens it after the statement has run."""
+    statement, treatment = row.statement, row.statement.scope.row.number
+    clear = person_clear(statement, f"{row.alias}.subject_id")
+    whole = treatment is Number.FULL
+    statement.disclose(selected.coordinate, masked=not whole or clear != TRUE)
+    if clear == FALSE or treatment is Number.NONE:
+        return "NULL::text"
+    statement.disclose(selected.coordinate)
+    mark = statement.bind(lambda call: call.context.seal.mark, "text", "seal")
+    sealed = f"{mark} || '{treatment.value}:' || encode({row.alias}.id_number, 'hex') || ';'"
+    return f"CASE WHEN {clear} AND {row.alias}.id_number IS NOT NULL THEN {sealed} END"
 
 
 def _person_category(_row: Row, _: Selected) -> str:
@@ -171,4 +215,8 @@ ROUTINES: dict[str, Routine] = {
     "Person.id": _person_id,
     "Person.name": _person_name,
     "Person.category": _person_category,
+    "Person.idType": _in_clear("id_type"),
+    "Person.idNumber": _id_number,
+    "Person.birthYear": _in_clear("birth_year"),
+    "Person.gender": _in_clear("gender"),
 }

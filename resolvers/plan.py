@@ -11,7 +11,7 @@ from graphql import FieldNode, OperationDefinitionNode
 from graphql.execution.collect_fields import FragmentDetails, collect_fields
 from graphql.execution.values import VariableValues
 
-from resolvers import catalogue, introspection, neighbourhood, oversight
+from resolvers import catalogue, coverage, introspection, neighbourhood, oversight, queue
 from resolvers.answer import NOTHING, Answer, Disclosure, Lane, distinct, refusal
 from resolvers.argument import shape_of
 from resolvers.compiler import Compiled, compile_fields
@@ -169,7 +169,7 @@ class StoredPlan:
         for key, how in shape.order:
             parts += (key, found[how] if isinstance(how, int) else orjson.dumps(how), b",")
         parts[-1] = b"}}"
-        body = b"".join(parts)
+        body = call.context.opened(b"".join(parts))
         if self.touches_persons:
             disclosure = replace(disclosure, touches_persons=True)
         return Answer(200, body, disclosure, Lane.COMPILED, data_version=version)
@@ -215,7 +215,7 @@ class StoredPlan:
             body += b',"errors":' + orjson.dumps(errors)
         return Answer(
             200,
-            body + b"}",
+            call.context.opened(body + b"}"),
             replace(_together(disclosures), touches_persons=self.touches_persons),
             shape.lane,
             tuple(error["extensions"]["code"] for error in errors),
@@ -231,8 +231,14 @@ async def _part(statement: Statement, selected: Selected, call: Call) -> tuple[A
     match selected.name:
         case "kinds":
             return catalogue.answer(statement, selected), NOTHING
+        case "catalogue":
+            return coverage.catalogue(statement, selected, call), NOTHING
+        case "coverage":
+            return await coverage.coverage(statement, selected, call), NOTHING
         case "neighbourhood":
             return await neighbourhood.answer(statement, selected, call)
+        case "workQueue":
+            return await queue.answer(statement, selected, call)
         case "accessEntries":
             return await oversight.answer(statement, selected, call)
     raise QuestionError("INTERNAL", "the field cannot be answered")

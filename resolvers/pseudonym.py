@@ -101,3 +101,21 @@ def shown_part_sql(name: str, surnames: str) -> str:
 def masked_sql(name: str, surnames: str) -> str:
     """`masked` as SQL."""
     return f"({shown_part_sql(name, surnames)} || '*')"
+
+
+def partly_masked(name: str) -> str:
+    """A name as offices see it whose matter does not name the person: 张*三; two characters,
+    minority and foreign names as `masked`."""
+    shown = shown_part(name)
+    rest = name[len(shown) :]
+    han = 3 <= len(name) <= 4 and all("\u4e00" <= letter <= "\u9fff" for letter in name)
+    return f"{shown}*{rest[-1]}" if han and len(rest) > 1 else f"{shown}*"
+
+
+def partly_masked_sql(name: str, surnames: str) -> str:
+    """`partly_masked` as SQL."""
+    shown = shown_part_sql(name, surnames)
+    return (
+        f"({shown} || '*' || CASE WHEN {name} ~ '^[\u4e00-\u9fff]{{3,4}}$'"
+        f" AND char_length({name}) - char_length({shown}) > 1 THEN right({name}, 1) ELSE '' END)"
+    )

@@ -5,21 +5,42 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from resolvers import catalog_record
 from resolvers.argument import Given
+from resolvers.as_of import as_of
 from resolvers.field import put_all
 from resolvers.lookup import subjects_named
 from resolvers.page import Key, Page, Source
-from resolvers.party import global_id, object_type, party_json
-from resolvers.pseudonym import masked_sql
+from resolvers.party import global_id, name_mask, object_type, party_json
+from resolvers.reach import FALSE, TRUE, all_of, any_of
 from resolvers.statement import Level, Routine, Row, Selected, Statement
-from resolvers.visibility import field_visible, record_visible
+from resolvers.timeliness import timeliness
+from resolvers.visibility import (
+    field_shown,
+    person_clear,
+    person_followed,
+    record_seen,
+    record_whole,
+)
 from schema.record_kinds import Comparison, KindTypes
-from security.policy import Persons
-from store.kind import FieldType, Kinds
+from store.kind import FieldType, Kinds, Visibility
 
 _ORDER = (
     Key("decision_date", "date", descending=True, nullable=True),
     Key("record_id", "uuid"),
+)
+# Filters on what is shown even of a record that is only a member of a list.
+_OPEN_TO_MEMBERS = frozenset(
+    {
+        "kinds",
+        "subject",
+        "subjectCategory",
+        "decidedFrom",
+        "decidedTo",
+        "asOf",
+        "issuer",
+        "originRegion",
+    }
 )
 _SQL_TYPES = {
     FieldType.DATE: "date",
@@ -49,7 +70,7 @@ def record_json(
         if len(kinds) == 1:
             return row.value()
         arms.append(f"WHEN '{kind}' THEN {row.json()}")
-    return f"CASE {alias}.kind {' '.join(arms)} END"
+    return f"CASE {alias}.kind {' '.join(arms)} END" if arms else "NULL::json"
 
 
 def _conditions(statement: Statement, alias: str, selected: Selected) -> list[str]:
@@ -69,6 +90,8 @@ def _conditions(statement: Statement, alias: str, selected: Selected) -> list[st
                 where.append(f"{alias}.decision_date >= {statement.given(value, 'date')}")
             case "decidedTo":
                 where.append(f"{alias}.decision_date <= {statement.given(value, 'date')}")
+            case "asOf":
+                where += as_of(statement, alias, value)
             case "issuer":
                 text = statement.given(value, "text")
                 where.append(
@@ -93,9 +116,18 @@ def _own_conditions(
         if not isinstance(value, Given):
             continue
         field = condition.field
-        if not field_visible(statement, field.visibility, made.kind.name):
-            where.append("false")
+        # A masked or screened field would tell by a filter what the answer does not show.
+        shown = field_shown(
+            statement,
+            alias,
+            made.kind.name,
+            Visibility.GOVERNMENT if field.screened else field.visibility,
+        )
+        if field.mask is not None or shown == FALSE:
+            where.append(FALSE)
             continue
+        if shown != TRUE:
+            where.append(shown)
         column = f"{alias}.x_{field.name}"
         sql_type = _SQL_TYPES.get(field.type, "text")
         match condition.comparison:
@@ -117,19 +149,23 @@ def _connection(kinds: tuple[str, ...], of_subject: bool) -> Routine:
         statement = row.statement
         statement.disclose(selected.coordinate)
         alias = statement.alias("r")
-        where = [_kinds(alias, kinds), record_visible(statement, alias)]
+        seen = record_seen(statement, alias, kinds)
+        where = [_kinds(alias, kinds), seen.visible]
         if of_subject:
             where.insert(0, f"{alias}.subject_id = {row.context['subject']}")
+        if of_subject and row.type.name == "Person":
+            where.append(person_followed(statement, row.context["subject"]))
         where += _conditions(statement, alias, selected)
-        if len(kinds) == 1:
-            made = statement.record_kinds.by_name[kinds[0]]
+        item = selected.given("item") if selected.name == "catalogRecords" else None
+        if item is not None:
+            where.append(f"{alias}.kind = {statement.given(item, 'text')}")
+        if seen.whole != TRUE and not _OPEN_TO_MEMBERS.issuperset(selected.members("filter")):
+            where.append(seen.whole)
+        made = statement.record_kinds.by_name.get(kinds[0]) if len(kinds) == 1 else None
+        if made is not None:
             where += _own_conditions(statement, alias, selected, made)
         source = Source("record", alias, " AND ".join(where), _ORDER, "record")
-        edge_name = (
-            statement.kinds.by_name[kinds[0]].type_name
-            if selected.type.name != "RecordConnection"
-            else "Record"
-        )
+        edge_name = selected.type.name.removesuffix("Connection")
 
         def named(level: Level) -> None:
             if not of_subject:
@@ -167,29 +203,49 @@ def _subject(row: Row, selected: Selected) -> str:
 
 def _reported_name(row: Row, selected: Selected) -> str:
     statement, alias = row.statement, row.alias
+    whole = record_whole(statement, alias, row.context["kind"])
     statement.disclose(selected.coordinate)
-    if statement.scope.row.persons is Persons.CLEAR:
-        return f"{alias}.reported_name"
-    if statement.scope.row.person_records:
+    clear = person_clear(statement, f"{alias}.subject_id")
+    if clear != TRUE or whole != TRUE:
         statement.disclose(selected.coordinate, masked=True)
-    hidden = masked_sql(f"{alias}.reported_name", statement.surnames)
+    in_clear = any_of(f"{alias}.subject_category <> 'NATURAL_PERSON'", clear)
+    hidden = name_mask(statement, f"{alias}.reported_name")
     return (
-        f"CASE WHEN {alias}.subject_category = 'NATURAL_PERSON' THEN {hidden}"
-        f" ELSE {alias}.reported_name END"
+        f"CASE WHEN {all_of(whole, in_clear)} THEN {alias}.reported_name"
+        f" WHEN {whole} THEN {hidden} END"
     )
 
 
 def _reported_code(row: Row, selected: Selected) -> str:
-    row.statement.disclose(selected.coordinate)
+    statement, alias = row.statement, row.alias
+    whole = record_whole(statement, alias, row.context["kind"])
+    statement.disclose(selected.coordinate, masked=whole == FALSE)
+    firm = f"{alias}.subject_category <> 'NATURAL_PERSON'"
+    return f"CASE WHEN {all_of(whole, firm)} THEN {alias}.reported_code END"
+
+
+def _matched_by(row: Row, selected: Selected) -> str:
+    """By which code the record joined its subject; an old code inside the USCC says so (X05)."""
+    statement, alias = row.statement, row.alias
+    whole = record_whole(statement, alias, row.context["kind"])
+    statement.disclose(selected.coordinate, masked=whole == FALSE)
+    one = statement.alias("b")
+    embedded = (
+        f"EXISTS (SELECT FROM organisation {one} WHERE {one}.subject_id = {alias}.subject_id"
+        f" AND substr({one}.uscc, 9, 9) = regexp_replace(upper({alias}.reported_code),"
+        " '[^0-9A-Z]', '', 'g'))"
+    )
+    firm = f"{alias}.subject_category <> 'NATURAL_PERSON'"
     return (
-        f"CASE WHEN {row.alias}.subject_category <> 'NATURAL_PERSON'"
-        f" THEN {row.alias}.reported_code END"
+        f"CASE WHEN {all_of(whole, firm)} THEN CASE WHEN {alias}.reported_code_type = 'org_code'"
+        f" AND {embedded} THEN 'ORG_CODE_EMBEDDED' ELSE upper({alias}.reported_code_type) END END"
     )
 
 
 def routines(kinds: Kinds) -> dict[str, Routine]:
     """The routines of records, with one connection per declared kind."""
     names = tuple(kind.name for kind in kinds)
+    items = tuple(kind.name for kind in kinds if kind.run_time)
     found: dict[str, Routine] = {
         "Query.records": _connection(names, of_subject=False),
         "Party.records": _connection(names, of_subject=True),
@@ -197,8 +253,14 @@ def routines(kinds: Kinds) -> dict[str, Routine]:
         "Record.subject": _subject,
         "Record.reportedName": _reported_name,
         "Record.reportedCode": _reported_code,
+        "Record.matchedBy": _matched_by,
+        "Record.timeliness": timeliness,
+        "Query.catalogRecords": _connection(items, of_subject=False),
+        **catalog_record.ROUTINES,
     }
     for kind in kinds:
+        if kind.run_time:
+            continue
         found[f"Query.{kind.plural}"] = _connection((kind.name,), of_subject=False)
         found[f"Organisation.{kind.plural}"] = _connection((kind.name,), of_subject=True)
     return found

@@ -10,8 +10,7 @@ from resolvers.page import Key, Page, Source
 from resolvers.party import global_id, object_type, organisation_json, party_json
 from resolvers.statement import Level, Routine, Row, Selected, Statement, sub_object
 from resolvers.visibility import (
-    case_given,
-    persons_resolvable,
+    person_followed,
     persons_visible,
     relation_visible,
 )
@@ -33,12 +32,10 @@ def in_force(relation: str, day: str) -> str:
 
 def _followed(row: Row) -> str:
     """Whether the relations of the row's subject may be followed: what leads on from a person
-    needs a role that may resolve persons, and the case number that such questions need."""
+    needs a role that may start from it, and the case number that such questions need."""
     if row.type.name != "Person":
         return "true"
-    if not persons_resolvable(row.statement):
-        return "false"
-    return case_given(row.statement)
+    return person_followed(row.statement, row.context["subject"])
 
 
 def _connection(kinds: tuple[str, ...], direction: str, edge_type: str) -> Routine:

@@ -14,6 +14,8 @@ from resolvers.argument import Given
 from resolvers.context import Call
 from resolvers.errors import QuestionError
 from resolvers.field import put_all
+from resolvers.hit import ROUTINES as HITS
+from resolvers.hit import best_name, name_terms
 from resolvers.lookup import subject_named, subjects_named
 from resolvers.page import Key, Page, Source
 from resolvers.party import (
@@ -24,20 +26,18 @@ from resolvers.party import (
     person_row,
 )
 from resolvers.pseudonym import person_of, shown_part_sql
+from resolvers.reach import FALSE, case_given
 from resolvers.record import record_json
 from resolvers.relation import in_force
 from resolvers.statement import Level, Routine, Row, Selected, Statement, sub_object
 from resolvers.visibility import (
-    case_given,
     organisation_visible,
-    persons_resolvable,
+    person_followed,
     record_visible,
     relation_visible,
 )
 from store.identifiers.normalisation import compact
 from store.industry import parse_industry
-from store.name import bigrams
-from store.statement import plain_name
 
 
 def read_global_id(text: str) -> tuple[str, str] | None:
@@ -85,16 +85,26 @@ def _person(row: Row, selected: Selected) -> str:
     id_, code = selected.given("id"), selected.given("code")
     if (id_ is None) == (code is None):
         raise QuestionError("FILTER_REQUIRED", "name the person by `id` or by `code`")
-    if not persons_resolvable(statement):
+    followed = person_followed(statement, "{p}.subject_id")
+    if followed == FALSE:
         return "NULL::json"
     if id_ is not None:
-        key = statement.bind(_uuid("Person", id_), "uuid")
+        key = _present(statement, statement.bind(_uuid("Person", id_), "uuid"))
     elif code is not None and statement.scope.row.person_search:
         key = subject_named(statement, code)
     else:
         return "NULL::json"
-    condition = f"{{p}}.subject_id = {key} AND {case_given(statement)}"
+    condition = f"{{p}}.subject_id = {key} AND {followed}"
     return person_json(row.level, statement, selected.details, condition)
+
+
+def _present(statement: Statement, subject: str) -> str:
+    """The subject that an id names today: what was merged is what it became."""
+    one = statement.alias("s")
+    return (
+        f"(SELECT coalesce({one}.merged_into, {one}.subject_id) FROM subject {one}"
+        f" WHERE {one}.subject_id = {subject})"
+    )
 
 
 def _node(row: Row, selected: Selected) -> str:
@@ -103,7 +113,7 @@ def _node(row: Row, selected: Selected) -> str:
     assert isinstance(id_, Given)
     interface = selected.type
     assert isinstance(interface, GraphQLInterfaceType)
-    organisation = statement.bind(_uuid("Organisation", id_), "uuid")
+    organisation = _present(statement, statement.bind(_uuid("Organisation", id_), "uuid"))
     found = [
         organisation_json(level, statement, selected.details, f"{{o}}.subject_id = {organisation}"),
         _person(row, selected),
@@ -119,7 +129,7 @@ def _node(row: Row, selected: Selected) -> str:
         value = record_json(inner, statement, alias, (kind.name,), selected.details)
         where = (
             f"{alias}.record_id = {key} AND {alias}.kind = '{kind.name}'"
-            f" AND {record_visible(statement, alias)}"
+            f" AND {record_visible(statement, alias, (kind.name,))}"
         )
         shown = value if value.endswith("::json") else f"row_to_json({value})"
         source = f"record {alias}"
@@ -172,8 +182,13 @@ def _organisations(row: Row, selected: Selected) -> str:
         f"{field}{'-' if descending else '+'}",
     )
 
+    named = selected.members("filter").get("name")
+
     def edge(level: Level) -> Row:
-        return Row(statement, level, alias, object_type(statement, "OrganisationEdge"))
+        row = Row(statement, level, alias, object_type(statement, "OrganisationEdge"))
+        if isinstance(named, Given):
+            row.context["named"] = best_name(level, statement, alias, named)
+        return row
 
     def node(level: Level, details: Sequence[Any]) -> str:
         item = organisation_row(statement, level, alias)
@@ -198,10 +213,11 @@ def _organisation_condition(statement: Statement, alias: str, name: str, value: 
             return f"{alias}.uscc = ANY({statement.bind(codes, 'text[]')})"
         case "region":
             region = statement.given(value, "text")
+            # Who moved out 迁出 is under the jurisdiction of where it went (X06).
             return (
                 f"{alias}.region_id IN (WITH RECURSIVE inside AS (SELECT {region} AS region_id"
                 " UNION SELECT g.region_id FROM region g, inside i WHERE g.parent_id = i.region_id)"
-                " SELECT region_id FROM inside)"
+                f" SELECT region_id FROM inside) AND {alias}.reg_status IS DISTINCT FROM '迁出'"
             )
         case "industry":
             return _industry(statement, alias, value)
@@ -215,22 +231,11 @@ def _organisation_condition(statement: Statement, alias: str, name: str, value: 
 
 def _named(statement: Statement, alias: str, value: Given) -> str:
     """Open names hold the fragment: the bigram index finds candidates, the text decides."""
-
-    def fragment(call: Call) -> str:
-        text = plain_name(value.read(call))
-        if len(text) < 2:
-            raise QuestionError("NAME_TOO_SHORT", "search for two or more characters of the name")
-        return text
-
-    def pairs(call: Call) -> list[str]:
-        return bigrams(value.read(call))
-
     names = statement.alias("w")
-    plain = f"upper(regexp_replace(normalize({names}.name, NFKC), '\\s+', '', 'g'))"
+    plain, pairs = name_terms(statement, value)
     return (
         f"{alias}.subject_id IN (SELECT {names}.subject_id FROM organisation_name {names}"
-        f" WHERE {names}.bigrams @> {statement.bind(pairs, 'text[]')}"
-        f" AND position({statement.bind(fragment, 'text')} in {plain}) > 0)"
+        f" WHERE {names}.bigrams @> {pairs} AND position({plain} in {names}.plain) > 0)"
     )
 
 
@@ -247,8 +252,9 @@ def _persons(row: Row, selected: Selected) -> str:
     given = {k: v for k, v in selected.members("filter").items() if isinstance(v, Given)}
     if not given:
         raise QuestionError("FILTER_REQUIRED", "search persons by `name`, `surname` or `firm`")
-    allowed = statement.scope.row.person_search and persons_resolvable(statement)
-    where = [case_given(statement) if allowed else "false"]
+    followed = person_followed(statement, f"{alias}.subject_id")
+    allowed = statement.scope.row.person_search and followed != FALSE
+    where = [followed if allowed else FALSE]
     if allowed:
         for name, value in given.items():
             where.append(_person_condition(statement, alias, name, value))
@@ -288,4 +294,5 @@ ROUTINES: dict[str, Routine] = {
     "Query.organisations": _organisations,
     "Query.person": _person,
     "Query.persons": _persons,
+    **HITS,
 }

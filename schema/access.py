@@ -1,4 +1,4 @@
-"""Access entries 查询使用登记: what an auditor reads of the access log."""
+"""Access entries 查询使用登记: what auditors and subjects read of the access log."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ class AccessEntry:
     time: dt.datetime = described("时间.")
     kind: str = described("类别.")
     caller: str = described("查询方.")
-    actor: str | None = described("经办人 acting person.")
-    key_id: str | None = described("密钥标识.")
+    actor: str | None = described("经办人 acting person; not told to the subject.")
+    key_id: str | None = described("密钥标识 not told to the subject.")
     purpose: str | None = described("用途.")
-    case: str | None = described("案由号.")
+    case: str | None = described("案由号 not told to the subject.")
     decision: str = described("结论 answered or denied, with the code.")
     status: int = described("状态 HTTP status.")
     rows: int = described("行数 disclosed.")
     subjects: int = described("主体数 disclosed.")
     records: int = described("记录数 disclosed.")
     policy_version: str = described("规则版本.")
-    entry: str = described("登记原文 canonical JSON, RFC 8785.")
+    entry: str | None = described("登记原文 canonical JSON, RFC 8785; not told to the subject.")
 
 
 @strawberry.type(description="查询登记 one row of a page.")

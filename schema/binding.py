@@ -34,6 +34,7 @@ class Column:
     name: str
     form: Form = Form.PLAIN
     visibility: Visibility = Visibility.OPEN
+    mask: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,8 @@ class JsonField:
     cast: str | None = None  # SQL type of the text; None for text
     form: Form = Form.PLAIN
     visibility: Visibility = Visibility.OPEN
+    mask: str | None = None
+    screened: bool = False  # free text: open readers get what the scanner let pass
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 from enum import Enum
+from typing import Annotated, Any
 
 import strawberry
 
 from schema.binding import Amount, Column, Source, bound, described, stored
-from schema.connection import Connection, Direction, pages, relations
+from schema.connection import Connection, Direction, compiled, pages, relations
 from schema.money import Money
 from schema.node import Node
+from schema.purpose import Purpose
+from schema.recognition import RecognisedGrade
 from schema.record import Record, SubjectCategory
 from schema.reference import Region, SourceUnit
 from schema.relation import (
@@ -35,6 +38,20 @@ class FormerName:
     name: str = stored("name", "名称.")
     valid_from: dt.date | None = stored("valid_from", "启用日期.")
     valid_to: dt.date | None = stored("valid_to", "停用日期.")
+
+
+def _recognised_grade(
+    purpose: Annotated[
+        Purpose | None,
+        strawberry.argument(description="用途 the default is the purpose of the question."),
+    ] = strawberry.UNSET,
+    scheme: Annotated[
+        str | None,
+        strawberry.argument(
+            description="评价方案 see `schemes`; the other city's first, if none is named."
+        ),
+    ] = strawberry.UNSET,
+) -> Any: ...
 
 
 @strawberry.interface(description="主体 an organisation or a natural person.")
@@ -84,6 +101,9 @@ class Organisation(Party):
     registered: bool = stored(
         "registered", "有登记信息 false: known only by what records and relations say of it."
     )
+    recognised_grade: RecognisedGrade = compiled(
+        _recognised_grade, "互认结果 what the subject's evaluation counts as for a purpose."
+    )
     holders: HoldingConnection = relations("股东 who holds this organisation.")
     legal_representatives: PositionConnection = relations("法定代表人(负责人).")
     officers: PositionConnection = relations("主要人员 directors, supervisors, managers.")
@@ -99,6 +119,13 @@ class Organisation(Party):
 )
 class Person(Party):
     positions: PositionConnection = relations("任职 what this person represents or manages.")
+    id_type: str | None = described("证件类型 for those to whom the person is clear.")
+    id_number: str | None = described(
+        "证件号码 in full for the person and after a supervisor's approval, masked as a help to"
+        " recognise whom the case or the authorisation names, null for everybody else."
+    )
+    birth_year: int | None = described("出生年份 for those to whom the person is clear.")
+    gender: str | None = described("性别 for those to whom the person is clear.")
 
 
 @strawberry.enum(description="组织排序 what organisations are ordered by.")

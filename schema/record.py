@@ -11,10 +11,12 @@ import strawberry
 from schema.binding import Column, Form, Source, bound, described, stored
 from schema.node import Node
 from schema.reference import SourceUnit
+from schema.timeliness import Timeliness
 from store.kind import Visibility
 
 if TYPE_CHECKING:
     from schema.party import Party
+    from schema.search import MatchKind
 
 
 @strawberry.enum(description="主体类别 category of a subject.")
@@ -48,18 +50,25 @@ class Record(Node):
         "信用主体 the resolved party."
     )
     subject_category: SubjectCategory = stored("subject_category", "主体类别 as reported.")
-    reported_name: str = described("上报主体名称 as received; a person's name is masked.")
+    reported_name: str | None = described(
+        "上报主体名称 as received; a person's name is masked; null where no more may be known than"
+        " that the record exists."
+    )
     reported_code: str | None = described("上报主体代码 as received; never a person's number.")
+    matched_by: Annotated[MatchKind, strawberry.lazy("schema.search")] | None = described(
+        "匹配方式 by which reported code the record came to its subject; null by name or number."
+    )
     document_no: str | None = stored("document_no", "文书号.")
     issuer_name: str | None = stored("issuer_name", "作出机关.")
     issuer_uscc: str | None = stored("issuer_uscc", "作出机关代码.")
-    source_unit: SourceUnit = bound(
+    source_unit: SourceUnit | None = bound(
         Source("source_unit_name", "source_unit_uscc"), "数据来源单位 who reported the record."
     )
     decision_date: dt.date | None = stored(
         "decision_date", "决定日期 publication periods run from this day."
     )
-    received_at: dt.datetime = stored("received_at", "归集时间.", Form.TIMESTAMP)
+    received_at: dt.datetime | None = stored("received_at", "归集时间.", Form.TIMESTAMP)
+    timeliness: Timeliness = described("及时性 working days from the decision to its receipt.")
     origin_region: str = stored(
         "origin_region", "来源地区 the record keeps its home city for ever."
     )
@@ -80,6 +89,12 @@ class Record(Node):
     )
 
 
+AS_OF = (
+    "时点 decided by this day, and open or shared by the catalogue of this day; never more than"
+    " today."
+)
+
+
 @strawberry.input(description="记录筛选 all given conditions hold.")
 class RecordFilter:
     kinds: list[str] | None = strawberry.field(
@@ -97,6 +112,7 @@ class RecordFilter:
     decided_to: dt.date | None = strawberry.field(
         default=strawberry.UNSET, description="决定日期至 inclusive."
     )
+    as_of: dt.date | None = strawberry.field(default=strawberry.UNSET, description=AS_OF)
     issuer: str | None = strawberry.field(
         default=strawberry.UNSET, description="作出机关 its USCC, or its name in full."
     )

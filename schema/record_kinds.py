@@ -15,10 +15,9 @@ from strawberry.types.field import StrawberryField
 from schema.binding import Amount, Binding, Column, Form, JsonField, bound
 from schema.connection import After, Before, Connection, First, Last
 from schema.money import UNITS, Money
-from schema.record import Record
+from schema.record import AS_OF, Record
 from store.kind import CodeList, Field, FieldType, Kind, Kinds, Visibility
 
-_SHOWN = (Visibility.OPEN, Visibility.GOVERNMENT)
 _PYTHON: dict[FieldType, Any] = {
     FieldType.TEXT: str,
     FieldType.DATE: dt.date,
@@ -65,12 +64,9 @@ class KindTypes:
 
 
 def shown_fields(kind: Kind) -> tuple[Field, ...]:
-    """The kind's own fields that the API has: never numbers, never what only stewards see."""
-    return tuple(
-        field
-        for field in kind.own_fields
-        if field.type is not FieldType.SECRET and field.visibility in _SHOWN
-    )
+    """The kind's own fields that the API has: all but the numbers that are encrypted. Who may
+    not see one gets null."""
+    return tuple(field for field in kind.own_fields if field.type is not FieldType.SECRET)
 
 
 def _binding(field: Field) -> Binding:
@@ -79,9 +75,16 @@ def _binding(field: Field) -> Binding:
     )
     of: Column | JsonField
     if field.hot:
-        of = Column(f"x_{field.name}", form, field.visibility)
+        of = Column(f"x_{field.name}", form, field.visibility, field.mask)
     else:
-        of = JsonField(field.api_name, _CASTS.get(field.type), form, field.visibility)
+        of = JsonField(
+            field.api_name,
+            _CASTS.get(field.type),
+            form,
+            field.visibility,
+            field.mask,
+            field.screened,
+        )
     if field.unit is not None:
         return Amount(of, UNITS[field.unit])
     return of
@@ -110,6 +113,7 @@ _COMMON: tuple[tuple[str, Any, str], ...] = (
     ("subject", str, "主体 USCC, any other code, or scheme:value."),
     ("decidedFrom", dt.date, "决定日期自 inclusive."),
     ("decidedTo", dt.date, "决定日期至 inclusive."),
+    ("asOf", dt.date, AS_OF),
     ("issuer", str, "作出机关 its USCC, or its name in full."),
     ("originRegion", str, "来源地区 region id, for example 210500."),
     ("documentNo", str, "文书号 in full."),
@@ -204,6 +208,14 @@ _MEANING = {
 }
 
 
+_READERS = {
+    Visibility.GOVERNMENT: "government readers only",
+    Visibility.AUTHORISED: "with the subject's authorisation only",
+    Visibility.RESTRICTED: "restricted",
+    Visibility.INTERNAL: "data stewards only",
+}
+
+
 def _described(field: Field) -> str:
     ids = ", ".join(field.national_ids)
     parts = [field.label]
@@ -211,8 +223,10 @@ def _described(field: Field) -> str:
         parts.append(field.description)
     if ids:
         parts.append(f"({ids})")
-    if field.visibility is Visibility.GOVERNMENT:
-        parts.append("government readers only")
+    if field.visibility in _READERS:
+        parts.append(_READERS[field.visibility])
+    if field.screened:
+        parts.append("open readers get what the scanner let pass")
     return " ".join(parts) + "."
 
 

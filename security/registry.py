@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Protocol
+from uuid import UUID
 
 from asyncpg import Record
 from cryptography.exceptions import InvalidSignature
@@ -31,6 +32,8 @@ class Algorithm(StrEnum):
 class Caller:
     """Who asks: a system or person enrolled under one role of the policy.
 
+    `subject` is whom a caller of role SELF speaks for, `district` the region whose subjects'
+    government data it may see (None: all), `barred` the subjects it may never ask about.
     `valid_from` and `valid_to` are Unix seconds, the end exclusive.
     """
 
@@ -41,6 +44,9 @@ class Caller:
     region: str | None = None
     valid_from: float = 0.0
     valid_to: float = FOREVER
+    subject: UUID | None = None
+    district: str | None = None
+    barred: frozenset[UUID] = frozenset()
 
 
 PUBLIC = Caller("public", "公众", "PUB")
@@ -149,7 +155,8 @@ async def load_registry(connection: Connection, current: Registry | None = None)
         """
         SELECT k.key_id, k.algorithm, k.public_key, k.valid_from, k.valid_to, k.revoked_at,
                k.compromised_at, c.id, c.name, c.role, c.unit_uscc, c.region,
-               c.valid_from AS caller_from, c.valid_to AS caller_to
+               c.valid_from AS caller_from, c.valid_to AS caller_to, c.subject_id, c.district,
+               ARRAY(SELECT b.subject_id FROM caller_barred b WHERE b.caller_id = c.id) AS barred
           FROM key_registry k JOIN caller c ON c.id = k.caller_id
         """
     )
@@ -165,6 +172,9 @@ def _registered(row: Record) -> RegisteredKey:
         row["region"],
         row["caller_from"].timestamp(),
         _seconds(row["caller_to"]),
+        row["subject_id"],
+        row["district"],
+        frozenset(row["barred"]),
     )
     return RegisteredKey(
         row["key_id"],
@@ -187,14 +197,17 @@ def _moment(seconds: float) -> datetime | None:
 
 
 async def enrol_caller(connection: Connection, caller: Caller) -> None:
-    """Enrol a caller, or change one that is enrolled."""
+    """Enrol a caller, or change one that is enrolled; a subject once bound stays."""
     await connection.execute(
         """
-        INSERT INTO caller (id, name, role, unit_uscc, region, valid_from, valid_to)
-        VALUES ($1, $2, $3, $4, $5, $6, $7)
-        ON CONFLICT (id) DO UPDATE SET (name, role, unit_uscc, region, valid_from, valid_to)
+        INSERT INTO caller AS c (id, name, role, unit_uscc, region, valid_from, valid_to,
+                                 subject_id, district)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        ON CONFLICT (id) DO UPDATE SET
+            (name, role, unit_uscc, region, valid_from, valid_to, subject_id, district)
             = (excluded.name, excluded.role, excluded.unit_uscc, excluded.region,
-               excluded.valid_from, excluded.valid_to)
+               excluded.valid_from, excluded.valid_to,
+               coalesce(excluded.subject_id, c.subject_id), excluded.district)
         """,
         caller.id,
         caller.name,
@@ -203,6 +216,25 @@ async def enrol_caller(connection: Connection, caller: Caller) -> None:
         caller.region,
         _moment(caller.valid_from),
         _moment(caller.valid_to),
+        caller.subject,
+        caller.district,
+    )
+    if caller.barred:
+        await connection.execute(
+            "INSERT INTO caller_barred (caller_id, subject_id)"
+            " SELECT $1, id FROM unnest($2::uuid[]) id ON CONFLICT DO NOTHING",
+            caller.id,
+            list(caller.barred),
+        )
+
+
+async def bind_subject(connection: Connection, caller_id: str, subject: UUID) -> None:
+    """Say whom an enrolled caller of role SELF speaks for."""
+    await connection.execute(
+        "UPDATE caller SET subject_id = $2 WHERE id = $1 AND role = 'SELF'"
+        " AND subject_id IS DISTINCT FROM $2",
+        caller_id,
+        subject,
     )
 
 

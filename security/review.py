@@ -43,13 +43,16 @@ class LogReview:
         """Up to `first` entries before index `after`, newest first, and whether more follow.
 
         `wanted` may hold caller, purpose, case, since, until (aware datetimes) and audit_refs
-        (references of subjects that the entry must have disclosed). A page may be short and
+        (references of subjects that the entry must have disclosed), without_purposes (purposes
+        that no entry may have). A page may be short and
         still be followed by more, when `MAX_SCANNED` entries were looked at.
         """
         indexes: set[int] | None = None
         if "audit_refs" in wanted:
             rows = await self.pool.fetch(_OF_SUBJECTS, wanted["audit_refs"], self.key.name)
             indexes = {row["index"] for row in rows}
+            if not indexes:
+                return [], False
         found: list[dict[str, Any]] = []
         for scanned, (index, data) in enumerate(self._backwards(after)):
             if scanned >= MAX_SCANNED:
@@ -95,6 +98,8 @@ def _matches(entry: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     for name in ("caller", "purpose", "case"):
         if name in wanted and wanted[name] is not None and entry[name] != wanted[name]:
             return False
+    if entry["purpose"] in wanted.get("without_purposes", ()):
+        return False
     since, until = wanted.get("since"), wanted.get("until")
     if since or until:
         moment = datetime.fromisoformat(entry["time"])

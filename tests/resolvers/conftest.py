@@ -19,7 +19,7 @@ from resolvers.context import Context
 from resolvers.operation import Operations
 from schema.definition import CreditSchema
 from schema.records import kinds
-from security.policy import Policy, Role, Scope, load_policy
+from security.policy import Grounds, Policy, Reach, Role, Scope, load_policy
 from service.postgres import PostgresServer
 from store.hot import ensure_hot_columns
 from store.migrations import migrate
@@ -313,6 +313,7 @@ async def _fill(connection: Any) -> None:
         x_licence_status="IN_FORCE",
         x_licence_valid_from=dt.date(2024, 4, 4),
         fields='{"content": "从事生产"}',
+        screened='{"content": "从事生产"}',
     )
     await _record(  # a partner's statement stands beside ours
         connection,
@@ -374,20 +375,42 @@ class Asked:
 Ask = Callable[..., Awaitable[Asked]]
 
 
+KINDS = frozenset(kinds().by_name)
+PURPOSES = {
+    "PUB": None,
+    "SELF": "P10",
+    "AGENT": "P9",
+    "ANALYST": "P12",
+    "DEPT": "P2",
+    "PCITY": "P3",
+    "STEWARD": "P13",
+    "AUDITOR": "P14",
+    "SUPERVISOR": "P14",
+}
+
+
 @pytest.fixture(scope="session")
 def scope_of(policy: Policy) -> Callable[..., Scope]:
-    def made(role: str, *, case: str = "", agreement: str = "agreement-1") -> Scope:
-        purpose = {"PUB": None, "AUDITOR": "P14"}.get(role, "P3")
+    """The scope of a role: every kind stands in the catalogue, a partner shares penalties."""
+
+    def made(
+        role: str,
+        *,
+        case: str = "",
+        agreement: str = "agreement-1",
+        purpose: str | None = None,
+        **grounds: Any,
+    ) -> Scope:
+        given = {"government_kinds": KINDS, **grounds}
         if role == "PCITY":
-            return policy.scope(
-                "shenyang",
-                Role.PCITY,
-                purpose,
-                case,
-                agreement=agreement,
-                shared_kinds=frozenset({"penalty"}),
-            )
-        return policy.scope(role.lower(), Role(role), purpose, case)
+            given = {"agreement": agreement, "shared_kinds": frozenset({"penalty"}), **given}
+        if role == "DEPT":
+            given = {"application_kinds": KINDS, "actor": "李科员", "unit": "unit", **given}
+        if role == "AGENT":
+            given = {"authorisation": "a-1", "authorised_kinds": KINDS, **given}
+        caller = "shenyang" if role == "PCITY" else role.lower()
+        asked = purpose or PURPOSES[role]
+        return policy.scope(caller, Role(role), asked, case, Grounds(**given), kinds=KINDS)
 
     return made
 
@@ -407,13 +430,18 @@ def ask(pool: asyncpg.Pool[Any], operations: Operations, scope_of: Callable[...,
         graph: Any = None,
         access: Any = None,
         hops: int | None = None,  # instead of the role's own
+        purpose: str | None = None,
+        grounds: dict[str, Any] | None = None,
+        read_number: Any = None,
         **variables: Any,
     ) -> Asked:
-        scope = scope_of(role, case=case, agreement=agreement)
+        scope = scope_of(role, case=case, agreement=agreement, purpose=purpose, **(grounds or {}))
         if hops is not None:
-            scope = replace(scope, row=replace(scope.row, hops=hops))
+            scope = replace(scope, row=replace(scope.row, hops=hops, walk=Reach.ALL))
         plan = operations.prepare(document, name, scope)
-        context = Context(pool, scope, today, b"k" * 32, graph, access)
+        context = Context(
+            pool, scope, today, b"k" * 32, graph=graph, access=access, read_number=read_number
+        )
         answer = await plan.run(context, variables)
         told = orjson.loads(answer.body)
         return Asked(answer, told.get("data"), told.get("errors", []))

@@ -64,10 +64,10 @@ async def test_a_declared_kind_is_asked_for_like_any_other(pool: Any, scope_of: 
         )
 
         document = """{ inspections(filter: {resultCode: [ORDERED], inspectedOnMin: "2026-02-01"}) {
-            nodes { kind documentNo resultCode inspectedOn headcount joint
+            nodes { kind documentNo resultCode inspectedOn headcount joint inspectors
                     owed { value unit } } } }"""
         told = {}
-        for role in ("PUB", "ANALYST"):
+        for role in ("PUB", "ANALYST", "STEWARD"):
             scope = scope_of(role)
             plan = operations.prepare(document, None, scope)
             context = Context(connection, scope, dt.date(2026, 6, 30), b"k" * 32)
@@ -80,8 +80,11 @@ async def test_a_declared_kind_is_asked_for_like_any_other(pool: Any, scope_of: 
         "inspectedOn": "2026-02-01",
         "headcount": 3,
         "joint": None,
+        "inspectors": None,
         "owed": {"value": "12.5", "unit": "YUAN"},
     }
+    office = {**shown, "joint": True}
     assert told["PUB"] == {"data": {"inspections": {"nodes": [shown]}}}
-    assert told["ANALYST"] == {"data": {"inspections": {"nodes": [{**shown, "joint": True}]}}}
-    assert "inspectors" not in CreditSchema(served).as_str()
+    assert told["ANALYST"] == {"data": {"inspections": {"nodes": [office]}}}
+    steward = {**office, "inspectors": "李四"}
+    assert told["STEWARD"] == {"data": {"inspections": {"nodes": [steward]}}}

@@ -1,0 +1,122 @@
+"""On what a question rests beside its signature: agreement, catalogue, case, authorisation,
+approval, and whose the caller is.
+
+Cases, approvals and authorisations are read when the question comes, so that what is closed or
+revoked counts from its own commit on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from security.approval import approved_subjects
+from security.authorisation import usable_authorisation
+from security.case import case_subjects
+from security.policy import Grounds, KindsOf, PolicyError, Reach, Row
+from security.registry import Caller
+from security.signature import VerifiedRequest
+from store.catalogue import Catalogue
+from sync.agreement import Agreement
+
+if TYPE_CHECKING:
+    from service.node import Node
+
+_CATEGORIES = ("LEGAL_ENTITY", "INDIVIDUAL_BUSINESS", "NATURAL_PERSON")
+
+
+async def grounds_of(
+    node: Node, row: Row, verified: VerifiedRequest, agreement: Agreement | None
+) -> Grounds:
+    """The grounds of one question.
+
+    Raises PolicyError AUTHORISATION_INVALID for an authorisation that does not hold.
+    """
+    caller, purpose = verified.caller, verified.purpose
+    if row.kinds is KindsOf.NONE and row.clear is Reach.NONE:
+        return Grounds(own=_own(caller), barred=caller.barred, actor=verified.actor)
+    catalogue = node.catalogues.on(node.settings.domain_date())
+    found = Grounds(
+        agreement=agreement.id if agreement else None,
+        partner=caller.region if agreement else None,
+        government_kinds=catalogue.government_kinds(),
+        shared_kinds=_shared(agreement, catalogue.travelling(caller.region or "")),
+        unshared=_unshared(catalogue, agreement),
+        unit=caller.unit_uscc,
+        actor=verified.actor,
+        district=caller.district,
+        own=_own(caller),
+        barred=caller.barred,
+    )
+    if row.kinds is KindsOf.APPLICATION:
+        kinds = catalogue.application_kinds(caller.unit_uscc or "", purpose or "")
+        found = replace(found, application_kinds=kinds)
+    if row.kinds is KindsOf.AUTHORISATION and verified.authorization is not None:
+        return await _authorised(node, found, verified)
+    if row.clear is Reach.MATTER and verified.case:
+        subjects = await case_subjects(node.pool, caller.unit_uscc or "", verified.case, purpose)
+        return replace(found, matter=subjects)
+    if row.clear is Reach.APPROVED and verified.case:
+        now = datetime.now(UTC)
+        subjects, approval = await approved_subjects(node.pool, caller.id, verified.case, now)
+        return replace(found, approved=subjects, approval=approval)
+    return found
+
+
+def legal_basis(grounds: Grounds) -> str | None:
+    """What the log names as the ground of an access."""
+    for name, value in (
+        ("agreement", grounds.agreement),
+        ("authorisation", grounds.authorisation),
+        ("approval", grounds.approval),
+    ):
+        if value is not None:
+            return f"{name} {value}"
+    return None
+
+
+def demand_agreed(agreement: Agreement | None, purpose: str | None) -> None:
+    """Raise PolicyError PURPOSE_NOT_ALLOWED when an agreement leaves the purpose out."""
+    if agreement is not None and purpose and purpose not in agreement.purposes:
+        raise PolicyError(
+            "PURPOSE_NOT_ALLOWED", "the agreement between the cities does not have this purpose"
+        )
+
+
+def _own(caller: Caller) -> frozenset[UUID]:
+    return frozenset() if caller.subject is None else frozenset({caller.subject})
+
+
+def _shared(agreement: Agreement | None, travelling: frozenset[str]) -> frozenset[str]:
+    return agreement.shared_kinds & travelling if agreement else frozenset()
+
+
+def _unshared(catalogue: Catalogue, agreement: Agreement | None) -> frozenset[tuple[str, str]]:
+    """The kinds and categories of subjects that the catalogue's rows, or the agreement, leave
+    out."""
+    agreed = None if agreement is None else {(i.kind, i.category) for i in agreement.items}
+    return frozenset(
+        (item.kind, category)
+        for item in catalogue.items.values()
+        for category in _CATEGORIES
+        if category not in item.categories
+        or (agreed is not None and (item.kind, category) not in agreed)
+    )
+
+
+async def _authorised(node: Node, found: Grounds, verified: VerifiedRequest) -> Grounds:
+    one = await usable_authorisation(
+        node.pool,
+        verified.authorization or "",
+        verified.caller.id,
+        verified.purpose,
+        datetime.now(UTC),
+    )
+    return replace(
+        found,
+        authorisation=one.id,
+        authorised=frozenset({one.subject}),
+        authorised_kinds=one.kinds,
+    )

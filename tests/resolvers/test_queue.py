@@ -1,0 +1,125 @@
+"""The work queue through the API: stewards read it, nobody else learns that it has anything."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import orjson
+import pytest
+
+from resolvers.context import Context
+from resolvers.operation import Operations
+from schema.records import kinds
+from security.policy import Scope
+from store.intake import import_paths
+from store.pool import open_pool
+from tests.store.conftest import BENXI, TODAY, FixedCipher
+from tests.store.test_intake import ISSUER, penalty
+
+PAGE = """
+query Q($unit: String, $code: String, $state: TaskState! = OPEN, $first: Int, $after: String) {
+  workQueue(unit: $unit, code: $code, state: $state, first: $first, after: $after) {
+    totalCount
+    pageInfo { hasNextPage endCursor }
+    nodes { code severity state kind field unit { uscc name } fileName line recordId closedBy }
+  }
+}
+"""
+
+
+@pytest.fixture
+async def queue(database: str, tmp_path: Path) -> AsyncIterator[asyncpg.Pool[Any]]:
+    """A database with three open tasks of one unit."""
+    rows = [penalty(行政处罚决定书文号=f"{i}号", 公示截止期="2099-12-31") for i in range(2)]
+    rows.append(penalty(行政处罚决定书文号="丙", 处罚决定日期="2025-13-01"))
+    path = tmp_path / "p.csv"
+    lines = [",".join(rows[0]), *(",".join(row.values()) for row in rows)]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    pool = await open_pool(database, max_size=2, answering=True)
+    try:
+        await import_paths(
+            pool,
+            [path],
+            kinds=kinds(),
+            cipher=FixedCipher(),
+            region=BENXI,
+            platform="benxi",
+            today=TODAY,
+            report_dir=tmp_path / "reports",
+        )
+        yield pool
+    finally:
+        await pool.close()
+
+
+async def _asked(
+    operations: Operations, scope: Scope, pool: asyncpg.Pool[Any], **variables: Any
+) -> dict[str, Any]:
+    plan = operations.prepare(PAGE, None, scope)
+    answer = await plan.run(Context(pool, scope, TODAY, b"k" * 32), variables)
+    told: dict[str, Any] = orjson.loads(answer.body)
+    return told
+
+
+async def test_a_steward_reads_tasks_with_their_unit_and_place(
+    queue: asyncpg.Pool[Any], operations: Operations, scope_of: Callable[..., Scope]
+) -> None:
+    told = await _asked(operations, scope_of("STEWARD"), queue)
+    page = told["data"]["workQueue"]
+    assert page["totalCount"] == 3
+    assert sorted((n["code"], n["line"], n["recordId"] is None) for n in page["nodes"]) == [
+        ("DATE_INVALID", 4, True),
+        ("PUB_DEADLINE_OPEN", 2, False),
+        ("PUB_DEADLINE_OPEN", 3, False),
+    ]
+    assert {orjson.dumps(n["unit"]) for n in page["nodes"]} == {
+        orjson.dumps({"uscc": ISSUER, "name": "本溪市市场监督管理局"})
+    }
+    assert {(n["kind"], n["fileName"], n["state"]) for n in page["nodes"]} == {
+        ("penalty", "p.csv", "OPEN")
+    }
+
+
+async def test_it_is_filtered_by_unit_code_and_state(
+    queue: asyncpg.Pool[Any], operations: Operations, scope_of: Callable[..., Scope]
+) -> None:
+    scope = scope_of("STEWARD")
+
+    async def count(**variables: Any) -> int:
+        told = await _asked(operations, scope, queue, **variables)
+        total: int = told["data"]["workQueue"]["totalCount"]
+        return total
+
+    assert await count(unit=ISSUER) == 3
+    assert await count(unit="91210500XD0000019X") == 0
+    assert await count(code="DATE_INVALID") == 1
+    assert await count(state="CLOSED") == 0
+    await queue.execute("UPDATE quality_issue SET closed_at = now() WHERE kind = 'DATE_INVALID'")
+    assert (await count(), await count(state="CLOSED")) == (2, 1)
+
+
+async def test_pages_follow_one_another(
+    queue: asyncpg.Pool[Any], operations: Operations, scope_of: Callable[..., Scope]
+) -> None:
+    scope, seen, after = scope_of("STEWARD"), [], None
+    for _ in range(3):
+        told = await _asked(operations, scope, queue, first=1, after=after)
+        page = told["data"]["workQueue"]
+        seen += [node["line"] for node in page["nodes"]]
+        after = page["pageInfo"]["endCursor"]
+    assert sorted(seen) == [2, 3, 4]
+    assert not page["pageInfo"]["hasNextPage"]
+    told = await _asked(operations, scope, queue, after="bm9uZQ==")
+    assert told["errors"][0]["extensions"]["code"] == "CURSOR_INVALID"
+
+
+@pytest.mark.parametrize("role", ["PUB", "ANALYST", "DEPT", "PCITY", "AGENT", "SELF", "AUDITOR"])
+async def test_nobody_else_reads_it(
+    queue: asyncpg.Pool[Any], operations: Operations, scope_of: Callable[..., Scope], role: str
+) -> None:
+    told = await _asked(operations, scope_of(role), queue)
+    assert told["data"]["workQueue"] is None
+    assert [e["extensions"]["code"] for e in told["errors"]] == ["FORBIDDEN"]
