@@ -8,6 +8,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types.base import StrawberryObjectDefinition
 from strawberry.types.field import StrawberryField
 
+from schema.catalog_record import CatalogRecord
 from schema.party import Organisation, Person
 from schema.query import Query
 from schema.record_kinds import RecordKinds
@@ -23,13 +24,15 @@ class CreditSchema(strawberry.Schema):
 
     def __init__(self, kinds: Kinds) -> None:
         self.kinds = kinds
-        self.record_kinds = RecordKinds(kinds)
+        # Kinds of the city's own share one type, so that the schema does not change with them.
+        self.record_kinds = RecordKinds(Kinds.of(kind for kind in kinds if not kind.run_time))
         super().__init__(
             query=Query,
             types=[
                 Organisation,
                 Person,
                 Loan,
+                CatalogRecord,
                 *(made.type for made in self.record_kinds.by_name.values()),
             ],
             config=StrawberryConfig(scalar_map=SCALARS),

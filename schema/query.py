@@ -9,13 +9,26 @@ import strawberry
 
 from schema.access import AccessEntryConnection, AccessEntryFilter
 from schema.binding import described
+from schema.catalog_record import CatalogRecord
 from schema.catalogue import RecordKind
 from schema.connection import After, Before, Connection, First, Last, compiled
+from schema.coverage import Catalogue, Coverage, catalogue_arguments, coverage_arguments
+from schema.matching import PersonMatch
 from schema.neighbourhood import Neighbourhood, RelationKind
 from schema.node import Node
-from schema.party import Organisation, OrganisationFilter, OrganisationOrder, Person, PersonFilter
+from schema.party import (
+    Organisation,
+    OrganisationFilter,
+    OrganisationOrder,
+    Party,
+    Person,
+    PersonFilter,
+)
+from schema.queue import TaskConnection, queue_arguments
+from schema.recognition import GradeMapping, GradingScheme
 from schema.record import Record, RecordFilter
 from schema.reference import Region, RegionFilter, Unit, UnitFilter
+from schema.search import MatchKind, OrganisationConnection, SearchConnection
 
 
 def _node(
@@ -44,6 +57,24 @@ def _person(
 ) -> Any: ...
 
 
+def _search(
+    text: Annotated[
+        str,
+        strawberry.argument(
+            description="检索词 two or more characters of a name, or a code, old or new, in full."
+        ),
+    ],
+    kinds: Annotated[
+        list[MatchKind] | None,
+        strawberry.argument(description="匹配方式 only hits of these; all of them if null."),
+    ] = strawberry.UNSET,
+    first: First = strawberry.UNSET,
+    after: After = strawberry.UNSET,
+    last: Last = strawberry.UNSET,
+    before: Before = strawberry.UNSET,
+) -> Any: ...
+
+
 def _organisations(
     filter_: Annotated[
         OrganisationFilter | None, strawberry.argument(name="filter", description="筛选.")
@@ -58,6 +89,16 @@ def _organisations(
 ) -> Any: ...
 
 
+def _person_match(
+    token: Annotated[
+        str,
+        strawberry.argument(
+            description="比对令牌 xqm1.…, made with the agreement's match key only."
+        ),
+    ],
+) -> Any: ...
+
+
 def _persons(
     filter_: Annotated[PersonFilter, strawberry.argument(name="filter", description="筛选.")],
     first: First = strawberry.UNSET,
@@ -68,6 +109,20 @@ def _persons(
 
 
 def _records(
+    filter_: Annotated[
+        RecordFilter | None, strawberry.argument(name="filter", description="筛选.")
+    ] = strawberry.UNSET,
+    first: First = strawberry.UNSET,
+    after: After = strawberry.UNSET,
+    last: Last = strawberry.UNSET,
+    before: Before = strawberry.UNSET,
+) -> Any: ...
+
+
+def _catalog_records(
+    item: Annotated[
+        str | None, strawberry.argument(description="目录项 name of the item; all of them if null.")
+    ] = strawberry.UNSET,
     filter_: Annotated[
         RecordFilter | None, strawberry.argument(name="filter", description="筛选.")
     ] = strawberry.UNSET,
@@ -134,22 +189,50 @@ class Query:
     organisation: Organisation | None = compiled(
         _organisation, "组织 by any of its codes; null when there is none to see."
     )
-    organisations: Connection[Organisation] = compiled(_organisations, "组织 search.")
+    organisations: OrganisationConnection = compiled(_organisations, "组织 list, filtered.")
+    search: SearchConnection = compiled(
+        _search, "检索 organisations by names and codes they have or had, best first, with reasons."
+    )
     person: Person | None = compiled(
         _person, "自然人 by the id the caller was given, or by an open code; one of the two."
+    )
+    person_match: PersonMatch = compiled(
+        _person_match, "自然人比对 for partner cities: yes or no, and kinds of records."
     )
     persons: Connection[Person] = compiled(
         _persons, "自然人 search; empty for those who may not search persons."
     )
+    subjects: list[Party] = described(
+        "办件主体 the parties this question was opened for: the caller's own, and those that its"
+        " case, authorisation or approval names."
+    )
     records: Connection[Record] = compiled(
         _records, "信用记录 of every kind, newest decision first."
     )
+    catalog_records: Connection[CatalogRecord] = compiled(
+        _catalog_records, "目录记录 of the items that the city defined, newest decision first."
+    )
     regions: Connection[Region] = compiled(_regions, "行政区划 by region id.")
     units: Connection[Unit] = compiled(_units, "单位 by USCC.")
+    schemes: list[GradingScheme] = described("评价方案 the grading schemes that this node knows.")
+    grade_mappings: list[GradeMapping] = described(
+        "评价映射 the signed mappings of grades, in force or not."
+    )
     kinds: list[RecordKind] = described("记录类型 the kinds that this node serves.")
+    catalogue: Catalogue = compiled(
+        catalogue_arguments, "目录 what this city shares, and who may ask what for which matter."
+    )
+    coverage: list[Coverage] = compiled(
+        coverage_arguments, "覆盖 per item and source: what came last, is overdue or not shared."
+    )
     neighbourhood: Neighbourhood | None = compiled(
         _neighbourhood, "关联邻域 from the graph; null when there is no such subject to see."
     )
+    work_queue: TaskConnection | None = compiled(
+        queue_arguments, "待办 faults that units must mend, newest first; for stewards only."
+    )
     access_entries: AccessEntryConnection | None = compiled(
-        _access_entries, "查询登记 sealed entries of the access log, for auditors only."
+        _access_entries,
+        "查询登记 sealed entries of the access log: all for auditors and supervisors, for a"
+        " subject those about itself that are not investigative.",
     )
