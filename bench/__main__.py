@@ -1,7 +1,8 @@
 """All benchmarks with servers of their own: `python -m bench [PART…] [--json] [--write] [--quick]`.
 
-Parts are identifiers, signature, intake, questions, projection, node and start; without one all
-of them run, about five minutes on two cores. `--write` puts the figures into docs/benchmarks.md.
+Parts are identifiers, signature, reading, intake, world, questions, projection, node and start;
+without one all of them run, about seven minutes on two cores. `--write` puts the figures into
+docs/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -22,7 +23,17 @@ from pathlib import Path
 
 import uvloop
 
-from bench import graphql, identifiers, intake, node, projection, signature, start
+from bench import (
+    graphql,
+    identifiers,
+    intake,
+    node,
+    projection,
+    signature,
+    start,
+    workbook,
+    world,
+)
 from bench.home import private_home
 from bench.table import Table
 from graph.connection import GraphConnection
@@ -55,11 +66,29 @@ def _signature(root: Path, quick: bool) -> Iterator[Table]:
     yield signature.table(rows)
 
 
+def _reading(_: Path, quick: bool) -> Iterator[Table]:
+    with tempfile.TemporaryDirectory() as folder:
+        yield workbook.measure(1_000 if quick else 50_000, Path(folder))
+
+
 def _intake(root: Path, quick: bool) -> Iterator[Table]:
     async def take(dsn: str) -> Table:
         async with projection.fresh_database(dsn) as database:
             with tempfile.TemporaryDirectory() as folder:
                 return await intake.measure(database, 1_000 if quick else 20_000, Path(folder))
+
+    with PostgresServer(NodeHome(root, "bench")) as server:
+        yield asyncio.run(take(server.dsn))
+
+
+def _world(root: Path, quick: bool) -> Iterator[Table]:
+    folder = open_folder(root / "world", 0o700)
+    yield world.measure(folder, "S" if quick else "SM")
+
+    async def take(dsn: str) -> Table:
+        async with projection.fresh_database(dsn) as database:
+            size = "S" if quick else "M"
+            return await world.measure_import(database, folder / size, folder / "keys")
 
     with PostgresServer(NodeHome(root, "bench")) as server:
         yield asyncio.run(take(server.dsn))
@@ -96,7 +125,9 @@ def _start(root: Path, _: bool) -> Iterator[Table]:
 _PARTS: dict[str, Callable[[Path, bool], Iterator[Table]]] = {
     "identifiers": _identifiers,
     "signature": _signature,
+    "reading": _reading,
     "intake": _intake,
+    "world": _world,
     "questions": _questions,
     "projection": _projection,
     "node": _node,

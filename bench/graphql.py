@@ -26,7 +26,7 @@ from resolvers.context import Context
 from resolvers.operation import Operations
 from schema.definition import CreditSchema
 from schema.records import kinds
-from security.policy import Role, load_policy
+from security.policy import Grounds, Role, load_policy
 from store.hot import ensure_hot_columns
 from store.migrations import migrate
 from store.pool import Readers, open_pool
@@ -152,7 +152,7 @@ async def compare(dsn: str, seconds: float) -> Table:
     await fill(dsn)
     policy = load_policy()
     public = policy.scope("public", Role.PUB, None, "")
-    partner = policy.scope("partner", Role.PCITY, "P3", "", agreement="a")
+    partner = policy.scope("partner", Role.PCITY, "P3", "", Grounds(agreement="a"))
     operations = Operations(CreditSchema(kinds()))
     rows: list[tuple[str, str, float, float, float, float]] = []
     for generic in (True, False):

@@ -18,11 +18,12 @@ from client.note import VerifierKey
 from security.keys import KeyFolder, SigningKey
 from security.registry import Algorithm, Caller, RegisteredKey, enrol_caller, enrol_key
 from security.tlog.note import NoteSigner
-from service.demo import CITIES, IDENTITIES, found_settings
+from service.demo import CITIES, IDENTITIES, found_settings, is_demo
 from service.home import NodeHome, open_folder
 from service.process import held, replace_file
-from sync.agreement import AgreementParty, PartyKeys, record_agreement
-from sync.demo import demo_agreement
+from service.recognition import share_match_key, sign_demo_mappings
+from sync.agreement import AgreementParty, PartyKeys, read_agreement, record_agreement
+from sync.demo import DEMO_AGREEMENT, demo_agreement
 
 LOGS = ("access", "audit", "feed")
 PAPERS = ("agreement", "acknowledgement")
@@ -65,23 +66,35 @@ def own_keys(node_home: NodeHome) -> OwnKeys:
 
 
 def establish(root: Path) -> None:
-    """Make settings, keys and identities of the demo where they are missing."""
+    """Make settings, keys and identities of the demo where they are missing.
+
+    Where the home is not the demo's nothing is made: an operator founds such nodes.
+    """
+    if not is_demo(root):
+        return
     open_folder(root, 0o711)
     with held(root / "found.lock"):
         found_settings(root)
         open_folder(root / "public", 0o755)
         open_folder(root / "identities", 0o700)
         for city in CITIES:
-            publish_node(root, NodeHome(root, city.node), city.region)
+            publish_node(root, NodeHome(root, city.node), city.region, city.label)
         _publish_identities(root)
         _sign_demo_agreement(root)
+        _sign_demo_mappings(root)
 
 
-def publish_node(root: Path, node_home: NodeHome, region: str) -> None:
-    """Write a node's region and public keys to `<home>/public/<node>.json`."""
+def publish_node(root: Path, node_home: NodeHome, region: str, label: str) -> None:
+    """Write a node's region, name and public keys to `<home>/public/<node>.json`.
+
+    `system` is the key with which the node itself asks its partners.
+    """
     keys = own_keys(node_home)
+    system = KeyFolder(root / "identities").signing_key(node_home.name)
     document = {
         "region": region,
+        "label": label,
+        "system": {"keyId": system.key_id, "public": system.public.hex()},
         "answers": {keys.answer.key_id: keys.answer.public.hex()},
         "logs": {
             signer.name: signer.verifier.text for signer in (keys.access, keys.audit, keys.feed)
@@ -94,7 +107,7 @@ def publish_node(root: Path, node_home: NodeHome, region: str) -> None:
 
 def _sign_demo_agreement(root: Path) -> None:
     path = root / "public" / "demo.agreement"
-    if path.exists():
+    if path.exists() and read_agreement(path.read_bytes()).id == DEMO_AGREEMENT:
         return
     keys = {city: own_keys(NodeHome(root, city.node)) for city in CITIES}
     parties = [
@@ -109,6 +122,13 @@ def _sign_demo_agreement(root: Path) -> None:
     replace_file(path, note.decode(), 0o644)
 
 
+def _sign_demo_mappings(root: Path) -> None:
+    homes = [NodeHome(root, city.node) for city in CITIES]
+    sign_demo_mappings(root, [own_keys(home).agreement for home in homes])
+    agreement = read_agreement((root / "public" / "demo.agreement").read_bytes())
+    share_match_key([KeyFolder(home.keys) for home in homes], agreement.id)
+
+
 def _publish_identities(root: Path) -> None:
     folder = KeyFolder(root / "identities")
     _write(
@@ -119,6 +139,8 @@ def _publish_identities(root: Path) -> None:
                 "label": one.label,
                 "role": one.role,
                 "region": one.region,
+                "unit": one.unit,
+                "district": one.district,
                 "keyId": folder.signing_key(one.name).key_id,
                 "public": folder.signing_key(one.name).public.hex(),
             }
@@ -194,7 +216,14 @@ async def enrol_identities(connection: asyncpg.Connection[Any], root: Path) -> N
     if not path.exists():
         return
     for row in json.loads(path.read_text(encoding="utf-8")):
-        caller = Caller(row["name"], row["label"], row["role"], None, row["region"])
+        caller = Caller(
+            row["name"],
+            row["label"],
+            row["role"],
+            row.get("unit"),
+            row["region"],
+            district=row.get("district"),
+        )
         await enrol_caller(connection, caller)
         await enrol_key(
             connection,

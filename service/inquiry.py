@@ -14,10 +14,14 @@ import httpx
 
 from client.connection import Answer, Client, Inclusion
 from client.errors import ClientError
+from security.keys import KeyFolder
 from service.enrolment import EnrolmentError, establish, identity_key, node_keys
 from service.home import NodeHome
+from service.recognition import match_key
 from service.settings import Settings, load_settings
 from service.supervisor import start_node
+from store.identifiers import id_number
+from sync.agreement import read_agreement
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,7 @@ def ask(
     purpose: str | None = None,
     case: str = "",
     actor: str | None = None,
+    authorization: str | None = None,
     operation_name: str | None = None,
 ) -> Found:
     """Ask a node a question as an identity of this machine, or as the public reader.
@@ -86,7 +91,7 @@ def ask(
     Raises ClientError, EnrolmentError, NodeFailed, SettingsError.
     """
     establish(root)
-    name, url = _resolve(root, node)
+    name, url = resolve(root, node)
     key = identity_key(root, identity) if identity else None
     http = httpx.Client(timeout=60, trust_env=False)
     with running(root, name, url), Client(url, key, node_keys(root, name), http=http) as client:
@@ -96,9 +101,52 @@ def ask(
             purpose=purpose,
             case=case,
             actor=actor,
+            authorization=authorization,
             operation_name=operation_name,
         )
         return verify(client, answer)
+
+
+def match_person(
+    root: Path, node: str, own: str, number: str, *, purpose: str, case: str = ""
+) -> Found:
+    """Ask a partner's node whether it knows the person with this identity card number.
+
+    Raises EnrolmentError NUMBER_INVALID or MATCH_KEY_MISSING, and as `ask` does. The number
+    stays here; the token is made with the match key in the own node's key folder.
+    """
+    settings = _settings(root, own)
+    judged = id_number(number, on=settings.domain_date(), demo=settings.demo)
+    if not judged.valid:
+        raise EnrolmentError("NUMBER_INVALID", "compare the number with the document, type again")
+    folder = KeyFolder(NodeHome(root, own).keys)
+    keys = [match_key(folder, agreement) for agreement in _agreements(root, settings)]
+    key = next((one for one in keys if one is not None), None)
+    if key is None:
+        raise EnrolmentError(
+            "MATCH_KEY_MISSING",
+            "put the match key of the agreement, match-<agreement>.key, into the node's key folder",
+        )
+    return ask(
+        root,
+        node,
+        own,
+        "query($token: String!) { personMatch(token: $token) { matched recordTypes } }",
+        {"token": key.token(judged.normalised)},
+        purpose=purpose,
+        case=case,
+    )
+
+
+def _agreements(root: Path, settings: Settings) -> list[str]:
+    """The ids of the agreements in force to which the city is party, the latest begun first."""
+    today = settings.domain_date()
+    found = [read_agreement(path.read_bytes()) for path in (root / "public").glob("*.agreement")]
+    return [
+        one.id
+        for one in sorted(found, key=lambda one: (one.valid_from, one.id), reverse=True)
+        if one.in_force(today) and any(p.region == settings.region for p in one.parties)
+    ]
 
 
 def verify(client: Client, answer: Answer) -> Found:
@@ -140,7 +188,7 @@ def answers(url: str) -> bool:
         return False
 
 
-def _resolve(root: Path, node: str) -> tuple[str, str]:
+def resolve(root: Path, node: str) -> tuple[str, str]:
     """The name and origin of a node given by either."""
     if "://" not in node:
         settings = _settings(root, node)
@@ -160,6 +208,6 @@ def _resolve(root: Path, node: str) -> tuple[str, str]:
 
 def _settings(root: Path, name: str) -> Settings:
     node_home = NodeHome(root, name)
-    if not node_home.settings_file.exists():
+    if not node_home.path.is_dir():
         raise EnrolmentError("NODE_UNKNOWN", "there is no node of that name on this machine")
     return load_settings(node_home)

@@ -25,16 +25,21 @@ SYSTEM_BUNDLES = (
 """Where Debian, Fedora and SUSE keep the certificates that the system trusts."""
 
 
-def install(progress: jars.Progress | None = None) -> None:
-    """Install what is missing; a few milliseconds when nothing is.
+def install(
+    progress: jars.Progress | None = None, *, postgres: bool = True, graph: bool = True
+) -> None:
+    """Install what is missing of the embedded servers; a few milliseconds when nothing is.
 
-    Nodes confine themselves to their own folder, so it has to be done before they start.
+    `postgres` and `graph` are false where a node is given servers of its own. Nodes confine
+    themselves to their own folder, so it has to be done before they start.
     Raises ServerError, HomeError.
     """
-    account = server_account()
-    open_folder(home(), 0o711 if account.other else 0o700)
-    programs(account)
-    jars.fetch(progress)
+    if postgres:
+        account = server_account()
+        open_folder(home(), 0o711 if account.other else 0o700)
+        programs(account)
+    if graph:
+        jars.fetch(progress)
 
 
 def trust_system_certificates(bundles: Sequence[Path] = SYSTEM_BUNDLES) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
@@ -15,17 +16,18 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from schema.records import kinds
 from security.field_encryption import FieldCipher
 from security.keys import KeyFolder
 from service.cli.output import notices
 from service.enrolment import establish
 from service.home import NodeHome
+from service.kinds import served_kinds
 from service.node import prepare_database
 from service.serve import database
 from service.settings import load_settings
-from store.intake import ImportSummary, import_paths
+from store.intake import ImportSummary, IntakeRules, import_paths
 from store.pool import open_pool
+from store.rule_set import Transition
 
 
 async def import_into(
@@ -55,12 +57,14 @@ async def import_into(
             console=notices(),
             transient=True,
         )
+        # What is loaded by now stays: the collector need not look at it with every chunk.
+        gc.freeze()
         try:
             with bar:
                 return await import_paths(
                     pool,
                     paths,
-                    kinds=kinds(),
+                    kinds=await served_kinds(pool),
                     cipher=FieldCipher(KeyFolder(node_home.keys)),
                     region=settings.region,
                     platform=settings.node,
@@ -70,8 +74,12 @@ async def import_into(
                     report_dir=report_dir,
                     progress=_shown(bar),
                     demo=settings.demo,
+                    rules=IntakeRules(
+                        Transition(settings.rule_transition), settings.person_utility_arrears
+                    ),
                 )
         finally:
+            gc.unfreeze()
             await pool.close()
 
 

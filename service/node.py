@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,16 +32,25 @@ from service.enrolment import (
     record_agreements,
 )
 from service.home import NodeHome
+from service.kinds import kinds_with
 from service.neo4j import Neo4jAddress
+from service.partnership import enrol_partners
 from service.rate import RateLimit
+from service.recognition import AgreementMatcher, match_key, record_mappings
 from service.settings import Partner, Settings
+from store.catalogue import Catalogues, load_catalogues
+from store.catalogue_kind import declarations
+from store.edition import load_demo_catalogues
 from store.hot import ensure_hot_columns
+from store.intake.party import NUMBER_CONTEXT
 from store.kind import Kinds
 from store.migrations import migrate
 from store.pool import Readers, open_pool, open_readers
 from store.reference import load_reference
-from sync.agreement import Agreement, active_agreement
+from store.scheme import load_schemes
+from sync.agreement import Agreement, agreements_in_force
 from sync.endpoints import Exchange
+from sync.person_token import MatchKey
 
 
 @dataclass(slots=True)
@@ -70,7 +79,11 @@ class Node:
     missing_key: tuple[str, bytes]
     token_key: bytes
     cipher: FieldCipher
+    match_rate: RateLimit
+    match_keys: dict[str, MatchKey] = field(default_factory=dict)  # by agreement
     agreements: dict[str, Agreement] = field(default_factory=dict)  # by region
+    items: Mapping[str, str] = field(default_factory=dict)  # declarations of the city's own kinds
+    catalogues: Catalogues = field(default_factory=Catalogues)  # of this node's region
     data_version: str = ""
     public: Caller = PUBLIC
 
@@ -86,22 +99,47 @@ class Node:
             scope=scope,
             today=self.settings.domain_date(),
             token_key=self.token_key,
+            region=self.settings.region,
+            catalogues=self.catalogues,
+            partner_kinds={to: one.shared_kinds for to, one in self.agreements.items()},
             graph=self.reader,
-            access=self.review if scope.row.log == "READ" else None,
+            access=self.review if scope.row.log != "NONE" else None,
+            matcher=self._matcher(scope),
+            read_number=self._read_number,
         )
 
+    def _read_number(self, sealed: bytes) -> str:
+        return self.cipher.decrypt(sealed, NUMBER_CONTEXT)
+
+    def _matcher(self, scope: Scope) -> AgreementMatcher | None:
+        key = self.match_keys.get(scope.agreement or "")
+        return AgreementMatcher(key, scope.caller, self.match_rate) if key else None
+
     async def refresh(self) -> None:
-        """Read again what may change while the node runs: key registry, agreements, version.
+        """Read again what may change while the node runs: keys, catalogues, agreements, version.
 
         `data_version` is the outbox position that every answer from now on includes.
         """
         self.registry = await load_registry(self.work_pool, self.registry)
+        items = await declarations(self.work_pool)
+        if items != self.items:
+            self.items, self.kinds = items, kinds_with(items)
+            self.operations = Operations(CreditSchema(self.kinds))
+        self.catalogues = await load_catalogues(
+            self.work_pool, self.settings.region, self.catalogues
+        )
         today = self.settings.domain_date()
-        found = {
-            region: await active_agreement(self.work_pool, region, today)
-            for region in self.partners
+        self.agreements = {
+            party.region: one
+            for one in await agreements_in_force(self.work_pool, self.settings.region, today)
+            for party in one.parties
+            if party.region != self.settings.region
         }
-        self.agreements = {region: one for region, one in found.items() if one is not None}
+        folder = KeyFolder(self.home.keys)
+        for one in self.agreements.values():
+            key = self.match_keys.get(one.id) or match_key(folder, one.id)
+            if key is not None:
+                self.match_keys[one.id] = key
         self.data_version = str(
             await self.work_pool.fetchval("SELECT pg_snapshot_xmin(pg_current_snapshot())::text")
         )
@@ -114,9 +152,14 @@ async def prepare_database(dsn: str, root: Path, settings: Settings) -> None:
     try:
         await ensure_hot_columns(connection, kinds())
         await load_reference(connection, demo=settings.demo)
+        await load_schemes(connection)
         if settings.demo:
+            await load_demo_catalogues(connection, kinds(), settings.region, settings.domain_date())
             await enrol_identities(connection, root)
+        else:
+            await enrol_partners(connection, root, settings)
         await record_agreements(connection, root)
+        await record_mappings(connection, root)
     finally:
         await connection.close()
 
@@ -162,9 +205,11 @@ async def open_node(
                 keys.feed.verifier,
                 declared,
                 settings.domain_date,
+                region=settings.region,
             ),
             partners={partner_region(root, one.name): one for one in settings.partners},
             public_rate=RateLimit(settings.public_per_minute, settings.public_burst),
+            match_rate=RateLimit(settings.match_per_minute, settings.match_per_minute),
             missing_key=("m1", folder.secret("missing-m1")),
             token_key=folder.secret("person-token-k1"),
             cipher=FieldCipher(folder),

@@ -12,6 +12,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
@@ -19,7 +20,9 @@ from urllib.parse import parse_qsl
 import orjson
 
 from client.profile import body_digest
+from resolvers.plan import RefusedPlan
 from resolvers.request import RequestError, parse_request
+from security.authorisation import use_authorisation
 from security.entry import Entry, Lists
 from security.errors import LogUnavailableError, ReplayedError, SignatureError
 from security.evidence import Evidence
@@ -31,6 +34,7 @@ from security.signature import (
     sign_response,
     verify_request,
 )
+from service.standing import demand_agreed, grounds_of, legal_basis
 from sync.errors import AgreementError, FeedError
 
 if TYPE_CHECKING:
@@ -88,6 +92,7 @@ class Passage:
     legal_basis: str | None = None
     document: str = ""
     variables: bytes = b"{}"
+    claimed: bool = False  # the nonce is used up already
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +133,9 @@ class Pipeline:
         try:
             try:
                 passage.verified = verify_request(received, node.registry, now)
-                scope = self._scope(passage.verified, incoming.peer, produce == self._partner)
-                passage.legal_basis = scope.agreement and f"agreement {scope.agreement}"
+                exchanging = produce == self._partner
+                scope = await self._scope(passage.verified, incoming.peer, exchanging)
+                passage.legal_basis = legal_basis(scope.grounds)
                 produced = await produce(passage, scope)
             except Exception as error:
                 produced = _refused(error)
@@ -156,6 +162,8 @@ class Pipeline:
         )
         if plan.touches_persons:
             scope.demand_persons()
+        if scope.grounds.authorisation is not None and not isinstance(plan, RefusedPlan):
+            await self._use_authorisation(passage, scope.grounds.authorisation)
         answer = await plan.run(node.context(scope), question.variables)
         shown = answer.disclosure
         return Produced(
@@ -171,6 +179,16 @@ class Pipeline:
             tuple([self._missing(code) for code in shown.not_found]),
             answer.errors[0] if answer.errors and not shown.coordinates else None,
             data_version=answer.data_version,
+        )
+
+    async def _use_authorisation(self, passage: Passage, authorisation: str) -> None:
+        """Count a use durably before anything is read; a question that is sent again uses none."""
+        node, verified = self._node, passage.verified
+        assert verified.once is not None
+        await node.access_log.claim(verified.once)
+        passage.claimed = True
+        await use_authorisation(
+            node.pool, authorisation, verified.caller.id, verified.purpose, datetime.now(UTC)
         )
 
     async def _partner(self, passage: Passage, scope: Scope) -> Produced:
@@ -199,26 +217,29 @@ class Pipeline:
             media=shared.content_type,
         )
 
-    def _scope(self, verified: VerifiedRequest, peer: str, exchanging: bool) -> Scope:
+    async def _scope(self, verified: VerifiedRequest, peer: str, exchanging: bool) -> Scope:
         node, caller = self._node, verified.caller
-        role = Role(caller.role)
+        row = node.policy.row(caller.role)
         agreement = None
-        if role is Role.PUB and not node.public_rate.admit(peer, time.monotonic()):
+        if row.role is Role.PUB and not node.public_rate.admit(peer, time.monotonic()):
             raise Refusal(429, "RATE_LIMITED", "ask more slowly, or sign with an enrolled key")
-        if role is Role.PCITY:
+        if row.role is Role.PCITY:
             agreement = node.agreements.get(caller.region or "")
             if agreement is None and not exchanging:
                 raise Refusal(
                     403, "FORBIDDEN_AGREEMENT", "no agreement in force names the caller's city"
                 )
-        return node.policy.scope(
+        grounds = await grounds_of(node, row, verified, agreement)
+        scope = node.policy.scope(
             caller.id,
-            role,
+            row.role,
             verified.purpose,
             verified.case,
-            agreement=agreement.id if agreement else None,
-            shared_kinds=agreement.shared_kinds if agreement else frozenset(),
+            grounds,
+            kinds=frozenset(node.kinds.by_name),
         )
+        demand_agreed(agreement, verified.purpose)
+        return scope
 
     async def _send(self, passage: Passage, produced: Produced, now: float) -> Outgoing:
         """Log the access, then sign: the order is the promise."""
@@ -256,7 +277,7 @@ class Pipeline:
             lists=produced.lists,
         )
         log = node.audit_log if entry.role == Role.AUDITOR else node.access_log
-        receipt = await log.append(entry, evidence, once)
+        receipt = await log.append(entry, evidence, None if passage.claimed else once)
         headers = sign_response(
             passage.received,
             node.answer_key,

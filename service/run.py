@@ -16,9 +16,10 @@ from typing import Any, TypeVar
 import httpx
 from rich.console import Console
 
-from service.demo import BENXI, CITIES, SHENYANG
+from service.demo import BENXI, CITIES, SHENYANG, is_demo
 from service.demonstration import CASE, QUESTION, demonstrate, show
-from service.enrolment import establish
+from service.enrolled import bind_demo
+from service.enrolment import EnrolmentError, establish
 from service.home import NodeHome, open_folder
 from service.intake import import_into
 from service.settings import Settings, SettingsError, load_settings
@@ -48,6 +49,12 @@ async def run(root: Path, choice: Choice, out: Console) -> int:
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, stopped.set)
+    if not is_demo(root):
+        raise EnrolmentError(
+            "HOME_NOT_DEMO",
+            "this home holds nodes that are not the demo's: serve them with `xinqiao serve`, or"
+            " name another folder in XINQIAO_HOME",
+        )
     establish(root)
     settings = [load_settings(NodeHome(root, city.node)) for city in CITIES]
     _refuse_shared_servers(settings)
@@ -57,7 +64,8 @@ async def run(root: Path, choice: Choice, out: Console) -> int:
             nodes.extend([await start_node(root, one) for one in settings])
             await _unless_stopped(stopped, *(node.wait_ready(240) for node in nodes))
         with out.status("装载演示数据 loading the demo world"):
-            code = await asyncio.to_thread(_world, root, choice)
+            golden = await asyncio.to_thread(_world, root, choice)
+            code = str(golden["demo"]["uscc"])
             for city in CITIES:
                 feeds = _folder(root, choice) / "feeds" / city.node
                 reports = open_folder(NodeHome(root, city.node).path / "reports", 0o700)
@@ -70,6 +78,7 @@ async def run(root: Path, choice: Choice, out: Console) -> int:
                     f"{summary.accepted:,} 接收 accepted, {summary.with_findings:,} 有问题 with"
                     f" findings, {summary.rejected:,} 退回 rejected"
                 )
+                await bind_demo(root, city.node, golden)
         with out.status("等待图谱与镜像 waiting for graph and mirror"):
             await _unless_stopped(stopped, _settle(settings))
         shown = await asyncio.to_thread(demonstrate, root, settings[0], code)
@@ -134,16 +143,18 @@ def _folder(root: Path, choice: Choice) -> Path:
     return root / "worlds" / f"{choice.size}-{choice.seed}"
 
 
-def _world(root: Path, choice: Choice) -> str:
-    """Write the world where it is missing and give the code of the demo's firm."""
+def _world(root: Path, choice: Choice) -> dict[str, Any]:
+    """Write the world where it is missing and give what it planted."""
     folder = _folder(root, choice)
     if not (folder / "manifest.json").exists():
         open_folder(folder.parent, 0o755)
         draft = folder.with_name(f".{folder.name}.{os.getpid()}")
         write_world(choice.size, choice.seed, draft)
         draft.rename(folder)
-    golden = json.loads((folder / "truth" / "golden.json").read_text(encoding="utf-8"))
-    return str(golden["demo"]["uscc"])
+    planted: dict[str, Any] = json.loads(
+        (folder / "truth" / "golden.json").read_text(encoding="utf-8")
+    )
+    return planted
 
 
 async def _settle(settings: list[Settings]) -> None:

@@ -22,6 +22,7 @@ from service.home import NodeHome, cache, home
 from service.installation import install
 from service.neo4j import Neo4jAddress, Neo4jServer
 from service.node import open_node, prepare_database
+from service.partnership import enrolment_folder, publish_own, receive_papers
 from service.postgres import PostgresServer
 from service.sandbox import confine
 from service.settings import Settings, load_settings
@@ -43,7 +44,7 @@ def database(settings: Settings, node_home: NodeHome) -> Iterator[str]:
 def graph_server(settings: Settings, node_home: NodeHome) -> Iterator[Neo4jAddress]:
     """The node's Neo4j for the time of the block."""
     if settings.graph_uri:
-        yield Neo4jAddress(settings.graph_uri, settings.neo4j_user, settings.neo4j_password)
+        yield Neo4jAddress(settings.graph_uri, *settings.graph_login)
         return
     with Neo4jServer(node_home, port=settings.neo4j_port) as server:
         yield server.address
@@ -133,7 +134,10 @@ def main(arguments: list[str]) -> int:
     establish(root)
     node_home = NodeHome(root, arguments[0])
     settings = load_settings(node_home)
-    install()
+    if not settings.demo:
+        publish_own(root, settings.node)
+        receive_papers(root, settings.node, enrolment_folder())
+    install(postgres=settings.postgres_url is None, graph=settings.graph_uri is None)
     # Landlock binds the calling thread and what comes after it, so before any other thread.
     confine_node(root, node_home.create())
     with asyncio.Runner(loop_factory=_loop) as runner:

@@ -1,23 +1,28 @@
 """A node's settings: one TOML file in the node's folder, overridden by environment variables.
 
 A variable is `XINQIAO_<SETTING>` for every node of the machine, or `XINQIAO_<NODE>_<SETTING>`
-for one; the second wins. `docs/settings.md` lists them, and a test keeps it complete.
+for one; the second wins. With the suffix `_FILE` it names a file that holds the value.
+`docs/settings.md` lists them, and a test keeps it complete.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo
 
 from service.home import NodeHome
+from store.rule_set import Transition
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
+_KEY = re.compile(r"""\s*["']?([A-Za-z0-9_-]+)["']?\s*[=.]""")
 
 
 class SettingsError(Exception):
@@ -58,16 +63,29 @@ class Settings:
     database_url: str = _setting(
         "PostgreSQL to use instead of the embedded one; `{node}` stands for the node's name.", ""
     )
+    database_password: str = _setting("Password for that PostgreSQL, where its URL has none.", "")
     neo4j_uri: str = _setting("Neo4j to use instead of the embedded one.", "")
     neo4j_user: str = _setting("User name at that Neo4j.", "neo4j")
     neo4j_password: str = _setting("Password at that Neo4j.", "")
+    neo4j_auth: str = _setting(
+        "User name and password in one, `neo4j/secret`, as Neo4j's image takes them.", ""
+    )
     neo4j_port: int = _setting("Bolt port of the embedded Neo4j; 0 takes a free one.", 0)
-    policy: str = _setting("Version of the access policy.", "2026-1")
+    policy: str = _setting("Version of the access policy.", "2026-2")
+    rule_transition: str = _setting(
+        "Rule set of a decision from before the newest one: `decision_date` (that of its day) or"
+        " `newest_more_lenient` (the newest where it displays shorter).",
+        Transition.DECISION_DATE.value,
+    )
+    person_utility_arrears: bool = _setting(
+        "Take arrears of natural persons at utilities, which need their consent.", False
+    )
     partners: tuple[Partner, ...] = _setting(
         "Nodes of other cities, as name=url, comma-separated.", ()
     )
     public_per_minute: int = _setting("Unsigned requests per minute and address.", 30)
     public_burst: int = _setting("Unsigned requests at once, per address.", 60)
+    match_per_minute: int = _setting("Persons a partner may match per minute.", 60)
     max_body: int = _setting("Longest request body, bytes.", 1_000_000)
     max_waiting: int = _setting("Requests at work at once before 503, the log included.", 1_000)
     seal_interval: float = _setting("Seconds between two seals of the access log.", 0.3)
@@ -89,28 +107,61 @@ class Settings:
 
     @property
     def postgres_url(self) -> str | None:
-        return self.database_url.replace("{node}", self.node) or None
+        """The address of the PostgreSQL that the node is given, its password included."""
+        url = self.database_url.replace("{node}", self.node)
+        if not url or not self.database_password:
+            return url or None
+        # asyncpg takes a password of the query only where the URL names none before the host.
+        joint = "&" if urlsplit(url).query else "?"
+        return f"{url}{joint}password={quote(self.database_password, safe='')}"
 
     @property
     def graph_uri(self) -> str | None:
         return self.neo4j_uri.replace("{node}", self.node) or None
+
+    @property
+    def graph_login(self) -> tuple[str, str]:
+        """User name and password at the Neo4j that the node is given."""
+        if self.neo4j_auth:
+            user, _, password = self.neo4j_auth.partition("/")
+            return user, password
+        return self.neo4j_user, self.neo4j_password
 
 
 def _parse(setting: Field[Any], raw: Any) -> Any:
     kind = setting.type
     if setting.name == "partners":
         pairs = raw.split(",") if isinstance(raw, str) else [f"{k}={v}" for k, v in raw.items()]
-        return tuple(
+        partners = tuple(
             Partner(name.strip(), url.strip().rstrip("/"))
             for name, _, url in (pair.partition("=") for pair in pairs if pair.strip())
         )
-    if kind == "bool" and isinstance(raw, str):
+        if not all(one.name and one.url.startswith(("http://", "https://")) for one in partners):
+            raise ValueError
+        return partners
+    if kind == "bool":
+        if isinstance(raw, bool):
+            return raw
         return {"true": True, "1": True, "false": False, "0": False}[raw.lower()]
     if kind == "int":
         return int(raw)
     if kind == "float":
         return float(raw)
-    return raw if kind == "bool" else str(raw)
+    if setting.name == "today" and raw != "system":
+        date.fromisoformat(raw)
+    if setting.name == "rule_transition":
+        return Transition(raw).value
+    if setting.name == "neo4j_auth" and raw and "/" not in raw:
+        raise ValueError
+    return str(raw)
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsReading:
+    """What was read of a node's settings; `settings` is None when any of them has a fault."""
+
+    settings: Settings | None
+    faults: tuple[SettingsError, ...]
 
 
 def load_settings(
@@ -118,52 +169,92 @@ def load_settings(
 ) -> Settings:
     """The settings of a node: environment over file over `defaults` over the built-in ones.
 
-    Raises SettingsError SETTINGS_UNREADABLE, SETTING_UNKNOWN, SETTING_INVALID, SETTING_MISSING.
+    Raises SettingsError SETTINGS_UNREADABLE, SETTING_UNKNOWN, SETTING_INVALID, SETTING_MISSING,
+    SETTING_TWICE, SETTING_FILE_UNREADABLE.
     """
+    reading = read_settings(node_home, environment, **defaults)
+    if reading.settings is None:
+        raise reading.faults[0]
+    return reading.settings
+
+
+def read_settings(
+    node_home: NodeHome, environment: Mapping[str, str] = os.environ, **defaults: Any
+) -> SettingsReading:
+    """The settings of a node with every fault in them, as `load_settings` raises the first."""
     path = node_home.settings_file
-    values: dict[str, Any] = dict(defaults)
-    if path.exists():
-        try:
-            values |= tomllib.loads(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as cause:
-            raise SettingsError(
-                "SETTINGS_UNREADABLE", f"{path.name} cannot be read: {cause}. Correct the file."
-            ) from cause
+    try:
+        text = path.read_text(encoding="utf-8") if path.exists() else ""
+        values: dict[str, Any] = {**defaults, **tomllib.loads(text)}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as cause:
+        broken = SettingsError(
+            "SETTINGS_UNREADABLE", f"{path.name} cannot be read: {cause}. Correct the file."
+        )
+        broken.__cause__ = cause
+        return SettingsReading(None, (broken,))
+    places = {name: f"{path.name}, line {line}" for name, line in _lines(text).items()}
     known = {setting.name: setting for setting in fields(Settings)}
-    for name in values:
-        if name not in known:
-            raise SettingsError(
-                "SETTING_UNKNOWN",
-                f"{path.name}: there is no setting {name!r}; see docs/settings.md.",
-            )
-    values["node"] = node_home.name
-    prefix = f"XINQIAO_{node_home.name.upper().replace('-', '_')}_"
-    for name in known:
-        for variable in (f"XINQIAO_{name.upper()}", prefix + name.upper()):
-            if variable in environment and name != "node":
-                values[name] = environment[variable]
-    parsed: dict[str, Any] = {}
+    faults = [
+        SettingsError(
+            "SETTING_UNKNOWN",
+            f"{places.get(name, path.name)}: there is no setting {name!r}; see docs/settings.md.",
+        )
+        for name in values
+        if name not in known
+    ]
+    parsed: dict[str, Any] = {"node": node_home.name}
     for name, setting in known.items():
-        if name in values:
-            try:
-                parsed[name] = _parse(setting, values[name])
-            except (ValueError, KeyError, TypeError, AttributeError) as cause:
-                raise SettingsError(
-                    "SETTING_INVALID", f"setting {name}: {setting.metadata['doc']}"
-                ) from cause
-        elif setting.default is MISSING:
-            raise SettingsError(
-                "SETTING_MISSING", f"setting {name} is needed: {setting.metadata['doc']}"
-            )
-    settings = Settings(**parsed)
-    if settings.today != "system":
+        if name == "node":
+            continue
+        doc = setting.metadata["doc"]
         try:
-            date.fromisoformat(settings.today)
-        except ValueError as cause:
+            found = _of_environment(name, node_home.name, environment)
+            if found is not None:
+                places[name], values[name] = found
+            if name in values:
+                parsed[name] = _parse(setting, values[name])
+            elif setting.default is MISSING:
+                faults.append(SettingsError("SETTING_MISSING", f"setting {name} is needed: {doc}"))
+        except SettingsError as fault:
+            faults.append(fault)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            where = f" ({places[name]})" if name in places else ""
+            faults.append(SettingsError("SETTING_INVALID", f"setting {name}{where}: {doc}"))
+    return SettingsReading(None if faults else Settings(**parsed), tuple(faults))
+
+
+def _lines(text: str) -> dict[str, int]:
+    """The line on which each key of a settings file stands."""
+    keys = enumerate((_KEY.match(line) for line in text.splitlines()), 1)
+    return {key[1]: number for number, key in keys if key is not None}
+
+
+def _of_environment(name: str, node: str, environment: Mapping[str, str]) -> tuple[str, str] | None:
+    """The variable that sets a setting, and its value: the node's own before everybody's.
+
+    A variable with the suffix `_FILE` names a file that holds the value, as secrets of containers
+    come; one line break at its end is not part of it.
+    """
+    for prefix in (f"XINQIAO_{node.upper().replace('-', '_')}_", "XINQIAO_"):
+        variable = prefix + name.upper()
+        by_file = f"{variable}_FILE"
+        if variable in environment and environment.get(by_file):
             raise SettingsError(
-                "SETTING_INVALID", "setting today: a date YYYY-MM-DD, or `system`"
-            ) from cause
-    return settings
+                "SETTING_TWICE", f"setting {name}: set {variable} or {by_file}, not both"
+            )
+        if variable in environment:
+            return variable, environment[variable]
+        if environment.get(by_file):
+            try:
+                text = Path(environment[by_file]).read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError) as cause:
+                reason = getattr(cause, "strerror", None) or "it is not UTF-8"
+                raise SettingsError(
+                    "SETTING_FILE_UNREADABLE",
+                    f"setting {name}: the file that {by_file} names cannot be read ({reason})",
+                ) from cause
+            return by_file, text.removesuffix("\n").removesuffix("\r")
+    return None
 
 
 def write_settings(path: Path, values: Mapping[str, str | int | float | bool]) -> None:

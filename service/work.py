@@ -20,9 +20,11 @@ from security.sealer import Sealer
 from service.enrolment import identity_key, node_keys
 from service.node import Node
 from service.settings import Partner
+from store.intake.party import NUMBER_CONTEXT
 from sync.errors import SyncError
 from sync.mirror import Mirror
 from sync.partner import partner_states
+from sync.person_token import keep_tokens
 from sync.publisher import Publisher
 from sync.transport import SignedTransport
 
@@ -30,6 +32,7 @@ _log = logging.getLogger("xinqiao.work")
 
 _FEED_INTERVAL = 0.5
 _STATE_AGE = 0.2
+_TOKEN_INTERVAL = 2.0
 _FEED_STATE = """
 SELECT f.size, EXISTS (
     SELECT FROM outbox o
@@ -99,6 +102,7 @@ async def at_work(node: Node, dsn: str) -> AsyncIterator[Work]:
         running: list[Awaitable[None]] = [
             _again(stop, partial(_refreshing, node)),
             _again(stop, partial(publisher.run, _FEED_INTERVAL)),
+            _again(stop, partial(_tokening, node)),
             projection.run(stop, node.settings.graph_interval),
         ]
         for name, signer in (("access", node.keys.access), ("audit", node.keys.audit)):
@@ -131,6 +135,19 @@ async def at_work(node: Node, dsn: str) -> AsyncIterator[Work]:
 def _transport(node: Node, partner: Partner) -> SignedTransport:
     key = identity_key(node.root, node.settings.node)
     return SignedTransport(partner.url, key, node_keys(node.root, partner.name))
+
+
+async def _tokening(node: Node, stop: asyncio.Event) -> None:
+    """Keep the tokens by which partner cities may match persons."""
+    while not stop.is_set():
+        more = False
+        for key in [
+            node.match_keys[one.id] for one in node.agreements.values() if one.id in node.match_keys
+        ]:
+            async with node.work_pool.acquire() as connection:
+                more |= await keep_tokens(connection, key, node.cipher, NUMBER_CONTEXT)
+        if not more:
+            await _pause(stop, _TOKEN_INTERVAL)
 
 
 async def _refreshing(node: Node, stop: asyncio.Event) -> None:

@@ -7,9 +7,23 @@ import typer
 
 def application() -> typer.Typer:
     """The command line with all its commands."""
-    from service.cli import audit, graph, key, record
+    from service.cli import (
+        approval,
+        audit,
+        authorisation,
+        case,
+        catalogue,
+        graph,
+        key,
+        mapping,
+        queue,
+        record,
+    )
+    from service.cli.console import console
+    from service.cli.doctor import doctor
     from service.cli.identify import identify
     from service.cli.intake import import_files
+    from service.cli.match import match
     from service.cli.query import query
     from service.cli.run import run, serve
     from service.cli.world import world
@@ -26,11 +40,20 @@ def application() -> typer.Typer:
         ("world", world),
         ("query", query),
         ("identify", identify),
+        ("match", match),
+        ("doctor", doctor),
+        ("console", console),
     ):
         cli.command(name)(command)
     cli.add_typer(graph.application, name="graph")
     cli.add_typer(audit.application, name="audit")
     cli.add_typer(key.application, name="key")
+    cli.add_typer(authorisation.application, name="authorisation")
+    cli.add_typer(approval.application, name="approval")
+    cli.add_typer(case.application, name="case")
+    cli.add_typer(catalogue.application, name="catalogue")
+    cli.add_typer(mapping.application, name="mapping")
+    cli.add_typer(queue.application, name="queue")
     cli.add_typer(record.application, name="record")
     return cli
 

@@ -8,20 +8,23 @@ from typing import Annotated
 
 import typer
 
+from service.cli.completion import logs, nodes
 from service.cli.output import JSON_OPTION, console, explained, print_json
 
 application = typer.Typer(
     help="访问日志 the access log: export, verify, receipts.", no_args_is_help=True
 )
 
-NODE = Annotated[str, typer.Option("--node", help="Name of the node.")]
+NODE = Annotated[str, typer.Option("--node", help="Name of the node.", autocompletion=nodes)]
 
 
 @application.command("export")
 def export(
     directory: Annotated[Path, typer.Argument(help="New or empty folder.")],
     node: NODE = "benxi",
-    log: Annotated[str, typer.Option(help="access, audit or feed.")] = "access",
+    log: Annotated[
+        str, typer.Option(help="access, audit or feed.", autocompletion=logs)
+    ] = "access",
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Write checkpoint, tiles, entry bundles and vkeys into a folder that anybody can verify."""

@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
+from service.cli.completion import identities, nodes, purposes
 from service.cli.output import JSON_OPTION, console, explained, print_json
 from service.cli.query import show
 
 application = typer.Typer(help="关系图谱 the relationship graph.", no_args_is_help=True)
 
-NODE = Annotated[str, typer.Option("--node", help="Name of the node.")]
+NODE = Annotated[str, typer.Option("--node", help="Name of the node.", autocompletion=nodes)]
 
 _NEIGHBOURHOOD = """\
 query Neighbourhood($subject: String!, $hops: Int!) {
@@ -70,8 +71,12 @@ def neighbourhood(
     subject: Annotated[str, typer.Argument(help="USCC, any other code, or scheme:value.")],
     hops: Annotated[int, typer.Option(min=1, max=4, help="Levels around the subject.")] = 1,
     node: NODE = "benxi",
-    as_name: Annotated[str | None, typer.Option("--as", help="Identity that signs.")] = None,
-    purpose: Annotated[str | None, typer.Option(help="Purpose, P1 to P17.")] = None,
+    as_name: Annotated[
+        str | None, typer.Option("--as", help="Identity that signs.", autocompletion=identities)
+    ] = None,
+    purpose: Annotated[
+        str | None, typer.Option(help="Purpose, P1 to P17.", autocompletion=purposes)
+    ] = None,
     case: Annotated[str, typer.Option(help="Case number.")] = "",
     as_json: bool = JSON_OPTION,
 ) -> None:

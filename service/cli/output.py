@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import typer
 from rich.console import Console
+from rich.table import Table
 
 JSON_OPTION = typer.Option(False, "--json", help="Print JSON for scripts.")
 
@@ -28,6 +29,23 @@ def print_json(value: Any) -> None:
     """Print one JSON value, UTF-8, as a script reads it."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, default=str) + "\n")
     sys.stdout.flush()
+
+
+def print_table(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print rows of equal columns for people."""
+    if not rows:
+        console().print("无 none")
+        return
+    table = Table(*rows[0])
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row.values()))
+    console().print(table)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(str(part) for part in value)
+    return "" if value is None else str(value)
 
 
 def fail(code: str, message: str, status: int = 2) -> NoReturn:

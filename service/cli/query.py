@@ -9,18 +9,31 @@ from typing import Annotated, Any
 
 import typer
 
+from service.cli.completion import identities, nodes, purposes
 from service.cli.output import JSON_OPTION, console, explained, fail, print_json
 
 
 def query(
     document: Annotated[str, typer.Argument(help="File with the GraphQL document; - reads it.")],
     as_name: Annotated[
-        str | None, typer.Option("--as", help="Identity that signs; without it the public reader.")
+        str | None,
+        typer.Option(
+            "--as",
+            help="Identity that signs; without it the public reader.",
+            autocompletion=identities,
+        ),
     ] = None,
-    node: Annotated[str, typer.Option(help="Name of a node, or its URL.")] = "benxi",
-    purpose: Annotated[str | None, typer.Option(help="Purpose 查询目的, P1 to P17.")] = None,
+    node: Annotated[
+        str, typer.Option(help="Name of a node, or its URL.", autocompletion=nodes)
+    ] = "benxi",
+    purpose: Annotated[
+        str | None, typer.Option(help="Purpose 查询目的, P1 to P17.", autocompletion=purposes)
+    ] = None,
     case: Annotated[str, typer.Option(help="Case number 案号.")] = "",
     actor: Annotated[str | None, typer.Option(help="Person who acts, for systems.")] = None,
+    authorization: Annotated[
+        str | None, typer.Option(help="Id of the subject's authorisation 授权.")
+    ] = None,
     variables: Annotated[str, typer.Option(help="Variables as a JSON object.")] = "{}",
     operation_name: Annotated[str | None, typer.Option(help="Operation to run.")] = None,
     as_json: bool = JSON_OPTION,
@@ -53,6 +66,7 @@ def query(
             purpose=purpose,
             case=case,
             actor=actor,
+            authorization=authorization,
             operation_name=operation_name,
         )
     if as_json:

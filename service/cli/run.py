@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from service.cli.completion import nodes
 from service.cli.output import console, explained
 
 
@@ -28,7 +29,9 @@ def run(
     raise typer.Exit(status)
 
 
-def serve(node: Annotated[str, typer.Option(help="Name of the node.")] = "benxi") -> None:
+def serve(
+    node: Annotated[str, typer.Option(help="Name of the node.", autocompletion=nodes)] = "benxi",
+) -> None:
     """Serve one node 运行一个节点 until stopped."""
     from service.serve import main
 

@@ -9,6 +9,8 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -69,6 +71,18 @@ class Cities:
         except json.JSONDecodeError:
             return done.returncode, done.stderr
 
+    def xinqiao_text(self, *arguments: str) -> tuple[int, str]:
+        """Run a command for people; its exit status and all that it printed."""
+        done = subprocess.run(
+            [XINQIAO, *arguments],
+            env={**self.environment, "COLUMNS": "200"},
+            capture_output=True,
+            text=True,
+            timeout=200,
+            check=False,
+        )
+        return done.returncode, done.stdout + done.stderr
+
     def ask(
         self, document: str, *, node: str = "benxi", variables: Any = None, **options: str
     ) -> tuple[int, Any]:
@@ -87,6 +101,37 @@ class Cities:
         while not holds():
             assert time.monotonic() < deadline, "it did not come about in time"
             time.sleep(0.2)
+
+
+@contextmanager
+def running_cities(root: Path, seed: int = SEED) -> Iterator[Cities]:
+    """`xinqiao run`: both cities with the demo world S of a seed, asked and serving."""
+    ports = {"benxi": free_port(), "shenyang": free_port()}
+    settings = environment(root, ports)
+    output = root / "run.out"
+    with output.open("wb") as file:
+        process = subprocess.Popen(
+            [XINQIAO, "run", f"--seed={seed}"],
+            env=settings,
+            stdout=file,
+            stderr=file,
+            start_new_session=True,
+        )
+    try:
+        deadline = time.monotonic() + 280
+        while "Ctrl-C" not in output.read_text(encoding="utf-8", errors="replace"):
+            shown = output.read_text(encoding="utf-8", errors="replace")
+            assert process.poll() is None, shown
+            assert time.monotonic() < deadline, shown
+            time.sleep(0.3)
+        golden = json.loads((root / f"worlds/S-{seed}/truth/golden.json").read_text("utf-8"))
+        yield Cities(root, ports, settings, golden)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(90)
+        except subprocess.TimeoutExpired:
+            process.kill()
 
 
 @dataclass

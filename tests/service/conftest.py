@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import signal
-import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from service.home import open_folder
-from tests.service.cities import SEED, XINQIAO, Cities, LoneNode, environment, free_port
+from service.world import DEFAULT_SEED, WorldManifest, write_world
+from tests.service.cities import Cities, LoneNode, environment, free_port, running_cities
 
 
 def _root(home: Path, name: str) -> Path:
@@ -22,29 +21,8 @@ def _root(home: Path, name: str) -> Path:
 @pytest.fixture(scope="session")
 def cities(home: Path) -> Iterator[Cities]:
     """`xinqiao run`: both cities with the demo world S, asked and serving."""
-    root = _root(home, "two")
-    ports = {"benxi": free_port(), "shenyang": free_port()}
-    settings = environment(root, ports)
-    output = root / "run.out"
-    with output.open("wb") as file:
-        process = subprocess.Popen(
-            [XINQIAO, "run"], env=settings, stdout=file, stderr=file, start_new_session=True
-        )
-    try:
-        deadline = time.monotonic() + 280
-        while "Ctrl-C" not in output.read_text(encoding="utf-8", errors="replace"):
-            shown = output.read_text(encoding="utf-8", errors="replace")
-            assert process.poll() is None, shown
-            assert time.monotonic() < deadline, shown
-            time.sleep(0.3)
-        golden = json.loads((root / f"worlds/S-{SEED}/truth/golden.json").read_text("utf-8"))
-        yield Cities(root, ports, settings, golden)
-    finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(90)
-        except subprocess.TimeoutExpired:
-            process.kill()
+    with running_cities(_root(home, "two")) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")
@@ -58,3 +36,22 @@ def lone_node(home: Path) -> Iterator[LoneNode]:
         yield node
     finally:
         node.stop()
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, WorldManifest]:
+    """The demo world S: its folder and manifest."""
+    folder = tmp_path_factory.mktemp("world") / "S"
+    return folder, write_world("S", DEFAULT_SEED, folder)
+
+
+@pytest.fixture(scope="session")
+def root(world: tuple[Path, WorldManifest]) -> Path:
+    """The folder of the demo world S."""
+    return world[0]
+
+
+@pytest.fixture(scope="session")
+def golden(root: Path) -> dict[str, Any]:
+    """The planted cases and their answers."""
+    return dict(json.loads((root / "truth/golden.json").read_text("utf-8")))

@@ -1,0 +1,478 @@
+"""The planted cases and cross-city requirements, asked through the API under two world seeds.
+
+What is expected comes from the world's own golden file or from the requirement's text.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.home import open_folder
+from tests.service.cities import SEED, Cities, running_cities
+
+pytestmark = pytest.mark.timeout(400)
+
+RECORD = (
+    "documentNo decisionDate ruleSetId displayMinUntil displayUntil severity status originRegion"
+)
+
+
+@pytest.fixture(scope="module", params=[SEED, 7])
+def world(request: pytest.FixtureRequest, home: Path) -> Iterator[Cities]:
+    """Both cities under each seed."""
+    if request.param == SEED:
+        yield request.getfixturevalue("cities")
+        return
+    with running_cities(open_folder(home / f"seed-{request.param}", 0o711), request.param) as found:
+        yield found
+
+
+def ask(
+    world: Cities,
+    document: str,
+    *,
+    node: str = "benxi",
+    as_: str | None = "analyst",
+    purpose: str | None = "P12",
+    case: str = "",
+    actor: str | None = None,
+    **variables: Any,
+) -> Any:
+    """The data of a verified answer."""
+    with world.client(node, as_) as client:
+        answer = client.query(document, variables, purpose=purpose, case=case, actor=actor)
+    assert answer.problem is None, answer.problem
+    assert not answer.errors, answer.errors
+    return answer.data
+
+
+def code(world: Cities, case: str, party: str = "A") -> str:
+    return str(world.golden[case]["parties"][party]["uscc"])
+
+
+def records(
+    world: Cities, subject: str, kind: str, fields: str = RECORD, **options: Any
+) -> list[Any]:
+    document = (
+        "query($code: String!) { organisation(code: $code) {"
+        f" {kind}(first: 100) {{ totalCount nodes {{ {fields} }} }} }} }}"
+    )
+    found = ask(world, document, code=subject, **options)["organisation"]
+    if found is None:
+        return []
+    assert found[kind]["totalCount"] == len(found[kind]["nodes"])
+    return list(found[kind]["nodes"])
+
+
+def uuid_of(record: Any) -> str:
+    """The record's id as the work queue has it."""
+    return base64.b64decode(record["id"]).decode().partition(":")[2]
+
+
+def tasks(world: Cities, finding: str) -> set[str]:
+    """The records that the work queue has for a finding."""
+    status, queue = world.xinqiao("queue", "list", f"--code={finding}", "--limit=1000")
+    assert status == 0, queue
+    return {one["recordId"] for one in queue["tasks"]}
+
+
+def numbers(found: list[Any]) -> set[str]:
+    return {one["documentNo"] for one in found}
+
+
+def test_w13_x06_a_moved_firm_is_where_it_is_now_with_its_history(world: Cities) -> None:
+    case = world.golden["W13"]
+    document = """
+    query($code: String!) { organisation(code: $code) {
+      uscc regStatus region { regionId } licences(first: 50) { nodes { documentNo originRegion } }
+    } }"""
+    for node, region, status in (
+        ("benxi", "210504", "存续"),
+        ("shenyang", "210106", "迁出"),
+    ):
+        firm = ask(world, document, node=node, as_=None, purpose=None, code=code(world, "W13"))
+        firm = firm["organisation"]
+        assert (firm["region"]["regionId"], firm["regStatus"]) == (region, status)
+        assert firm["uscc"][2:8] == case["codeDivision"]
+    listed = """
+    query($code: [String!], $region: String) {
+      organisations(filter: {uscc: $code, region: $region}) { totalCount } }"""
+    for node, region, there in (("benxi", "210500", 1), ("benxi", "210504", 1),
+                                ("shenyang", "210100", 0), ("benxi", "210100", 0)):  # fmt: skip
+        found = ask(
+            world, listed, node=node, as_=None, purpose=None, code=[code(world, "W13")],
+            region=region,
+        )  # fmt: skip
+        assert found["organisations"]["totalCount"] == there, (node, region)
+    before = records(world, code(world, "W13"), "licences", node="shenyang", as_=None, purpose=None)
+    assert case["licenceBeforeTheMove"] in numbers(before)
+
+
+SEARCH = """
+query($text: String!) { search(text: $text, first: 50) {
+  edges { matchedBy matched node { name uscc } } } }"""
+
+
+def test_w14_x07_an_old_name_finds_the_firm_and_says_so(world: Cities) -> None:
+    case = world.golden["W14"]
+    hits = ask(world, SEARCH, text=case["formerName"])["search"]["edges"]
+    assert [(hit["matchedBy"], hit["node"]["uscc"]) for hit in hits[:1]] == [
+        ("FORMER_NAME", code(world, "W14"))
+    ]
+    assert {hit["matchedBy"] for hit in hits[1:]} <= {"NEAR_NAME"}
+    trade = case["parties"]["B"]["name"][2:5]
+    here = ask(world, SEARCH, text=trade)
+    there = ask(world, SEARCH, node="shenyang", as_=None, purpose=None, text=trade)
+    for found, party in ((here, "A"), (there, "B")):
+        codes = [hit["node"]["uscc"] for hit in found["search"]["edges"]]
+        assert codes.count(code(world, "W14", party)) == 1
+    assert case["penaltyUnderOldName"] in numbers(records(world, code(world, "W14"), "penalties"))
+
+
+def test_w15_one_shared_number_is_one_merge(world: Cities) -> None:
+    document = """
+    query($code: String!) { organisation(code: $code) {
+      officers(first: 50) { nodes { __typename ... on Person { id name } } }
+      legalRepresentatives(first: 50) { nodes { __typename ... on Person { id name } } }
+      holders(first: 50) { edges { holder { __typename ... on Person { id name } } } }
+    } }"""
+    ids: dict[str, set[str]] = {}
+    for party in "ABC":
+        firm = ask(world, document, code=code(world, "W15", party))["organisation"]
+        persons = [
+            *firm["officers"]["nodes"],
+            *firm["legalRepresentatives"]["nodes"],
+            *(edge["holder"] for edge in firm["holders"]["edges"]),
+        ]
+        ids[party] = {one["id"] for one in persons if one and one.get("name") == "王*"}
+    assert ids["A"] & ids["B"]
+    assert not (ids["A"] | ids["B"]) & ids["C"]
+
+
+def test_w16_x05_a_record_with_the_old_code_only_is_found_by_the_new_one(world: Cities) -> None:
+    case = world.golden["W16"]
+    found = records(world, code(world, "W16"), "penalties", "documentNo matchedBy")
+    how = {one["documentNo"]: one["matchedBy"] for one in found}
+    assert how[case["penalty"]] == case["matchedBy"] == "ORG_CODE_EMBEDDED"
+    old = case["orgCode"]
+    for text in (old, f"{old[:8]}-{old[8]}", old.lower()):
+        hits = ask(world, SEARCH, text=text)["search"]["edges"]
+        assert [hit["node"]["uscc"] for hit in hits] == [code(world, "W16")], text
+
+
+def test_w17_what_is_repaired_in_shenyang_is_shown_nowhere(world: Cities) -> None:
+    subject, number = code(world, "W17"), world.golden["W17"]["penalty"]
+    readers = (
+        {"node": "shenyang", "as_": None, "purpose": None},
+        {"node": "benxi", "as_": None, "purpose": None},
+        {"node": "benxi"},
+        {"node": "benxi", "as_": "department", "purpose": "P1", "actor": "经办001"},
+    )
+
+    def seen() -> list[bool]:
+        return [number in numbers(records(world, subject, "penalties", **who)) for who in readers]
+
+    for who in readers:  # the listing that ended by repair
+        days = {one["decisionDate"] for one in records(world, subject, "abnormalOperations", **who)}
+        assert world.golden["W17"]["listing"]["includedOn"] not in days
+    world.wait_for(lambda: all(seen()))
+    (one,) = [
+        one
+        for one in records(world, subject, "penalties", "id documentNo", **readers[0])
+        if one["documentNo"] == number
+    ]
+    status, told = world.xinqiao("record", "repair", one["id"], "--node=benxi")
+    assert status == 2, told
+    assert "RECORD_FOREIGN" in told
+    status, told = world.xinqiao("record", "repair", one["id"], "--node=shenyang")
+    assert (status, told["status"]) == (0, "REPAIRED")
+    world.wait_for(lambda: not any(seen()))
+
+
+def test_w27_an_objection_is_shown_and_a_withdrawal_stands(world: Cities) -> None:
+    partner = {"node": "shenyang", "as_": None, "purpose": None}
+    annulled = world.golden["W27"]["penalty"]  # by the court, as its department reports
+    for who in (partner, {}):
+        assert annulled not in numbers(records(world, code(world, "W27"), "penalties", **who))
+    planted = {
+        one.get("uscc") for case in world.golden.values() if isinstance(case, dict)
+        for one in case.get("parties", {}).values()
+    }  # fmt: skip
+    listed = """
+    query { penalties(filter: {originRegion: "210500", decidedFrom: "2026-04-01"}, first: 100) {
+      nodes { id documentNo subject { ... on Organisation { uscc category } } } } }"""
+    found = ask(world, listed, as_=None, purpose=None)["penalties"]["nodes"]
+    one = next(
+        one
+        for one in found
+        if one["subject"]["uscc"] not in planted and one["subject"]["category"] == "LEGAL_ENTITY"
+    )
+
+    def marked(**who: Any) -> list[bool]:
+        seen = records(world, one["subject"]["uscc"], "penalties", "documentNo objection", **who)
+        return [at["objection"] for at in seen if at["documentNo"] == one["documentNo"]]
+
+    world.wait_for(lambda: marked(**partner) == [False])
+    assert world.xinqiao("record", "object", one["id"])[0] == 0
+    world.wait_for(lambda: marked() == [True] == marked(**partner))
+    assert world.xinqiao("record", "withdraw", one["id"], "--reason=法院撤销")[0] == 0
+    world.wait_for(lambda: marked() == [] == marked(**partner))
+    assert world.xinqiao("record", "object", one["id"], "--end")[0] == 0
+    assert world.xinqiao("record", "object", one["id"])[0] == 0
+    assert marked() == []
+
+
+GRADE = """
+query($code: String!, $for: Purpose) { organisation(code: $code) {
+  recognisedGrade(purpose: $for) {
+    recognised band reason chain
+    original { scheme version score grade }
+    veto { label recordId } } } }"""
+
+
+def grade(world: Cities, subject: str, purpose: str = "P1", **options: Any) -> Any:
+    found = ask(world, GRADE, code=subject, **{"for": purpose}, **options)
+    return found["organisation"]["recognisedGrade"]
+
+
+def test_w18_x09_x12_a_partners_872_points_and_the_courts_veto(world: Cities) -> None:
+    world.wait_for(lambda: grade(world, code(world, "W18", "B"))["recognised"])
+    clean = grade(world, code(world, "W18", "B"))
+    assert (clean["band"], clean["recognised"]) == ("EXCELLENT", True)
+    original = clean["original"]
+    assert (original["scheme"], original["version"]) == ("SY-1000", "v2")
+    assert original["score"] == "872"
+    assert clean["chain"].startswith("SY-1000 v2 872 → 优 (mapping ")
+    world.wait_for(lambda: grade(world, code(world, "W18"))["reason"] == "VETO")
+    listed = grade(world, code(world, "W18"))
+    assert (listed["band"], listed["veto"]["label"]) == ("POOR", "失信被执行人")
+    found = ask(
+        world,
+        "query($id: ID!) { node(id: $id) { ... on CourtDefault { documentNo } } }",
+        id=listed["veto"]["recordId"],
+    )
+    assert found["node"]["documentNo"] == world.golden["W18"]["caseNo"]
+
+
+def test_x10_a_purpose_outside_the_mapping_is_not_recognised(world: Cities) -> None:
+    found = grade(world, code(world, "W18", "B"), "P7")
+    assert (found["recognised"], found["reason"]) == (False, "PURPOSE_NOT_COVERED")
+    assert (found["band"], found["original"]) == (None, None)
+
+
+def test_x11_stale_grades_and_unmapped_versions_have_no_band(world: Cities) -> None:
+    world.wait_for(lambda: grade(world, code(world, "X11", "B"))["reason"] != "UNRATED")
+    for party, reason in world.golden["X11"]["reason"].items():
+        found = grade(world, code(world, "X11", party))
+        assert found["reason"] == reason, party
+        assert (found["band"] is None) is (reason is not None)
+
+
+def test_x14_unrated_is_not_the_middle(world: Cities) -> None:
+    for node, who, purpose in (("benxi", "analyst", "P12"), ("shenyang", "benxi", "P1")):
+        found = ask(
+            world, GRADE, node=node, as_=who, purpose=purpose, case="演1号",
+            code=code(world, "X14"),
+        )["organisation"]  # fmt: skip
+        if found is not None:
+            told = found["recognisedGrade"]
+            assert (told["band"], told["recognised"]) == ("UNRATED", False)
+
+
+def test_w19_x13_a_mapping_with_a_gap_or_a_wrong_order_is_refused(world: Cities) -> None:
+    case = world.golden["W19"]
+    truth = next((world.root / "worlds").glob("S-*"))
+    for name, file in case["files"].items():
+        status, told = world.xinqiao_text("mapping", "check", str(truth / file))
+        assert status == 2, told
+        assert case["codes"][name] in told
+        if name == "gap":
+            assert "[700, 850)" in told
+
+
+def test_w20_each_decision_follows_the_rules_of_its_day(world: Cities) -> None:
+    found = {one["documentNo"]: one for one in records(world, code(world, "W20"), "penalties")}
+    for wanted in world.golden["W20"]["penalties"]:
+        one = found[wanted["documentNo"]]
+        assert (one["ruleSetId"], one["displayUntil"]) == (wanted["ruleSet"], wanted["pubMaxEnd"])
+
+
+def test_w21_food_safety_waits_longer_for_repair(world: Cities) -> None:
+    found = {one["documentNo"]: one for one in records(world, code(world, "W21"), "penalties")}
+    for wanted in world.golden["W21"]["penalties"]:
+        assert found[wanted["documentNo"]]["displayMinUntil"] == wanted["repairableFrom"]
+
+
+def test_w22_the_longest_of_several_penalties_counts(world: Cities) -> None:
+    case = world.golden["W22"]
+    (one,) = records(world, code(world, "W22"), "penalties")
+    assert (one["displayMinUntil"], one["displayUntil"]) == (case["pubMinEnd"], case["pubMaxEnd"])
+
+
+def test_w23_x26_six_working_days_around_the_national_day(world: Cities) -> None:
+    case = world.golden["W23"]
+    fields = "documentNo timeliness { workingDays limit onTime dueOn }"
+    found = records(world, code(world, "W23"), "licences", fields)
+    told = next(one for one in found if one["documentNo"] == case["licence"])["timeliness"]
+    assert told == {"workingDays": 6, "limit": 7, "onTime": True, "dueOn": "2025-10-16"}
+    assert dt.date.fromisoformat(case["naiveSeventhWeekday"]) < dt.date(2025, 10, 15)
+
+
+def test_w24_a_fine_in_the_wrong_unit_is_a_warning_and_lost_nowhere(world: Cities) -> None:
+    case = world.golden["W24"]
+    (one,) = records(world, code(world, "W24"), "penalties", "id documentNo fineAmount { value }")
+    assert (one["documentNo"], one["fineAmount"]["value"]) == (case["penalty"], case["sent"])
+    assert uuid_of(one) in tasks(world, "UNIT_SUSPECT")
+
+
+def test_w28_a_batch_twice_and_late_ends_in_the_newest_state(world: Cities) -> None:
+    fines = {}
+    for party in world.golden["W28"]["parties"]:
+        fields = "documentNo fineAmount { value }"
+        for one in records(world, code(world, "W28", party), "penalties", fields):
+            fines[one["documentNo"]] = one["fineAmount"]["value"]
+    for wanted in world.golden["W28"]["current"]:
+        assert fines[wanted["documentNo"]] == wanted["fineAmount"]
+
+
+def test_w29_red_and_serious_exclude_each_other(world: Cities) -> None:
+    found = tasks(world, "RED_AND_SERIOUS")
+    for party, documents in world.golden["W29"]["documents"].items():
+        listed = records(world, code(world, "W29", party), "redListings", "id documentNo")
+        (red,) = [one for one in listed if one["documentNo"] == documents["red"]]
+        assert uuid_of(red) in found, party
+
+
+def test_w30_records_stay_with_the_deregistered_firm(world: Cities) -> None:
+    number = world.golden["W30"]["penalty"]
+    assert number in numbers(records(world, code(world, "W30"), "penalties"))
+    assert number not in numbers(records(world, code(world, "W30", "B"), "penalties"))
+
+
+def test_x02_what_the_catalogue_does_not_share_is_not_even_counted(world: Cities) -> None:
+    case = world.golden["X02"]
+    document = """
+    query($code: String!) { organisation(code: $code) {
+      penalties(first: 9) { totalCount nodes { documentNo } }
+      housingFundArrears(first: 9) { totalCount }
+      taxArrears(first: 9) { totalCount }
+      records(first: 50) { totalCount nodes { kind } } } }"""
+    seen = ask(
+        world, document, as_="shenyang", purpose="P1", case="沈审1号", code=code(world, "X02")
+    )["organisation"]  # fmt: skip
+    assert case["penalty"] in {one["documentNo"] for one in seen["penalties"]["nodes"]}
+    assert seen["housingFundArrears"]["totalCount"] == 0
+    assert "housing_fund_arrears" not in {one["kind"] for one in seen["records"]["nodes"]}
+    assert seen["records"]["totalCount"] == len(seen["records"]["nodes"])
+    own = ask(world, document, code=code(world, "X02"))["organisation"]
+    assert own["housingFundArrears"]["totalCount"] == 1
+    assert own["taxArrears"]["totalCount"] == 1
+
+
+def test_x03_catalogues_are_dated(world: Cities) -> None:
+    catalogue = "query($on: Date) { catalogue(on: $on) { information { edition } } }"
+    before = ask(world, catalogue, on="2026-06-30")["catalogue"]["information"]["edition"]
+    after = ask(world, catalogue, on="2026-07-01")["catalogue"]["information"]["edition"]
+    assert (before, after) == ("v3", "v4")
+    arrears = """
+    query($code: String!, $asOf: Date) {
+      taxArrears(filter: {subject: $code, asOf: $asOf}) { totalCount nodes { documentNo } } }"""
+    seen = {}
+    for day in ("2026-06-30", "2026-07-01"):
+        found = ask(
+            world,
+            arrears,
+            as_="shenyang",
+            purpose="P1",
+            case="沈审2号",
+            code=code(world, "X02"),
+            asOf=day,
+        )
+        seen[day] = found["taxArrears"]["totalCount"]
+    assert seen == {"2026-06-30": 0, "2026-07-01": 1}
+
+
+def test_x04_one_subject_with_the_records_of_both_cities(world: Cities) -> None:
+    case = world.golden["X04"]
+    subject = code(world, "X04")
+
+    def both() -> set[tuple[str, str]]:
+        found = records(world, subject, "penalties")
+        return {(one["documentNo"], one["originRegion"]) for one in found}
+
+    wanted = {(one["documentNo"], one["originRegion"]) for one in case["penalties"]}
+    world.wait_for(lambda: both() >= wanted)
+    assert both() == wanted
+    hits = ask(world, SEARCH, text=subject)["search"]["edges"]
+    assert len(hits) == case["subjects"]
+
+
+def test_x08_persons_meet_by_the_keyed_token_only(world: Cities) -> None:
+    case = world.golden["X08"]
+
+    def matched(party: str) -> bool:
+        number = case["parties"][party]["idNumber"]
+        status, told = world.xinqiao(
+            "match", "benxi", "--from=shenyang", "--purpose=P8", "--case=沈联1号", text=number
+        )
+        assert status == 0, told
+        return bool(told["answer"]["data"]["personMatch"]["matched"])
+
+    for party, wanted in case["match"].items():
+        assert matched(party) is wanted, party
+    document = "query($token: String!) { personMatch(token: $token) { matched } }"
+    with world.client("benxi", "shenyang") as client:
+        for token in ("王伟", "a" * 64, case["parties"]["P"]["idNumber"]):
+            answer = client.query(document, {"token": token}, purpose="P8", case="沈联1号")
+            assert answer.errors[0]["extensions"]["code"] == "TOKEN_MALFORMED"
+
+
+def test_pii_free_text_reaches_the_public_screened_or_not_at_all(world: Cities) -> None:
+    case = world.golden["PII"]
+    person = case["parties"]["P"]
+    public = records(
+        world, code(world, "PII"), "penalties", "documentNo facts content", as_=None, purpose=None
+    )
+    one = next(one for one in public if one["documentNo"] == case["penalty"])
+    assert person["idNumber"] not in str(public)
+    assert person["name"] not in (one["facts"] or "")
+    office = records(world, code(world, "PII"), "penalties", "documentNo facts")
+    told = next(one for one in office if one["documentNo"] == case["penalty"])
+    assert person["idNumber"] in told["facts"]
+
+
+def test_court_persons_known_by_an_entry_only_are_never_merged(world: Cities) -> None:
+    case = world.golden["COURT"]
+    document = """
+    query($no: String!) { courtDefaults(filter: {documentNo: $no}) { totalCount nodes {
+      documentNo idMasked subject { __typename ... on Person { id } } } } }"""
+    found = {
+        party: ask(world, document, case="演〔2026〕2号", no=case["caseNo"][party])["courtDefaults"]
+        for party in "APQ"
+    }
+    assert all(one["totalCount"] == 1 for one in found.values()), found
+    persons = {str(found[party]["nodes"][0]["subject"]) for party in "PQ"}
+    assert len(persons) == 2
+    firm = records(world, code(world, "COURT"), "courtDefaults")
+    assert numbers(firm) == {case["caseNo"]["A"]}
+
+
+def test_the_forms_of_2015_are_read(world: Cities) -> None:
+    case = world.golden["FORM2015"]
+    found = records(world, code(world, "FORM2015"), "licences")
+    assert case["licenceOfFirm"] in numbers(found)
+    penalties = [
+        one
+        for party in "AB"
+        for one in records(
+            world, code(world, "FORM2015", party), "penalties", "documentNo penaltyTypes"
+        )
+    ]
+    told = next(one for one in penalties if one["documentNo"] == case["penalty"])
+    assert set(told["penaltyTypes"]) == {"WARNING", "FINE"}
