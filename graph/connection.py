@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from types import TracebackType
@@ -16,12 +17,14 @@ from neo4j.exceptions import (
     Neo4jError,
     ServiceUnavailable,
     SessionExpired,
+    TransientError,
 )
 
 from graph.errors import GraphTimeout, GraphUnavailable
 from graph.layout import CONSTRAINTS
 
 _CONNECT_SECONDS = 2.0
+_CONSTRAINT_TRIES = 5
 _WRITE_SECONDS = 300.0  # a projector that hangs gives up its lock after this
 
 
@@ -63,12 +66,20 @@ class GraphConnection:
         Raises GraphUnavailable.
         """
         for statement in (*CONSTRAINTS, "CALL db.awaitIndexes(60)"):
-            try:
-                await self.read(statement, {}, seconds=90, access=neo4j.WRITE_ACCESS)
-            except ClientError as error:
+            for tried in range(_CONSTRAINT_TRIES):
                 # Two processes that create it at once pass IF NOT EXISTS together.
-                if "AlreadyExists" not in (error.code or ""):
+                try:
+                    await self.read(statement, {}, seconds=90, access=neo4j.WRITE_ACCESS)
+                    break
+                except ClientError as error:
+                    if "AlreadyExists" in (error.code or ""):
+                        break
                     raise
+                except GraphUnavailable as error:
+                    deadlock = isinstance(error.__cause__, TransientError)
+                    if not deadlock or tried + 1 == _CONSTRAINT_TRIES:
+                        raise
+                    await asyncio.sleep(random.uniform(0, 0.1 * 2**tried))
 
     async def read(
         self,
