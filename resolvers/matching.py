@@ -25,7 +25,9 @@ def _match(row: Row, selected: Selected) -> str:
         return matcher.read(token.read(call))
 
     agreement = statement.bind(lambda call: call.context.scope.agreement, "text", "agreement")
-    kinds = statement.bind(lambda call: sorted(_named(call)), "text[]", "match kinds")
+    kinds = statement.bind(
+        lambda call: sorted(call.context.scope.match_kinds), "text[]", "match kinds"
+    )
     alias, level = statement.alias("m"), Level()
     statement.count_list()
     with statement.deeper():
@@ -43,17 +45,12 @@ def _match(row: Row, selected: Selected) -> str:
     source = (
         f"(SELECT s.subject_id, coalesce(s.audit_ref, ''::bytea) AS audit_ref, coalesce((SELECT"
         f" array_agg(DISTINCT r.kind ORDER BY r.kind) FROM record r"
-        f" WHERE r.subject_id = s.subject_id AND r.kind = ANY ({kinds})"
+        f" WHERE r.subject_id = coalesce(s.merged_into, s.subject_id) AND r.kind = ANY ({kinds})"
         f" AND {government('r', statement.today)}), '{{}}'::text[]) AS kinds"
         f" FROM (SELECT 1) one LEFT JOIN (person_token t JOIN subject s USING (subject_id))"
         f" ON t.agreement_id = {agreement} AND t.token = {statement.bind(digest, 'bytea')}) {alias}"
     )
     return sub_object(row.level, statement, level, value, source, "true")
-
-
-def _named(call: Call) -> frozenset[str]:
-    scope = call.context.scope
-    return scope.full_kinds | scope.member_kinds
 
 
 ROUTINES: dict[str, Routine] = {"Query.personMatch": _match}

@@ -10,8 +10,8 @@ from resolvers.field import put_all
 from resolvers.party import global_id, object_type
 from resolvers.reach import all_of, any_of
 from resolvers.statement import Level, Routine, Row, Selected, Statement
-from resolvers.visibility import record_seen
-from store.display import government
+from resolvers.visibility import record_seen, record_visible
+from store.display import displayed, government
 
 _VETOES = ("serious_list", "court_defaulter")
 
@@ -54,7 +54,13 @@ def _source(statement: Statement, subject: str, asked: str, wanted: str) -> str:
     # Cities recognise each other's grades, so the other city's comes first; a partner city asks
     # for ours.
     seen = record_seen(statement, "r", ("evaluation",))
-    readable = all_of(any_of(seen.open, seen.beyond), seen.permitted)
+    whole = any_of(seen.open, seen.beyond)
+    # Of what is seen as a member only, its scheme must not be told by asking for it.
+    readable = all_of(any_of(whole, all_of(seen.member, f"{wanted} IS NULL")), seen.permitted)
+    listed = all_of(
+        any_of(displayed("w", today), government("w", today)),
+        record_visible(statement, "w", _VETOES),
+    )
     own = "true" if statement.scope.agreement is not None else "false"
     kinds = ", ".join(f"'{kind}'" for kind in _VETOES)
     labels = " ".join(
@@ -67,7 +73,8 @@ SELECT f.*, f.reason IS NULL AS recognised,
     CASE f.reason WHEN 'UNRATED' THEN 'UNRATED' WHEN 'VETO' THEN 'POOR'
         ELSE CASE WHEN f.reason IS NULL THEN f.mapped END END AS band,
     {asked} AS purpose,
-    CASE WHEN f.record_id IS NULL THEN '未评' ELSE
+    CASE WHEN f.record_id IS NULL THEN '未评'
+        WHEN NOT f.whole THEN '综合评价 → ' || f.reason ELSE
         CASE WHEN f.shown THEN concat_ws(' ', f.x_scheme, f.x_scheme_version,
             coalesce(trim_scale(f.x_score)::text, f.x_grade)) ELSE f.x_scheme END
         || ' → ' || CASE WHEN f.reason IS NULL OR f.reason = 'VETO'
@@ -76,6 +83,7 @@ SELECT f.*, f.reason IS NULL AS recognised,
     END AS chain
 FROM (SELECT t.*,
     CASE WHEN t.record_id IS NULL THEN 'UNRATED'
+        WHEN NOT t.whole THEN 'PURPOSE_NOT_COVERED'
         WHEN NOT t.any_mapping THEN 'NO_AGREEMENT'
         WHEN t.mapping_id IS NULL THEN 'SCHEME_VERSION_UNKNOWN'
         WHEN NOT t.in_force THEN 'EXPIRED'
@@ -83,25 +91,27 @@ FROM (SELECT t.*,
         WHEN {today} > t.x_valid_until OR t.repaired THEN 'STALE'
         WHEN t.mapped IS NULL THEN 'SCHEME_VERSION_UNKNOWN'
         WHEN t.veto_id IS NOT NULL THEN 'VETO' END AS reason,
-    t.record_id IS NOT NULL AND (coalesce(t.covered, false) OR {asked} = {signed}) AS shown
+    t.record_id IS NOT NULL AND t.whole
+        AND (t.mapping_id IS NULL OR t.covered OR coalesce({asked} = {signed}, false)) AS shown
 FROM (SELECT e.record_id, e.x_scheme, e.x_scheme_version, e.x_grade, e.x_score, e.x_valid_until,
-        e.decision_date, e.origin_region, coalesce(e.objection, false) AS objection,
-        e.any_mapping, m.*, v.*,
+        e.decision_date, e.origin_region, coalesce(e.objection AND e.whole, false) AS objection,
+        e.any_mapping, e.whole, m.*, v.*,
         (SELECT b.band FROM grade_mapping_row b WHERE b.mapping_id = m.mapping_id
             AND (b.grade = e.x_grade OR (e.x_score >= b.low
                 AND (b.below IS NULL OR e.x_score < b.below))) LIMIT 1) AS mapped,
         EXISTS (SELECT FROM record p WHERE p.subject_id = {subject}
             AND p.origin_region = e.origin_region
-            AND (p.status = 'REPAIRED' OR p.display_end_reason = '修复')
+            AND (p.status = 'REPAIRED' OR p.display_end_reason IN ('修复', 'REPAIRED')
+                OR p.fields ->> 'removedReason' LIKE '%修复%')
             AND p.display_ended_on > e.decision_date AND p.display_ended_on <= {today}) AS repaired
     FROM (SELECT 1) one
-    LEFT JOIN LATERAL (SELECT r.*,
+    LEFT JOIN LATERAL (SELECT r.*, {whole} AS whole,
             EXISTS (SELECT FROM grade_mapping h JOIN agreement i USING (agreement_id)
                 WHERE h.scheme = r.x_scheme AND {_between("i", home, partner)}
                 AND r.origin_region = ANY (i.parties)) AS any_mapping
         FROM record r WHERE r.subject_id = {subject} AND r.kind = 'evaluation'
             AND ({wanted} IS NULL OR r.x_scheme = {wanted}) AND {readable}
-        ORDER BY any_mapping DESC, (r.origin_region = {home}) = {own} DESC,
+        ORDER BY whole DESC, any_mapping DESC, (r.origin_region = {home}) = {own} DESC,
             r.decision_date DESC, r.record_id LIMIT 1) e ON true
     LEFT JOIN LATERAL (SELECT h.mapping_id, h.agreement_id, h.purposes,
             h.valid_from AS mapping_from, h.valid_to AS mapping_to,
@@ -109,14 +119,13 @@ FROM (SELECT e.record_id, e.x_scheme, e.x_scheme_version, e.x_grade, e.x_score, 
             {_in_force("h", today)} AND {_in_force("i", today)} AS in_force
         FROM grade_mapping h JOIN agreement i USING (agreement_id)
         WHERE h.scheme = e.x_scheme AND h.version = e.x_scheme_version
-            AND {_between("i", home, partner)} AND e.origin_region = ANY (i.parties)
+            AND {_between("i", home, partner)} AND e.origin_region = ANY (i.parties) AND e.whole
         ORDER BY in_force DESC, covered DESC, h.valid_from DESC, h.mapping_id DESC LIMIT 1) m
         ON true
     LEFT JOIN LATERAL (SELECT w.record_id AS veto_id, w.kind AS veto_kind,
             CASE w.kind {labels} END AS veto_label, w.origin_region AS veto_region
         FROM record w WHERE w.subject_id = {subject} AND w.kind IN ({kinds})
-            AND {government("w", today)} AND w.decision_date <= {today}
-            AND e.record_id IS NOT NULL
+            AND {listed} AND w.decision_date <= {today} AND e.whole
         ORDER BY w.decision_date DESC, w.record_id LIMIT 1) v ON true) t) f"""
 
 

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from asyncpg import Record
 
-from security.policy import PolicyError
+from security.policy import PolicyError, names_something
 
 HOURS = 24
 
@@ -53,7 +53,7 @@ async def request_approval(
 
     Raises PolicyError APPROVAL_MALFORMED without a case number, subjects or a reason.
     """
-    if not case or not subjects or not reason.strip():
+    if not (names_something(case) and subjects and names_something(reason)):
         raise PolicyError(
             "APPROVAL_MALFORMED", "name the case, the subjects and the reason of the request"
         )

@@ -14,10 +14,13 @@ from uuid import UUID
 
 from asyncpg import Record
 
-from security.policy import PolicyError
+from security.policy import PolicyError, names_something
 
 MAX_PERSONS = 20
 """Natural persons of one matter without prior review (access rules §5.2)."""
+# Access rules §3: the purposes of DEPT and of STEWARD.
+_OF_UNITS = frozenset({"P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8"})
+_OF_STEWARDS = frozenset({"P13", "P16"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +56,15 @@ async def open_case(
 ) -> None:
     """Open a matter, or add subjects to one that is open.
 
-    Raises PolicyError CASE_CLOSED for a number that was closed, CASE_OTHER_PURPOSE for one that
+    Raises PolicyError CASE_MALFORMED without a number or for a purpose that no reader of cases
+    may ask for, CASE_CLOSED for a number that was closed, CASE_OTHER_PURPOSE for one that
     was opened for another purpose, CASE_PERSONS above 20 natural persons.
     """
+    if not names_something(number) or purpose not in (_OF_UNITS if unit else _OF_STEWARDS):
+        raise PolicyError(
+            "CASE_MALFORMED",
+            "name the number, and one of P1 to P8 for a unit's matter, P13 or P16 for a steward's",
+        )
     opened = await connection.fetch(
         "INSERT INTO case_matter AS c (unit_uscc, number, purpose, opened_by)"
         " VALUES ($1, $2, $3, $4) ON CONFLICT (unit_uscc, number)"

@@ -24,6 +24,7 @@ from security.scope import (
     Role,
     Row,
     Scope,
+    names_something,
 )
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "Row",
     "Scope",
     "load_policy",
+    "names_something",
 ]
 
 
@@ -104,7 +106,7 @@ class Policy:
         row = self.row(role)
         _check(row, purpose, grounds)
         unshared = frozenset() if row.kinds is KindsOf.ALL else grounds.unshared
-        full, member, full_persons, member_persons, narrowed = self._open(
+        full, member, full_persons, member_persons, narrowed, match = self._open(
             row, purpose, _granted(row.kinds, grounds, kinds), unshared
         )
         listed = row.kinds is KindsOf.AUTHORISATION
@@ -113,13 +115,14 @@ class Policy:
             row=row,
             policy_version=self.version,
             purpose=purpose,
-            case=case,
+            case=case if names_something(case) else "",
             full_kinds=full,
             member_kinds=member,
             full_person_kinds=full_persons,
             member_person_kinds=member_persons,
             authorised_kinds=grounds.authorised_kinds if listed else None,
             narrowed=narrowed,
+            match_kinds=match,
             grounds=grounds,
         )
 
@@ -155,6 +158,9 @@ class Policy:
             marked("●", persons=True) if people else none,
             marked("○", persons=True) if people else none,
             frozenset(pair for pair in unshared if pair[0] in full | member and pair[1] in _FIRMS),
+            frozenset(k for k in granted if self.matrix.mark(k, purpose, persons=True) in "●○")
+            if row.kinds is KindsOf.AGREEMENT
+            else none,
         )
         if len(self._opened) >= _REMEMBERED:
             self._opened.clear()
@@ -166,7 +172,12 @@ _REMEMBERED = 1024
 _PERSON = "NATURAL_PERSON"
 _FIRMS = ("LEGAL_ENTITY", "INDIVIDUAL_BUSINESS")
 Opened = tuple[
-    frozenset[str], frozenset[str], frozenset[str], frozenset[str], frozenset[tuple[str, str]]
+    frozenset[str],
+    frozenset[str],
+    frozenset[str],
+    frozenset[str],
+    frozenset[tuple[str, str]],
+    frozenset[str],
 ]
 
 
@@ -180,7 +191,7 @@ def _check(row: Row, purpose: str | None, grounds: Grounds) -> None:
         raise PolicyError(
             "PURPOSE_NOT_ALLOWED", f"the role may ask for these purposes only: {allowed}"
         )
-    if row.actor_required and not grounds.actor:
+    if row.actor_required and not names_something(grounds.actor):
         raise PolicyError("ACTOR_REQUIRED", "name the officer who asks in credit-actor")
     if row.kinds is KindsOf.APPLICATION and not grounds.application_kinds:
         raise PolicyError(

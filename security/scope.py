@@ -75,6 +75,11 @@ class Number(StrEnum):
     FULL = "FULL"
 
 
+def names_something(text: str | None) -> bool:
+    """Whether a text names an officer or a matter: blanks and dashes do not."""
+    return any(map(str.isalnum, text or ""))
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One role's row of the policy table; the words are explained in the table's file."""
@@ -162,6 +167,7 @@ class Scope:
     member_person_kinds: frozenset[str]
     authorised_kinds: frozenset[str] | None  # None: every kind
     narrowed: frozenset[tuple[str, str]] = frozenset()  # kinds and categories of firms left out
+    match_kinds: frozenset[str] = frozenset()  # named of a person whom a partner city's token meets
     grounds: Grounds = NO_GROUNDS
     _shape: tuple[Any, ...] = field(init=False, repr=False, compare=False)
 

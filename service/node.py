@@ -113,7 +113,11 @@ class Node:
 
     def _matcher(self, scope: Scope) -> AgreementMatcher | None:
         key = self.match_keys.get(scope.agreement or "")
-        return AgreementMatcher(key, scope.caller, self.match_rate) if key else None
+        if key is None:
+            return None
+        # Counted for the whole city: further keys of the same partner match no more persons.
+        partner = scope.grounds.partner or scope.caller
+        return AgreementMatcher(key, partner, self.match_rate)
 
     async def refresh(self) -> None:
         """Read again what may change while the node runs: keys, catalogues, agreements, version.

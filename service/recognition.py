@@ -27,8 +27,13 @@ DEMO_MAPPINGS = ("sy-1000-v2", "bx-abcd-2025")
 
 
 def read_note_or_draft(path: Path) -> bytes | GradeMapping:
-    """A signed mapping, or a draft in TOML. Raises MappingError and OSError."""
-    content = path.read_bytes()
+    """A signed mapping, or a draft in TOML. Raises MappingError and `DOCUMENT_UNREADABLE`."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise MappingError(
+            "DOCUMENT_UNREADABLE", f"{path} cannot be read: {error.strerror}"
+        ) from None
     if content.startswith(b"xinqiao grade mapping "):
         return content
     try:
@@ -72,7 +77,10 @@ def _is_of(path: Path, agreement: Agreement) -> bool:
 async def record_mappings(connection: asyncpg.Connection[Any], root: Path) -> None:
     """Take the mappings in `<home>/public`, each signed by every party of its agreement."""
     for path in sorted((root / "public").glob("*.mapping")):
-        await record_mapping(connection, path.read_bytes(), shipped_schemes())
+        try:
+            await record_mapping(connection, path.read_bytes(), shipped_schemes())
+        except MappingError as error:
+            raise MappingError(error.code, f"{path.name}: {error.message}") from error
 
 
 def share_match_key(folders: Iterable[KeyFolder], agreement: str) -> None:
@@ -98,15 +106,15 @@ def match_key(folder: KeyFolder, agreement: str) -> MatchKey | None:
 
 @dataclass(frozen=True, slots=True)
 class AgreementMatcher:
-    """Reads tokens of one caller under one agreement, so many a minute."""
+    """Reads tokens of one partner city under one agreement, so many a minute."""
 
     key: MatchKey
-    caller: str
+    partner: str
     rate: RateLimit
 
     def read(self, token: str) -> bytes:
         """The 32 bytes in a token; QuestionError RATE_LIMITED, TOKEN_MALFORMED, TOKEN_NOT_KEYED."""
-        if not self.rate.admit(self.caller, time.monotonic()):
+        if not self.rate.admit(self.partner, time.monotonic()):
             raise QuestionError("RATE_LIMITED", "match persons more slowly: every match is counted")
         try:
             return self.key.read(token)

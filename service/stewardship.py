@@ -22,21 +22,23 @@ from sync.errors import MappingError
 from sync.mapping import GradeMapping, check_mapping, check_scale
 from sync.mapping_note import agreement_of, named_agreement, read_mapping, record_mapping
 
-
 REPAIR = "修复"  # the reason under which display ends
 
 
-async def withdraw_here(root: Path, node: str, record_id: str, reason: str) -> None:
-    """Withdraw a record that originates at the node, as of the domain date.
+async def withdraw_here(root: Path, node: str, record_id: str, reason: str) -> str:
+    """Withdraw a record that originates at the node, as of the domain date; its status then.
 
     Raises EnrolmentError RECORD_ID_INVALID, RECORD_FOREIGN, and what `store.withdrawal` raises.
     """
-    await _end(root, node, record_id, reason, "WITHDRAWN")
+    return await _end(root, node, record_id, reason, "WITHDRAWN")
 
 
-async def repair_here(root: Path, node: str, record_id: str) -> None:
-    """Enter the repair 修复 of a record that originates at the node; raises as `withdraw_here`."""
-    await _end(root, node, record_id, REPAIR, "REPAIRED")
+async def repair_here(root: Path, node: str, record_id: str) -> str:
+    """Enter the repair 修复 of a record that originates at the node; its status then.
+
+    What was withdrawn stays so. Raises as `withdraw_here`.
+    """
+    return await _end(root, node, record_id, REPAIR, "REPAIRED")
 
 
 async def mark_here(root: Path, node: str, record_id: str, objection: bool) -> None:
@@ -47,12 +49,15 @@ async def mark_here(root: Path, node: str, record_id: str, objection: bool) -> N
         await mark_objection(connection, record, objection)
 
 
-async def _end(root: Path, node: str, record_id: str, reason: str, status: str) -> None:
+async def _end(root: Path, node: str, record_id: str, reason: str, status: str) -> str:
     record = _record_id(record_id)
     today = load_settings(NodeHome(root, node)).domain_date()
     async with node_connection(root, node) as connection:
         await _demand_own(connection, root, node, record)
         await withdraw_record(connection, record, reason=reason, on=today, status=status)
+        return str(
+            await connection.fetchval("SELECT status FROM record WHERE record_id = $1", record)
+        )
 
 
 def _record_id(record_id: str) -> UUID:

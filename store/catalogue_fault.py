@@ -31,23 +31,28 @@ class CatalogueError(StoreError):
         self.faults = tuple(faults)
 
 
+_ROW = re.compile(r"(?P<table>[^\[.]+)\[(?P<number>\d+)\](?:\.(?P<key>[^\[.]+))?")
+
+
 def line_of(text: str, place: str) -> int | None:
-    """The line of a place such as `item[3].share`: of its key, else of its row's header."""
-    head, _, key = place.rpartition(".") if "[" in place else ("", "", place)
-    head = head or (place if "[" in place else "")
+    """The line of a place such as `item[3].share`: of its key, else of its row's header.
+
+    Of what lies deeper, such as `item[3].providers[2].name`, the key of the row is meant.
+    """
+    row = _ROW.match(place)
+    key = (row["key"] or "") if row else place
     lines = text.splitlines()
     start = 0
-    if head:
-        table, _, number = head.partition("[")
-        header = re.compile(rf"\s*\[\[\s*{re.escape(table)}\s*\]\]")
+    if row:
+        header = re.compile(rf"\s*\[\[\s*{re.escape(row['table'])}\s*\]\]")
         rows = [at for at, line in enumerate(lines) if header.match(line)]
-        index = int(number.rstrip("]")) - 1
+        index = int(row["number"]) - 1
         if index >= len(rows):
             return None
         start = rows[index]
-    for at in range(start + bool(head), len(lines)):
+    for at in range(start + bool(row), len(lines)):
         if lines[at].lstrip().startswith("["):
             break
-        if re.match(rf"\s*{re.escape(key)}\s*=", lines[at]):
+        if key and re.match(rf"\s*{re.escape(key)}\s*=", lines[at]):
             return at + 1
-    return start + 1 if head else None
+    return start + 1 if row else None

@@ -73,7 +73,9 @@ CROSS JOIN LATERAL (
 
 
 def after(day: date) -> datetime:
-    """The first moment after a day in Shanghai."""
+    """The first moment after a day in Shanghai; after the last day of the calendar its last."""
+    if day == date.max:
+        return datetime.combine(day, time.max, SHANGHAI)
     return datetime.combine(day + timedelta(days=1), time(), SHANGHAI)
 
 

@@ -251,6 +251,8 @@ def mapping_of(table: Mapping[str, Any], rows: Sequence[MappingRow]) -> GradeMap
     start, end, purposes = table["valid_from"], table.get("valid_to"), table["purposes"]
     if not all(isinstance(value, str) for value in (*names.values(), *purposes)):
         raise ValueError("names are texts")
+    if any("\0" in name for name in names.values()):
+        raise ValueError("names hold no U+0000")
     if _ID.fullmatch(names["id"]) is None:
         raise ValueError("the id has lower-case letters, digits, dots and hyphens")
     if type(start) is not date or not (end is None or type(end) is date):

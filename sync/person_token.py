@@ -26,6 +26,9 @@ _NUMBER, _PROOF = b"xinqiao person match v1\0", b"xinqiao person match proof v1\
 _IDENTITY_CARD = "IDENTITY_CARD"
 _CHUNK = 1_000
 _NONE = UUID(int=0)
+_MALFORMED = (
+    "Send the agreement's keyed token (xqm1.…): names, numbers and plain hashes are refused."
+)
 
 
 class TokenError(SyncError):
@@ -63,12 +66,10 @@ class MatchKey:
         """
         match = _TOKEN.fullmatch(text)
         if match is None:
-            raise TokenError(
-                "TOKEN_MALFORMED",
-                "Send the agreement's keyed token (xqm1.…): names, numbers and plain hashes are"
-                " refused.",
-            )
+            raise TokenError("TOKEN_MALFORMED", _MALFORMED)
         digest, proof = (urlsafe_b64decode(part + "=") for part in match.groups())
+        if (_text(digest), _text(proof)) != match.groups():  # a second spelling of the same bytes
+            raise TokenError("TOKEN_MALFORMED", _MALFORMED)
         if not hmac.compare_digest(proof, self._proof(digest)):
             raise TokenError(
                 "TOKEN_NOT_KEYED", "Make the token with the match key of the agreement in force."

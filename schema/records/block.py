@@ -12,6 +12,7 @@ SEVERITY = CodeList(
         Code("MINOR", "轻微", ("轻微失信",)),
         Code("ORDINARY", "一般", ("一般失信",)),
         Code("SERIOUS", "严重", ("严重失信",)),
+        Code("NOT_APPLICABLE", "不适用"),
     ),
 )
 
@@ -110,9 +111,16 @@ def reported_by() -> tuple[Field, ...]:
     )
 
 
-def severity() -> Field:
+def severity(example: str = "一般") -> Field:
     """失信程度 as the department's own standard has it; without it the kind's rule decides."""
-    return Field("severity", "失信程度", FieldType.CODE, codes=SEVERITY, envelope="severity")
+    return Field(
+        "severity",
+        "失信程度",
+        FieldType.CODE,
+        codes=SEVERITY,
+        envelope="severity",
+        example=example,
+    )
 
 
 def removal(verb: str = "移出", on: str = "removed_on") -> tuple[Field, ...]:

@@ -184,12 +184,19 @@ KIND = Kind(
             codes=PERFORMANCE,
             hot=True,
         ),
-        Field("performed_part", "已履行部分", national_ids=("performedPart",), max_length=500),
+        Field(
+            "performed_part",
+            "已履行部分",
+            national_ids=("performedPart",),
+            max_length=500,
+            screened=True,
+        ),
         Field(
             "unperformed_part",
             "未履行部分",
             national_ids=("unperformPart",),
             max_length=500,
+            screened=True,
         ),
         Field(
             "behaviour",
@@ -199,7 +206,7 @@ KIND = Kind(
             required=True,
             codes=BEHAVIOUR,
         ),
-        severity(),
+        severity("严重"),
         *removal("退出"),
         Field(
             "source_unit_name",

@@ -18,7 +18,7 @@ KIND = Kind(
     includes_subject=True,
     negative=False,
     class_of_organisations=Visibility.GOVERNMENT,
-    class_of_persons=Visibility.RESTRICTED,
+    class_of_persons=Visibility.GOVERNMENT,
     fields=(
         *subject(),
         Field(

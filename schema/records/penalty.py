@@ -185,6 +185,7 @@ KIND = Kind(
             national_ids=("CF_WFXW",),
             required=True,
             max_length=2000,
+            screened=True,
         ),
         # Free text names third persons and their numbers: the public gets what was screened.
         Field(
@@ -271,6 +272,7 @@ KIND = Kind(
             FieldType.CODE,
             codes=PROCEDURE,
             visibility=Visibility.INTERNAL,
+            example="普通程序",
         ),
         severity(),
         Field("performed", "履行情况", FieldType.BOOLEAN, visibility=Visibility.GOVERNMENT),

@@ -72,7 +72,7 @@ KIND = Kind(
         *decided_by("recogniser", "认定单位", aliases=("列入决定机关",)),
         Field("legal_basis", "认定依据", required=True, max_length=2000),
         Field("facts", "失信事实", required=True, max_length=5000, screened=True),
-        Field("include_reason", "列入原因", required=True, max_length=1000),
+        Field("include_reason", "列入原因", required=True, max_length=1000, screened=True),
         Field(
             "liable_persons",
             "责任人员",
@@ -90,7 +90,7 @@ KIND = Kind(
             visibility=Visibility.GOVERNMENT,
         ),
         Field("measures", "惩戒措施", max_length=2000),
-        severity(),
+        severity("严重"),
         *removal(),
         Field("sign_off", "审批意见", max_length=500, visibility=Visibility.INTERNAL),
         *reported_by(),

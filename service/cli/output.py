@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 JSON_OPTION = typer.Option(False, "--json", help="Print JSON for scripts.")
@@ -44,23 +45,25 @@ def print_table(rows: Sequence[Mapping[str, Any]]) -> None:
 
 def _cell(value: Any) -> str:
     if isinstance(value, list):
-        return ", ".join(str(part) for part in value)
-    return "" if value is None else str(value)
+        return escape(", ".join(str(part) for part in value))
+    return "" if value is None else escape(str(value))
 
 
 def fail(code: str, message: str, status: int = 2) -> NoReturn:
     """End the command with a coded error on standard error."""
-    notices().print(f"[bold red]{code}[/]: {message}", soft_wrap=True)
+    notices().print(f"[bold red]{code}[/]: {escape(message)}", soft_wrap=True)
     raise typer.Exit(status)
 
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Turn the rooms' coded errors into the command's last line and exit status 2."""
+    """Turn coded errors and files that cannot be used into the last line and exit status 2."""
     try:
         yield
     except Exception as error:
         code = getattr(error, "code", None)
+        if isinstance(error, OSError) and error.filename is not None:
+            fail("FILE_UNUSABLE", f"{error.filename}: {error.strerror}")
         if not isinstance(code, str):
             raise
         fail(code, getattr(error, "message", None) or str(error))

@@ -29,9 +29,9 @@ def withdraw(
     from service.stewardship import withdraw_here
 
     with explained():
-        asyncio.run(withdraw_here(home(), node, record_id, reason))
+        status = asyncio.run(withdraw_here(home(), node, record_id, reason))
     if as_json:
-        print_json({"recordId": record_id, "status": "WITHDRAWN"})
+        print_json({"recordId": record_id, "status": status})
     else:
         console().print(f"{record_id} 已撤销 withdrawn")
 
@@ -49,11 +49,13 @@ def repair(
     from service.stewardship import repair_here
 
     with explained():
-        asyncio.run(repair_here(home(), node, record_id))
+        status = asyncio.run(repair_here(home(), node, record_id))
     if as_json:
-        print_json({"recordId": record_id, "status": "REPAIRED"})
-    else:
+        print_json({"recordId": record_id, "status": status})
+    elif status == "REPAIRED":
         console().print(f"{record_id} 已修复 repaired")
+    else:
+        console().print(f"{record_id} 早已撤销 was withdrawn before: it stays so")
 
 
 @application.command("object")

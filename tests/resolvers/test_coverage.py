@@ -168,6 +168,8 @@ async def test_coverage_of_an_earlier_day_knows_only_what_had_come(ask: Ask, rep
         9,
         "2026-05-31",
     )
+    last = told((await ask(COVERAGE, kinds=["penalty"], on="9999-12-31"))["coverage"])
+    assert last["penalty", "生态环境局"]["state"] == "OVERDUE"
     later = told((await ask(COVERAGE, kinds=["penalty"], on="2026-06-09"))["coverage"])
     assert later["penalty", "生态环境局"]["state"] == "OVERDUE"
 

@@ -246,3 +246,20 @@ async def test_only_auditors_read_the_access_log(ask: Any) -> None:
     assert (await ask("{ accessEntries { nodes { caller } } }", "AUDITOR")).codes == [
         "LOG_UNAVAILABLE"
     ]
+
+
+@pytest.mark.parametrize(
+    ("purpose", "named"),
+    [
+        ("P3", {"commitment"}),
+        ("P4", {"commitment"}),
+        ("P8", {"commitment", "penalty"}),
+        ("P12", {"commitment", "penalty"}),
+    ],
+)
+def test_x08_of_a_matched_person_the_marks_of_persons_decide(
+    scope_of: Any, purpose: str, named: set[str]
+) -> None:
+    shared = frozenset({"commitment", "penalty", "tax_arrears"})
+    assert scope_of("PCITY", purpose=purpose, shared_kinds=shared).match_kinds == named
+    assert scope_of("ANALYST", purpose="P12").match_kinds == frozenset()

@@ -141,7 +141,7 @@ async def _fill(connection: Any) -> None:
         }
         await _record(connection, key, firm, "evaluation", **given)
 
-    for index, firm in enumerate("abcdefgh"):
+    for index, firm in enumerate("abcdefghi"):
         await _organisation(connection, firm, f"本溪{firm}公司", f"91210500XD000000{index + 1}1")
     score = {"x_score": Decimal(872)}
     await rated("a", "评a", "SY-1000", "v2", **score)
@@ -176,6 +176,17 @@ async def _fill(connection: Any) -> None:
         display_end_reason="修复",
     )
     await rated("h", "评h", "BX-ABCD", "2025", x_grade="A", origin_region="210500")
+    await rated("i", "评i", "SY-1000", "v2", **score)
+    await _record(  # the copy of what the other city repaired, as its tombstone leaves it
+        connection,
+        "罚i",
+        "i",
+        "penalty",
+        origin_region="210100",
+        status="WITHDRAWN",
+        display_ended_on=dt.date(2026, 6, 10),
+        display_end_reason="REPAIRED",
+    )
     await _record(  # left the list: no veto any more
         connection,
         "严h",
@@ -207,9 +218,14 @@ def grade(
     graded: asyncpg.Pool[Any], operations: Operations, scope_of: Callable[..., Scope]
 ) -> Grade:
     async def asked(
-        number: int, role: str = "ANALYST", *, today: dt.date = TODAY, **variables: Any
+        number: int,
+        role: str = "ANALYST",
+        *,
+        today: dt.date = TODAY,
+        signed: str | None = None,
+        **variables: Any,
     ) -> dict[str, Any]:
-        scope = scope_of(role)
+        scope = scope_of(role, purpose=signed)
         plan = operations.prepare(DOCUMENT, None, scope)
         context = Context(graded, scope, today, b"k" * 32, region="210500")
         answer = await plan.run(context, {"code": f"91210500XD000000{number}1", **variables})
@@ -289,6 +305,7 @@ async def test_x14_unrated_is_not_the_middle(grade: Grade) -> None:
 async def test_a_mapping_is_of_one_version_of_the_scheme(grade: Grade) -> None:
     found = await grade(4, purpose="P1")
     assert (found["reason"], found["band"]) == ("SCHEME_VERSION_UNKNOWN", None)
+    assert (found["original"]["score"], found["mapping"]) == ("872", None)
 
 
 async def test_a_scheme_without_a_mapping_stands_beside(grade: Grade) -> None:
@@ -313,6 +330,26 @@ async def test_a_repair_after_the_evaluation_makes_it_stale(grade: Grade) -> Non
     assert (found["reason"], found["band"]) == ("STALE", None)
     before = await grade(7, purpose="P1", today=dt.date(2026, 6, 9))
     assert before["band"] == "EXCELLENT"
+
+
+async def test_a_repair_in_the_other_city_makes_its_evaluation_stale_here(grade: Grade) -> None:
+    assert (await grade(9, purpose="P1"))["reason"] == "STALE"
+    assert (await grade(9, purpose="P1", today=dt.date(2026, 6, 9)))["band"] == "EXCELLENT"
+
+
+async def test_a_purpose_of_membership_shows_that_there_is_a_grade_and_nothing_of_it(
+    grade: Grade,
+) -> None:
+    found = await grade(1, "DEPT", signed="P8")
+    assert found == await grade(2, "DEPT", signed="P8")  # vetoed
+    assert found == await grade(6, "DEPT", signed="P8")  # another score, objected to
+    assert (found["reason"], found["band"]) == ("PURPOSE_NOT_COVERED", None)
+    assert (found["original"], found["mapping"], found["veto"]) == (None, None, None)
+    assert (await grade(5, "DEPT", signed="P8"))["reason"] == "UNRATED"
+    known, unknown = [
+        await grade(1, "DEPT", signed="P8", scheme=scheme) for scheme in ("SY-1000", "XX")
+    ]
+    assert known == unknown
 
 
 async def test_the_own_citys_grade_counts_where_there_is_no_other(grade: Grade) -> None:

@@ -54,7 +54,7 @@ CLASSES = {
     "social_insurance_arrears": "GR",  # §8.2
     "housing_fund_arrears": "GR",  # §8.2
     "utility_arrears": "GA",  # §8.2
-    "watch_list": "GR",  # §6.3
+    "watch_list": "GG",  # §6.3
 }
 
 # What each role sees: g all of it, o what is open, m only that it exists, - nothing. Purposes:
@@ -95,7 +95,7 @@ evaluation               -   g    g     g       -    -     g       -       g
 social_insurance_arrears -   g    -     -       -    -     -       -       -
 housing_fund_arrears     -   g    -     -       -    -     -       -       -
 utility_arrears          -   g    g     -       -    -     -       -       -
-watch_list               -   g    -     -       -    -     -       -       -
+watch_list               -   g    -     -       -    -     g       -       g
 """
 
 # §3.1 row by row, for a department whose application rows have every kind: the marks of P1…P8.

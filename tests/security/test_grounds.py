@@ -247,3 +247,21 @@ async def test_whom_a_caller_speaks_for_survives_enrolment_and_changes_the_versi
 _PUBLIC = bytes.fromhex(
     "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
 )  # RFC 8032 §7.1
+
+
+@pytest.mark.parametrize(
+    ("unit", "number", "purpose"),
+    [
+        ("unit", " ", "P2"),
+        ("unit", "\u3000", "P2"),
+        ("unit", "案9", "P13"),
+        ("", "案9", "P2"),
+        ("", "案9", "P99"),
+    ],
+)
+async def test_a_matter_has_a_number_and_a_purpose_of_its_readers(
+    pool: asyncpg.Pool[Any], unit: str, number: str, purpose: str
+) -> None:
+    with pytest.raises(PolicyError) as refused:
+        await open_case(pool, unit, number, purpose, [SUBJECT], "李科员")
+    assert refused.value.code == "CASE_MALFORMED"

@@ -135,6 +135,7 @@ def test_an_application_row_counts_for_its_unit_its_purposes_and_its_days() -> N
         (DOCUMENT, 'share = "O"', 'share = "X"', "CATALOGUE_MALFORMED", 10, "item[1].share"),
         (DOCUMENT, f'"{UNIT}"', '"11210500XDGX51K63A"', "CATALOGUE_UNIT_INVALID", 11,
          "item[1].providers"),
+        (DOCUMENT, '"演示局"', '" "', "CATALOGUE_MALFORMED", 11, "item[1].providers.name"),
         (DOCUMENT, '["210100"]', '["999999"]', "CATALOGUE_PARTNER", 12, "item[1].partners"),
         (DOCUMENT, '["210100"]', '["210500"]', "CATALOGUE_PARTNER", 12, "item[1].partners"),
         (DOCUMENT, 'share = "O"', 'share = "A"', "CATALOGUE_PARTNER", 12, "item[1].partners"),

@@ -70,6 +70,14 @@ def test_names_numbers_and_plain_hashes_are_refused(text: str) -> None:
     assert "2105901990" not in caught.value.message
 
 
+def test_a_token_has_one_spelling() -> None:
+    token = KEY.token("210590199001010016")
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    for letter in set(letters) - {token[-1]}:
+        with pytest.raises(TokenError):
+            KEY.read(token[:-1] + letter)
+
+
 def test_a_plain_hash_in_the_form_of_a_token_is_refused() -> None:
     digest = _text(sha256(b"210590199001010016").digest())
     with pytest.raises(TokenError) as caught:
