@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import csv
-import gc
 import os
 import sys
 import tempfile
@@ -26,6 +25,7 @@ from bench.table import Cell, Table
 from schema.records import kinds
 from security.field_encryption import FieldCipher
 from security.keys import KeyFolder
+from service.intake import seldom_collected
 from store.identifiers.check_characters import id_check, org_check, uscc_check
 from store.intake import import_paths
 from store.pool import open_pool
@@ -108,7 +108,6 @@ async def measure(dsn: str, lines: int, folder: Path) -> Table:
     cipher = FieldCipher(KeyFolder(folder / "keys"))
     rows: list[tuple[Cell, ...]] = []
     pool = await open_pool(dsn, max_size=2)
-    gc.freeze()  # as the command does
     for name, made in (("penalty", _penalties(lines)), ("holders", _holders(lines))):
         path = folder / f"20250601_{name}.csv"
         with path.open("w", encoding="utf-8", newline="") as file:
@@ -120,16 +119,17 @@ async def measure(dsn: str, lines: int, folder: Path) -> Table:
                 writer.writerow(row)
         server = await _server_seconds(pool)
         began, spent = time.perf_counter(), time.process_time()
-        summary = await import_paths(
-            pool,
-            [path],
-            kinds=kinds(),
-            cipher=cipher,
-            region="210500",
-            platform="benxi",
-            today=date(2026, 6, 30),
-            report_dir=folder,
-        )
+        with seldom_collected():  # as the command does
+            summary = await import_paths(
+                pool,
+                [path],
+                kinds=kinds(),
+                cipher=cipher,
+                region="210500",
+                platform="benxi",
+                today=date(2026, 6, 30),
+                report_dir=folder,
+            )
         wall, cpu = time.perf_counter() - began, time.process_time() - spent
         after = await _server_seconds(pool)
         on_server = None if server is None or after is None else lines / max(after - server, 0.01)
@@ -153,7 +153,6 @@ async def measure(dsn: str, lines: int, folder: Path) -> Table:
         label = f"longest time between two committed chunks: {longest:.2f} s"
         rows.append((label, None, None, None, None))
     rows.append((f"screening 200 characters: {_screening():.0f} µs", None, None, None, None))
-    gc.unfreeze()
     await pool.close()
     return Table(
         "Import",

@@ -17,8 +17,8 @@ import orjson
 
 from store.ids import record_id
 from store.kind import Field, FieldType, Kind, Kinds
-from store.screening import SCANNER, Screening, private_names, screened_fields
-from store.screening_span import HELD
+from store.screened_text import remarked
+from store.screening import SCANNER, Screening
 from store.staging import stage
 from store.statement import Applied, Order, Party, Remark, plain_name
 from store.subject import Directory
@@ -198,7 +198,7 @@ async def apply_records(
         commitment = hashlib.sha256(salt + content).digest()
         digest = cipher.digest(content)
         order = statement.order
-        screened, noted = _screened(shape, statement, known)
+        screened, noted = remarked(shape.screened, statement, known)
         remarks.append((*found.remarks, *noted) if noted else found.remarks)
         rows[statement.kind].append(
             (
@@ -246,37 +246,6 @@ async def apply_records(
         Applied(found.subject_id, identity, (found.subject_id, identity) in changed, noted)
         for found, identity, noted in zip(resolved, ids, remarks, strict=True)
     ]
-
-
-_HELD_BACK = (
-    "文本中有无法安全隐去的个人信息或不可见字符，公开时暂不显示；请更正后重报。"
-    "The text holds personal data that cannot be hidden safely, or unreadable characters: the"
-    " public does not see it; correct it and send again."
-)
-_MASKED = (
-    "文本中的个人信息公开时已隐去；无须处理。"
-    "Personal data in the text is hidden from the public; nothing to do."
-)
-
-
-def _screened(
-    shape: _Shape, statement: RecordStatement, known: dict[str, Screening]
-) -> tuple[str | None, tuple[Remark, ...]]:
-    """What open readers may see of the free text as JSON, and what to say of it."""
-    if not shape.screened:
-        return None, ()
-    names = private_names(statement.party.category, statement.reported_name, statement.fields)
-    shown, found = screened_fields(shape.screened, statement.fields, names, known)
-    text = orjson.dumps(shown).decode()
-    if not found or statement.visibility != "O":
-        return text, ()
-    return text, tuple(
-        Remark("TEXT_HELD", "warning", _HELD_BACK, declared.name)
-        if HELD in found[declared.api_name]
-        else Remark("TEXT_MASKED", "info", _MASKED, declared.name)
-        for declared in shape.screened
-        if declared.api_name in found
-    )
 
 
 def hot_value(declared: Field, fields: Mapping[str, Any]) -> object:

@@ -19,15 +19,18 @@ _EMAIL = re.compile(
 )
 _MESSENGER_GATE = re.compile("[QqW微抖快]")
 _MESSENGER = re.compile(
-    r"(?:QQ|qq|微信|WeChat|抖音|快手)(?:号码|账号|帐号|号)?[:：为是 ]{1,3}([A-Za-z0-9_\-]{5,24})"
-    r"|(?:QQ|qq|微信)号?([0-9]{5,12})"
+    r"(?:(?<![0-9A-Za-z])(?:QQ|qq|WeChat)|微信|抖音|快手)"
+    r"(?:号码|账号|帐号|号)?[:：为是 ]{1,3}([A-Za-z0-9_\-]{5,24})"
+    r"|(?:(?<![0-9A-Za-z])(?:QQ|qq)|微信)号?([0-9]{5,12})"
     r"|(?:微信|抖音|快手)号([A-Za-z][A-Za-z0-9_\-]{5,23})"
 )
 _STANDARDS = ("新GB", "新DB", "新JB", "新QB")  # 新GB14881 is a standard
+_PROVINCE = "[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼]"
 _PLATE = re.compile(
-    "[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼][A-Z][·•.\\- ]?"
+    _PROVINCE + "[A-Z][·•.\\- ]?"
     "(?=[A-Z]*[0-9])(?:[0-9]{5}[DF]|[A-HJK][A-HJ-NP-Z0-9][0-9]{4}|[A-HJ-NP-Z0-9]{5}"
-    "|[A-HJ-NP-Z0-9]{4}[挂学警港澳])(?![A-Za-z0-9])"
+    "|[A-HJ-NP-Z0-9]{4}[挂学警港澳])(?![A-Za-z0-9])",
+    re.IGNORECASE,
 )
 _PAPER = re.compile(
     r"(?:护照|通行证|居留证|居住证|台胞证|回乡证)[^A-Z0-9，。；,;]{0,10}"
@@ -72,17 +75,20 @@ _GATE = re.compile(
 )
 
 
+_SMALL_PLATE = re.compile(f"{_PROVINCE}[a-z]")
+
+
 def contacts(flat: str) -> list[Span]:
     """Every address, plate, e-mail, passport, account and day of birth in a half-width text."""
     spans: list[Span] = []
     if "@" in flat:
         spans += (Span(found.start(), found.end(), EMAIL) for found in _EMAIL.finditer(flat))
-    if not _GATE.search(flat):
+    if not _GATE.search(flat) and not _SMALL_PLATE.search(flat):
         return spans
     for found in _PLATE.finditer(flat):
         before = flat[: found.start()][-1:]
         inside = before.isascii() and before.isalnum()
-        if not inside and found.group()[:3] not in _STANDARDS:
+        if not inside and found.group()[:3].upper() not in _STANDARDS:
             spans.append(Span(found.start(), found.end(), PLATE))
     spans += (
         Span(_beginning(flat, found.start()), found.end(), ADDRESS)

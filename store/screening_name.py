@@ -19,12 +19,15 @@ from store.screening_word import (
 _FIRSTS = "".join(sorted(SURNAMES | {name[0] for name in COMPOUND_SURNAMES}))
 _ROLE_ENDS = "".join(sorted({role[-1] for role in ROLES}))
 _TIE = re.compile(
-    '(?:[（(][^（）()0-9]{1,8}[)）])?(?:姓名|名叫|名为|分别为|分别是|变更为|为|是|系|叫|由)?[：: \t“"]{0,3}'
+    "(?:[（(][^（）()0-9]{1,8}[)）])?(?:姓名|名叫|名为|分别为|分别是|变更为|为|是|系|叫|由)?"
+    '[：: \t“"]{0,3}'
 )
 _FOLLOWED = re.compile(FOLLOWING)
 _BODY = re.compile(BODY_WORDS)
 _NO_BODY = re.compile(
     "[^一-龥A-Za-z0-9（）()·]|[的在因诉与被]|经营|开办|系|驾驶|于[0-9]|购|销售|欠|承包|租赁|担任|支付|偿还"
+    "|给付|返还|归还|赔偿|承担|履行|申请|提供|使用|利用|通过|参与|组织|协助|签订|伙同|雇佣|骗取|收取|转让|领取|出具|伪造"
+    "|投诉|举报|反映|殴打|擅自|立即|连带|共同|应[当于向]|未(?!来)|将(?!军)|向(?!阳|荣|日|上)|对(?!外)"
 )
 _DETAIL = re.compile(
     "([一-龥]{2,4})(?=[，,（( ]{1,2}(?:男|女)(?:性)?[，,、。；;）) ]"
@@ -32,12 +35,16 @@ _DETAIL = re.compile(
     "|等[0-9一二三四五六七八九十百]{1,4}(?:余|多)?(?:名|人|位))"
 )
 _DETAIL_GATE = re.compile("男|女|身份证?|电话|手机|等[0-9一二三四五六七八九十百]")
-_JOINT = re.compile("(?:[（(][^（）()]{1,20}[)）])?(?:、|和|与|及|以及|变更为|[，,]\\s?)(?=[一-龥])")
+_JOINT = re.compile(
+    "(?:[（(][^（）()]{1,20}[)）])?(?:、|和|与|及|以及|变更为|[，,]\\s?)(?=[一-龥])"
+)
 _FOREIGN = re.compile("[一-龥]{1,10}(?:[·•][一-龥]{1,10})+")
 _ONE = f"[{_FIRSTS}][一-龥]{{1,2}}"
 _LIST = re.compile(
     f"[{_FIRSTS}](?<![一-龥].)[一-龥]{{1,2}}[、，,;；\\s]\\s?(?:{_ONE}[、，,;；\\s]\\s?){{4}}{_ONE}"
 )
+_SPACED = re.compile("[一-龥][ \u3000][一-龥]")  # 王 强, as forms set two characters
+_NAMES_ALSO = frozenset("超之至可")  # what follows a name, and ends many: 姜文超未到岗
 _SEPARATOR = re.compile(r"[、，,;；\s]+")
 _ROLE_GATE = re.compile(f'[{_ROLE_ENDS}](?=[{_FIRSTS}（(姓名分变为是系叫由：: \t“"])')
 _LONG_LIST = 6  # names in one text beyond which it is rather a list of persons
@@ -94,6 +101,8 @@ def _name_at(flat: str, at: int, *, plainly: bool) -> int | None:
     surname = 2 if flat[at : at + 2] in COMPOUND_SURNAMES else 1
     if surname == 1 and flat[at : at + 1] not in SURNAMES:
         return None
+    if surname == 1 and _SPACED.match(flat, at) and _FOLLOWED.match(flat, at + 3):
+        return None if flat[at] in SURNAMES_ALSO_WORDS else at + 3
     given = flat[at + surname : at + surname + 2]
     if not given or not _is_han(given[0]) or given[0] in "某×*" or _is_body(flat, at):
         return None
@@ -103,6 +112,8 @@ def _name_at(flat: str, at: int, *, plainly: bool) -> int | None:
         if length == surname + 2 and (len(given) < 2 or not _is_han(given[1])):
             break
         if _FOLLOWED.match(flat, at + length):
+            if given[1:] in _NAMES_ALSO and _FOLLOWED.match(flat, at + surname + 2):
+                return at + surname + 2
             return at + length
     if flat[at] in SURNAMES_ALSO_WORDS and not plainly:
         return None

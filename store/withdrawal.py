@@ -32,8 +32,10 @@ async def withdraw_record(
 
     Repair ends display, sharing and use alike (《信用修复管理办法》 art. 3). Without `order` the
     decision is final; a mirror gives the order of the origin's tombstone. A withdrawal of what was
-    repaired stands. Raises StoreError `RECORD_UNKNOWN`.
+    repaired stands. Raises StoreError `RECORD_UNKNOWN`, `REASON_REQUIRED`.
     """
+    if not reason.strip():
+        raise StoreError("REASON_REQUIRED", "Say why the record ends.")
     rank = ("REPAIRED", "WITHDRAWN").index(status)
     order = order or Order(_FINAL, hashlib.sha256(b"withdrawal").digest(), rank)
     async with connection.transaction():

@@ -37,7 +37,10 @@ def list_tasks(
     if as_json:
         print_json({"tasks": tasks, "more": more})
         return
-    table = Table("标识", "代码", "责任单位", "文件 · 行", "字段", box=None)
+    table = Table(box=None)
+    table.add_column("标识", no_wrap=True, min_width=36)
+    for header in ("代码", "责任单位", "文件 · 行", "字段"):
+        table.add_column(header, overflow="fold")
     for task in tasks:
         place = f"{task['file']} · {task['line']}" if task["file"] else task["kind"] or ""
         unit_shown = task["unitName"] or task["unit"] or "—"

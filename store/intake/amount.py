@@ -16,16 +16,35 @@ _TENS = {"十": 10, "拾": 10, "百": 100, "佰": 100, "千": 1_000, "仟": 1_00
 _MYRIADS = {"万": 10_000, "萬": 10_000, "亿": 100_000_000}
 _LARGEST = max(_MYRIADS.values())
 _SIGNS = "".join((*_VALUES, *_TENS, *_MYRIADS))
-_NUMBER = re.compile(f"[0-9０-９{_SIGNS}][0-9０-９,，.．{_SIGNS}]*(?=\\s?[余多]?(?:元|圆))")
+_DIGITS = f"[0-9０-９{_SIGNS}][0-9０-９,，.．{_SIGNS}]*"
+_NUMBER = re.compile(f"({_DIGITS})\\s?[余多]?[元圆](?:([0-9{_SIGNS}])角)?(?:零?([0-9{_SIGNS}])分)?")
+# Without 元: behind a sign of money, or so many 万 behind a word of money (罚款20万).
+_SIGNED = re.compile(f"(?:[￥¥]|RMB|CNY)\\s?({_DIGITS})(?!\\s?[元圆])")
+_BARE = re.compile(
+    f"(?:款|罚|币|额|没收)[为计：:\\s]?({_DIGITS})(?<=[千仟万萬亿])(?!\\s?[余多]?[元圆\\w])"
+)
+_MARK = re.compile("[￥¥千仟万萬亿]|RMB|CNY")
 _PART = re.compile(f"([0-9.]+)|([{_SIGNS}])")
 
 
 def amounts(text: str) -> frozenset[Decimal]:
     """Every amount of money in a text, in 元: 2000元, 2,000.5元, 1.5万元, 2千元, 人民币贰仟元整."""
-    if "元" not in text and "圆" not in text:
-        return frozenset()
-    found = map(read_amount, _NUMBER.findall(text))
+    found: list[Decimal | None] = []
+    if "元" in text or "圆" in text:
+        found += (_with_cents(*match.groups()) for match in _NUMBER.finditer(text))
+    if _MARK.search(text):
+        found += (read_amount(number) for number in _SIGNED.findall(text))
+        found += (read_amount(number) for number in _BARE.findall(text))
     return frozenset(amount for amount in found if amount is not None)
+
+
+def _with_cents(yuan: str, jiao: str | None, fen: str | None) -> Decimal | None:
+    """An amount with what follows 元: 叁元柒角捌分."""
+    whole = read_amount(yuan)
+    if whole is None or not (jiao or fen):
+        return whole
+    tenths, hundredths = (read_amount(part or "零") or Decimal(0) for part in (jiao, fen))
+    return whole + tenths / 10 + hundredths / 100
 
 
 def read_amount(text: str) -> Decimal | None:

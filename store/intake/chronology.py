@@ -29,8 +29,11 @@ def check_decision(row: Named, name: str, decided: date, *, today: date, receive
         row.note(name, "DATE_RANGE")
     if decided > min(today, received):
         meant = exchanged(decided)
+        deadline = row.values.get("pub_deadline")
         if meant is not None and EARLIEST <= meant <= min(today, received):
             suggest(row, name, str(meant))
+        elif isinstance(deadline, date) and EARLIEST <= deadline <= min(today, received):
+            suggest(row, name, f"{deadline} – {decided}")
 
 
 def check_order(row: Named, pairs: Iterable[tuple[str, str]]) -> None:

@@ -13,6 +13,7 @@ from store.intake.value import Open
 from store.kind import Kind
 from store.rule_set import QUERY_YEARS, Publication, Transition, add_months, worst
 
+_NOT_APPLICABLE = "NOT_APPLICABLE"  # 不适用: the unit states none
 _CLASSES = "OGARI"  # open to internal
 
 
@@ -90,7 +91,7 @@ def _ended(plan: KindPlan, row: Named, today: date) -> date | None:
 
 def _severities(context: Context, kind: Kind, row: Named) -> tuple[str, ...]:
     stated = row.text("severity")
-    if stated:
+    if stated and stated != _NOT_APPLICABLE:
         return (stated,)
     if not kind.negative:
         return ()

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from dataclasses import field as _derived
 from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
 
@@ -209,6 +210,18 @@ class Column:
     header: str
     field: Field
     read: Callable[[str], object]
+    name: str = _derived(init=False)
+    is_text: bool = _derived(init=False)  # kept as written
+    is_code: bool = _derived(init=False)
+    longest: int | None = _derived(init=False)
+
+    def __post_init__(self) -> None:
+        told, kind = self.field, self.field.type
+        object.__setattr__(self, "name", told.name)
+        object.__setattr__(self, "is_text", kind in (FieldType.TEXT, FieldType.SECRET))
+        object.__setattr__(self, "is_code", kind in (FieldType.CODE, FieldType.CODES))
+        longest = None if told.name in _JUDGED else told.max_length
+        object.__setattr__(self, "longest", longest)
 
 
 def read_row(
@@ -225,28 +238,27 @@ def read_row(
         text = cells[column.index]
         if not text:
             continue
-        declared = column.field
-        if declared.type is FieldType.TEXT or declared.type is FieldType.SECRET:
+        if column.is_text:
             text = text.strip()
             if not text:
                 continue
             if "+" in text and _LOST.fullmatch(text):
                 findings.append(finding(column.header, "DIGITS_LOST"))
                 continue
-            longest = declared.max_length
-            if longest is not None and len(text) > longest and declared.name not in _JUDGED:
+            longest = column.longest
+            if longest is not None and len(text) > longest:
                 findings.append(finding(column.header, "TOO_LONG"))
-            values[declared.name] = text
+            values[column.name] = text
             continue
         standard = half_width(text)
         if not standard:
             continue
         try:
-            values[declared.name] = column.read(standard)
+            values[column.name] = column.read(standard)
         except Invalid as fault:
             findings.append(finding(column.header, fault.code))
             continue
-        if declared.type is FieldType.CODE or declared.type is FieldType.CODES:
+        if column.is_code:
             if "其他" in standard and _EXPLAINED.search(standard):
                 findings.append(finding(column.header, "NORMALISED"))
         elif standard != text.strip():

@@ -6,6 +6,7 @@ importer's memory does not grow with the workbook.
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tempfile
@@ -27,6 +28,9 @@ _SECONDS = 600  # wall time of the reading process
 # A line of words below or between the rows: notes on the form, sums, who filled it in.
 _NOTES = ("表格说明", "填表说明", "填报说明", "说明", "注：", "注:", "备注：", "备注:", "填表人",
           "填报人", "制表人", "审核人", "合计", "填报单位", "联系人")  # fmt: skip
+_SUMS = frozenset({"合计", "总计", "小计", "共计", "本页合计", "本页小计"})
+_NUMBER = re.compile(r"[-+]?[\d,]*\.?\d+(?:[元条件户]|万元)?")
+_SIGNED = re.compile(r"(?:填[表报]|制表|审核|复核|负责|经办|联系|报送|单位)\w{0,5}[:：]")
 _REFUSALS = {
     "WORKBOOK_PASSWORD": "文件有密码，请取消密码后重报。The workbook has a password: save it"
     " without one, send again.",
@@ -130,5 +134,10 @@ class SheetSource:
 
 
 def _is_note(cells: list[str]) -> bool:
-    filled = [cell for cell in cells if cell]
-    return len(filled) <= 1 and (not filled or filled[0].lstrip().startswith(_NOTES))
+    """Whether a row is words under the table, its sums, or who filled it in; never a line."""
+    filled = [cell.strip() for cell in cells if cell]
+    if len(filled) <= 1:
+        return not filled or filled[0].startswith(_NOTES)
+    if "".join(filled[0].split()) in _SUMS:
+        return all(_NUMBER.fullmatch(cell) for cell in filled[1:])
+    return 2 * len(filled) <= len(cells) and all(_SIGNED.match(c) for c in (filled[0], filled[-1]))

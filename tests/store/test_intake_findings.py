@@ -107,6 +107,11 @@ def evaluation(**changed: str) -> dict[str, str]:
         ("投资一亿三千万元", {130_000_000}),
         ("罚款２０００元", {2000}),
         ("依据第12条，处3个月", set()),
+        ("罚款20万", {200_000}),
+        ("罚款￥2,000.00", {2000}),
+        ("罚款RMB2000", {2000}),
+        ("罚款叁元柒角捌分", {Decimal("3.78")}),
+        ("违规排放20万吨，没收20万件", set()),
     ],
 )
 def test_amounts_are_read_in_digits_and_in_numerals(text: str, expected: set[Any]) -> None:
@@ -161,6 +166,13 @@ async def test_a_decision_after_its_receipt_is_told_with_the_day_it_may_mean(
     assert "2025-05-10" in found["原因"]
     # Told, and not corrected.
     assert await pool.fetchval("SELECT decision_date FROM record") == date(2025, 10, 5)
+
+
+async def test_decision_and_deadline_the_wrong_way_round_are_told(take: Take, sheet: Sheet) -> None:
+    row = penalty(处罚决定日期="2028-05-01", 公示截止期="2025-05-01")
+    [found] = report(await take(sheet("p.csv", [row])))
+    assert found["代码"] == "DATE_FUTURE；DATE_SWAPPED"
+    assert "2025-05-01 – 2028-05-01" in found["原因"]
 
 
 async def test_a_deadline_that_fits_the_exchanged_day_tells_it(take: Take, sheet: Sheet) -> None:
@@ -292,13 +304,18 @@ async def test_cleared_arrears_are_neither_displayed_nor_queried(
         ("2025年1月至2025年3月", "2025-01/2025-03"),
         ("202412-202502", "2024-12/2025-02"),
         ("２０２５－０３", "2025-03"),
+        ("2025-01-01至2025-03-31", "2025-01/2025-03"),
+        ("2025年3月1日至2025年3月31日", "2025-03"),
     ],
 )
 def test_periods_are_read_in_one_form(text: str, standard: str) -> None:
     assert str(read_period(text)) == standard
 
 
-@pytest.mark.parametrize("text", ["", "2025", "2025-13", "2025-03-01", "2025-03/2025-01", "三月"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "2025", "2025-13", "2025-03-01", "2025-03/2025-01", "2025-03-02至2025-03-31", "三月"],
+)
 def test_what_is_no_period_is_none(text: str) -> None:
     assert read_period(text) is None
 
@@ -374,3 +391,10 @@ def test_every_negative_kind_has_a_clock() -> None:
         if kind.negative:
             assert kind.severity or any(f.name == "penalty_types" for f in kind.fields), kind.name
             assert "decision_date" in {f.envelope for f in kind.fields}, kind.name
+
+
+async def test_a_severity_that_is_said_not_to_apply_is_none_stated(
+    take: Take, sheet: Sheet, pool: asyncpg.Pool[Any]
+) -> None:
+    assert await one(take, sheet, {**serious(), "失信程度": "不适用"}) == ((1, 0, 0), set())
+    assert await pool.fetchval("SELECT severity FROM record") == "SERIOUS"

@@ -124,6 +124,8 @@ async def test_titles_notes_and_repeated_headers_of_a_sheet_are_no_lines(
             [],
             ["填表说明：一行一件。"],
             ["", "合计"],
+            ["合 计", "2件", "", "", "0.4"],
+            ["填表人：甲", "", "审核人：乙", "", "填报日期：2025-06-13"],
         ],
     )
     summary = await take(path)
