@@ -285,11 +285,11 @@ def test_x14_unrated_is_not_the_middle(world: Cities) -> None:
             assert (told["band"], told["recognised"]) == ("UNRATED", False)
 
 
-def test_w19_x13_a_mapping_with_a_gap_or_a_wrong_order_is_refused(world: Cities) -> None:
-    case = world.golden["W19"]
-    truth = next((world.root / "worlds").glob("S-*"))
+def test_w19_x13_a_mapping_with_a_gap_or_a_wrong_order_is_refused(cities: Cities) -> None:
+    case = cities.golden["W19"]
+    truth = next((cities.root / "worlds").glob("S-*"))
     for name, file in case["files"].items():
-        status, told = world.xinqiao_text("mapping", "check", str(truth / file))
+        status, told = cities.xinqiao_text("mapping", "check", str(truth / file))
         assert status == 2, told
         assert case["codes"][name] in told
         if name == "gap":
