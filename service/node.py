@@ -38,6 +38,7 @@ from service.partnership import enrol_partners
 from service.rate import RateLimit
 from service.recognition import AgreementMatcher, match_key, record_mappings
 from service.settings import Partner, Settings
+from service.standing import Sharing
 from store.catalogue import Catalogues, load_catalogues
 from store.catalogue_kind import declarations
 from store.edition import load_demo_catalogues
@@ -83,6 +84,7 @@ class Node:
     match_keys: dict[str, MatchKey] = field(default_factory=dict)  # by agreement
     agreements: dict[str, Agreement] = field(default_factory=dict)  # by region
     items: Mapping[str, str] = field(default_factory=dict)  # declarations of the city's own kinds
+    sharing: dict[tuple[str, str | None, str], Sharing] = field(default_factory=dict)
     catalogues: Catalogues = field(default_factory=Catalogues)  # of this node's region
     data_version: str = ""
     public: Caller = PUBLIC

@@ -7,7 +7,7 @@ revoked counts from its own commit on.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -24,7 +24,17 @@ from sync.agreement import Agreement
 if TYPE_CHECKING:
     from service.node import Node
 
+_REMEMBERED = 256  # combinations of edition, agreement and region
 _CATEGORIES = ("LEGAL_ENTITY", "INDIVIDUAL_BUSINESS", "NATURAL_PERSON")
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """What an edition of the catalogue and an agreement share with callers of a region."""
+
+    government_kinds: frozenset[str]
+    shared_kinds: frozenset[str]
+    unshared: frozenset[tuple[str, str]]
 
 
 async def grounds_of(
@@ -38,12 +48,13 @@ async def grounds_of(
     if row.kinds is KindsOf.NONE and row.clear is Reach.NONE:
         return Grounds(own=_own(caller), barred=caller.barred, actor=verified.actor)
     catalogue = node.catalogues.on(node.settings.domain_date())
+    sharing = _sharing(node, catalogue, agreement, caller.region or "")
     found = Grounds(
         agreement=agreement.id if agreement else None,
         partner=caller.region if agreement else None,
-        government_kinds=catalogue.government_kinds(),
-        shared_kinds=_shared(agreement, catalogue.travelling(caller.region or "")),
-        unshared=_unshared(catalogue, agreement),
+        government_kinds=sharing.government_kinds,
+        shared_kinds=sharing.shared_kinds,
+        unshared=sharing.unshared,
         unit=caller.unit_uscc,
         actor=verified.actor,
         district=caller.district,
@@ -87,6 +98,21 @@ def demand_agreed(agreement: Agreement | None, purpose: str | None) -> None:
 
 def _own(caller: Caller) -> frozenset[UUID]:
     return frozenset() if caller.subject is None else frozenset({caller.subject})
+
+
+def _sharing(node: Node, catalogue: Catalogue, agreement: Agreement | None, region: str) -> Sharing:
+    """Remembered by what never changes: editions and agreements are immutable."""
+    key = (catalogue.edition, agreement.id if agreement else None, region)
+    known = node.sharing.get(key)
+    if known is None:
+        if len(node.sharing) >= _REMEMBERED:
+            node.sharing.clear()
+        known = node.sharing[key] = Sharing(
+            catalogue.government_kinds(),
+            _shared(agreement, catalogue.travelling(region)),
+            _unshared(catalogue, agreement),
+        )
+    return known
 
 
 def _shared(agreement: Agreement | None, travelling: frozenset[str]) -> frozenset[str]:
