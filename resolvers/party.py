@@ -124,8 +124,10 @@ def _region(row: Row, selected: Selected) -> str:
     return region_json(row.level, row.statement, selected.details, f"{row.alias}.region_id")
 
 
-def _listed(row: Row, selected: Selected, table: str, condition: str, order: str) -> str:
-    """A short list of a subject's own rows of another table."""
+def listed(
+    row: Row, selected: Selected, table: str, condition: str, order: str, most: int = 200
+) -> str:
+    """A short list of the rows of a table, `x` in condition and order, that meet a condition."""
     statement = row.statement
     statement.disclose(selected.coordinate)
     alias, result, level = statement.alias("l"), statement.alias("n"), Level()
@@ -135,18 +137,24 @@ def _listed(row: Row, selected: Selected, table: str, condition: str, order: str
         value = item.value()
     row.level.take(
         f"CROSS JOIN LATERAL (SELECT coalesce(json_agg({value}), '[]'::json) AS j FROM"
-        f" (SELECT * FROM {table} x WHERE x.subject_id = {row.alias}.subject_id AND {condition}"
-        f" ORDER BY {order} LIMIT 200) {alias} {' '.join(level.joins)}) {result}"
+        f" (SELECT * FROM {table} x WHERE {condition} ORDER BY {order} LIMIT {most}) {alias}"
+        f" {' '.join(level.joins)}) {result}"
     )
     return f"{result}.j"
 
 
+def _own(row: Row, selected: Selected, table: str, condition: str, order: str) -> str:
+    """A subject's own rows of another table."""
+    own = f"x.subject_id = {row.alias}.subject_id AND {condition}"
+    return listed(row, selected, table, own, order)
+
+
 def _codes(row: Row, selected: Selected) -> str:
-    return _listed(row, selected, "identifier", "x.is_open", "x.scheme, x.value")
+    return _own(row, selected, "identifier", "x.is_open", "x.scheme, x.value")
 
 
 def _former_names(row: Row, selected: Selected) -> str:
-    return _listed(
+    return _own(
         row, selected, "organisation_name", "x.is_former", "x.valid_to DESC NULLS LAST, x.name"
     )
 

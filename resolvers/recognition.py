@@ -7,7 +7,7 @@ vetoes (cross-region requirements §2.1, X09–X14).
 from __future__ import annotations
 
 from resolvers.field import put_all
-from resolvers.party import global_id, object_type
+from resolvers.party import global_id, listed
 from resolvers.reach import all_of, any_of
 from resolvers.statement import Level, Routine, Row, Selected, Statement
 from resolvers.visibility import record_seen, record_visible
@@ -186,35 +186,25 @@ def _veto_id(row: Row, _: Selected) -> str:
     return f"CASE {row.alias}.veto_kind {arms} END"
 
 
-def _listed(row: Row, selected: Selected, table: str, order: str, condition: str = "true") -> str:
+def _published(
+    row: Row, selected: Selected, table: str, order: str, condition: str = "true"
+) -> str:
     """All rows of a small table of published facts, as a list."""
-    statement = row.statement
-    statement.disclose(selected.coordinate)
-    statement.count_list()
-    alias, result, level = statement.alias("l"), statement.alias("n"), Level()
-    with statement.deeper():
-        item = Row(statement, level, alias, object_type(statement, selected.type.name))
-        put_all(item, statement.select(item.type, selected.details))
-        value = item.value()
-    row.level.take(
-        f"CROSS JOIN LATERAL (SELECT coalesce(json_agg({value}), '[]'::json) AS j FROM"
-        f" (SELECT * FROM {table} x WHERE {condition} ORDER BY {order} LIMIT 500) {alias}"
-        f" {' '.join(level.joins)}) {result}"
-    )
-    return f"{result}.j"
+    row.statement.count_list()
+    return listed(row, selected, table, condition, order, most=500)
 
 
 def _schemes(row: Row, selected: Selected) -> str:
-    return _listed(row, selected, "grading_scheme", "x.scheme, x.version")
+    return _published(row, selected, "grading_scheme", "x.scheme, x.version")
 
 
 def _mappings(row: Row, selected: Selected) -> str:
-    return _listed(row, selected, "grade_mapping", "x.mapping_id")
+    return _published(row, selected, "grade_mapping", "x.mapping_id")
 
 
 def _mapping_rows(row: Row, selected: Selected) -> str:
     condition = f"x.mapping_id = {row.alias}.mapping_id"
-    return _listed(row, selected, "grade_mapping_row", "x.position", condition)
+    return _published(row, selected, "grade_mapping_row", "x.position", condition)
 
 
 ROUTINES: dict[str, Routine] = {

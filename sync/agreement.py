@@ -50,6 +50,12 @@ class AgreementParty:
     name: str
     keys: PartyKeys
 
+    def has_signed(self, note: Note) -> bool:
+        """Whether the note bears the party's signature, and none in its name that is false."""
+        key, text = self.keys.agreement, note.text.encode()
+        own = [line for line in note.signatures if (line.name, line.id) == (key.name, key.id)]
+        return bool(own) and all(key.verifies(text, line.signature) for line in own)
+
 
 @dataclass(frozen=True, slots=True)
 class LegalBasis:
@@ -146,9 +152,7 @@ def read_agreement(note: bytes, known: Mapping[str, VerifierKey] | None = None) 
             raise AgreementError(
                 "AGREEMENT_KEY", "Ask the partner: the agreement names a key that is not its own."
             )
-        signed = [line for line in parsed.signatures if (line.name, line.id) == (key.name, key.id)]
-        text = parsed.text.encode()
-        if not signed or not all(key.verifies(text, line.signature) for line in signed):
+        if not party.has_signed(parsed):
             raise AgreementError(
                 "AGREEMENT_UNSIGNED", "Let every party sign the agreement with its own key."
             )

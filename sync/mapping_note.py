@@ -30,14 +30,8 @@ def read_mapping(note: bytes, agreement: Agreement) -> GradeMapping:
     Raises MappingError `MAPPING_MALFORMED` or `MAPPING_UNSIGNED`.
     """
     parsed, mapping = _parse(note)
-    text = parsed.text.encode()
-    for party in agreement.parties:
-        key = party.keys.agreement
-        signed = [line for line in parsed.signatures if (line.name, line.id) == (key.name, key.id)]
-        if not signed or not all(key.verifies(text, line.signature) for line in signed):
-            raise MappingError(
-                "MAPPING_UNSIGNED", "Let every party of the agreement sign the mapping."
-            )
+    if not all(party.has_signed(parsed) for party in agreement.parties):
+        raise MappingError("MAPPING_UNSIGNED", "Let every party of the agreement sign the mapping.")
     return mapping
 
 

@@ -129,3 +129,46 @@ def removal(verb: str = "移出", on: str = "removed_on") -> tuple[Field, ...]:
         Field(on, f"{verb}日期", FieldType.DATE, hot=True, ends_display=True),
         Field("removed_reason", f"{verb}原因", max_length=500),
     )
+
+
+def owed() -> tuple[Field, ...]:
+    """The period of arrears and what is owed for it, 元 (records.md §8.2)."""
+    return (
+        Field(
+            "period",
+            "欠缴所属期",
+            aliases=("所属期", "费款所属期"),
+            required=True,
+            max_length=21,
+            description="a month YYYY-MM, or the first and the last one joined with /",
+            example="2026-02",
+        ),
+        Field(
+            "owed_amount",
+            "欠缴金额（元）",
+            FieldType.DECIMAL,
+            aliases=(
+                "欠缴金额(元)",
+                "欠缴金额",
+                "欠费金额（元）",
+                "欠税金额（元）",
+                "欠费金额",
+                "欠税余额",
+            ),
+            required=True,
+            unit="元",
+            hot=True,
+        ),
+    )
+
+
+def cleared() -> Field:
+    """The day on which arrears were paid: it closes them, display and use end."""
+    return Field(
+        "cleared_on",
+        "缴清日期",
+        FieldType.DATE,
+        aliases=("清缴日期",),
+        hot=True,
+        ends_display=True,
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from schema.records.block import decided_by, reported_by, subject
+from schema.records.block import cleared, decided_by, owed, reported_by, subject
 from store.kind import Code, CodeList, Field, FieldType, Kind, Visibility
 
 INSURANCE_KIND = CodeList(
@@ -38,31 +38,7 @@ KIND = Kind(
             codes=INSURANCE_KIND,
             hot=True,
         ),
-        Field(
-            "period",
-            "欠缴所属期",
-            aliases=("所属期", "费款所属期"),
-            required=True,
-            max_length=21,
-            description="a month YYYY-MM, or the first and the last one joined with /",
-            example="2026-02",
-        ),
-        Field(
-            "owed_amount",
-            "欠缴金额（元）",
-            FieldType.DECIMAL,
-            aliases=(
-                "欠缴金额(元)",
-                "欠缴金额",
-                "欠费金额（元）",
-                "欠税金额（元）",
-                "欠费金额",
-                "欠税余额",
-            ),
-            required=True,
-            unit="元",
-            hot=True,
-        ),
+        *owed(),
         Field("headcount", "欠缴人数", FieldType.INTEGER, visibility=Visibility.GOVERNMENT),
         Field(
             "assessed_on",
@@ -72,14 +48,7 @@ KIND = Kind(
             envelope="decision_date",
         ),
         *decided_by("agency", "经办机构"),
-        Field(
-            "cleared_on",
-            "缴清日期",
-            FieldType.DATE,
-            aliases=("清缴日期",),
-            hot=True,
-            ends_display=True,
-        ),
+        cleared(),
         *reported_by(),
     ),
 )

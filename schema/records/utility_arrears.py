@@ -5,7 +5,7 @@ Those of natural persons need their consent: a node takes them only where a sett
 
 from __future__ import annotations
 
-from schema.records.block import decided_by, reported_by, subject
+from schema.records.block import cleared, decided_by, owed, reported_by, subject
 from store.kind import Code, CodeList, Field, FieldType, Kind, Visibility
 
 UTILITY = CodeList(
@@ -52,31 +52,7 @@ KIND = Kind(
             example="210500-00012345",
         ),
         Field("meter_address", "用户地址", max_length=512, visibility=Visibility.RESTRICTED),
-        Field(
-            "period",
-            "欠缴所属期",
-            aliases=("所属期", "费款所属期"),
-            required=True,
-            max_length=21,
-            description="a month YYYY-MM, or the first and the last one joined with /",
-            example="2026-02",
-        ),
-        Field(
-            "owed_amount",
-            "欠缴金额（元）",
-            FieldType.DECIMAL,
-            aliases=(
-                "欠缴金额(元)",
-                "欠缴金额",
-                "欠费金额（元）",
-                "欠税金额（元）",
-                "欠费金额",
-                "欠税余额",
-            ),
-            required=True,
-            unit="元",
-            hot=True,
-        ),
+        *owed(),
         Field("overdue_days", "逾期天数", FieldType.INTEGER, visibility=Visibility.GOVERNMENT),
         Field(
             "notice_on",
@@ -87,14 +63,7 @@ KIND = Kind(
             envelope="decision_date",
         ),
         *decided_by("supplier", "供应单位", aliases=("供应企业",)),
-        Field(
-            "cleared_on",
-            "缴清日期",
-            FieldType.DATE,
-            aliases=("清缴日期",),
-            hot=True,
-            ends_display=True,
-        ),
+        cleared(),
         *reported_by(),
     ),
 )
