@@ -144,14 +144,28 @@ def test_x04_one_subject_shows_the_records_of_both_cities(cities: Cities) -> Non
             assert {pair for pair in wanted if pair[1] == "210500"} <= set(seen)
 
 
+def unplanted(cities: Cities) -> tuple[str, str]:
+    """A Benxi firm's code and the number of a penalty that no planted case needs."""
+    listed = """
+    { penalties(first: 100) {
+        nodes { documentNo originRegion subject { ... on Organisation { uscc } } } } }
+    """
+    _, found = cities.ask(listed, as_="analyst", purpose="P12")
+    planted = json.dumps(cities.golden, ensure_ascii=False)
+    for one in found["answer"]["data"]["penalties"]["nodes"]:
+        code, number = (one["subject"] or {}).get("uscc"), one["documentNo"]
+        if code and one["originRegion"] == "210500" and not {code, number} & {*planted.split('"')}:
+            return code, number
+    raise AssertionError("every penalty of this world is planted")
+
+
 def test_a_withdrawn_record_disappears_in_the_other_city(cities: Cities) -> None:
     question = """
     query Of($code: String!) {
       organisation(code: $code) { penalties(first: 20) { nodes { id documentNo } } }
     }
     """
-    code = cities.golden["W22"]["parties"]["A"]["uscc"]
-    number = cities.golden["W22"]["penalty"]
+    code, number = unplanted(cities)
 
     def shown(node: str) -> dict[str, str]:
         _, found = cities.ask(
