@@ -44,7 +44,7 @@ _LONGEST_SOCKET_FOLDER = 85
 _SETTINGS: Mapping[str, str] = MappingProxyType(
     {
         "listen_addresses": "",
-        "max_connections": "100",
+        "max_connections": "300",
         "shared_buffers": "256MB",
         "effective_cache_size": "1GB",
         "work_mem": "8MB",

@@ -6,17 +6,13 @@ The process confines itself to its own folder, starts its servers inside, and an
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import signal
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import uvicorn
-
-from service.app import App
+from service.answering import Ending
 from service.enrolment import establish
 from service.home import NodeHome, cache, home
 from service.installation import install
@@ -28,6 +24,7 @@ from service.sandbox import confine
 from service.settings import Settings, load_settings
 from service.supervisor import end_with_parent
 from service.work import at_work
+from service.worker import Workers
 
 
 @contextmanager
@@ -62,34 +59,10 @@ def confine_node(root: Path, node_home: NodeHome) -> bool:
     )
 
 
-class _Server(uvicorn.Server):
-    """Leaves signals alone: uvicorn raises a caught one again when it has ended, which would kill
-    this process before the node's databases are stopped."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-class _Ending:
-    """SIGINT and SIGTERM of a whole node: servers that are starting are awaited, then stopped."""
-
-    def __init__(self) -> None:
-        self.asked = False
-        self.server: uvicorn.Server | None = None
-        for one in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(one, self._ask)
-
-    def _ask(self) -> None:
-        self.asked = True
-        if self.server is not None:
-            self.server.should_exit = True
-
-
 async def serve(settings: Settings, root: Path) -> None:
     """Serve a node until SIGINT or SIGTERM."""
     node_home = NodeHome(root, settings.node)
-    ending = _Ending()
+    ending = Ending()
     with ExitStack() as servers:
         loop = asyncio.get_running_loop()
         starting = loop.run_in_executor(
@@ -102,25 +75,14 @@ async def serve(settings: Settings, root: Path) -> None:
             await prepare_database(dsn, root, settings)
         finally:
             address = await starting
-        if ending.asked:
+        if ending.asked.is_set():
             return
         async with open_node(settings, root, dsn, address) as node, at_work(node, dsn) as work:
-            config = uvicorn.Config(
-                App(node, work),
-                host=settings.host,
-                port=settings.port,
-                loop="uvloop",
-                http="httptools",
-                ws="none",
-                lifespan="off",
-                access_log=False,
-                log_level="warning",
-                server_header=False,
-                timeout_graceful_shutdown=5,
-            )
-            ending.server = server = _Server(config)
-            if not ending.asked:
-                await server.serve()
+            if settings.workers == 1:
+                await ending.answer(node, work)
+            else:
+                async with Workers(settings, dsn, address):
+                    await ending.asked.wait()
 
 
 def main(arguments: list[str]) -> int:

@@ -55,6 +55,7 @@ class Settings:
     region: str = _setting("GB/T 2260 code of the city whose records originate here.")
     host: str = _setting("Address to listen on.", "127.0.0.1")
     port: int = _setting("Port of the API.")
+    workers: int = _setting("Processes that answer; 1: the node's own process answers.", 1)
     origin: str = _setting("Scheme, host and port that callers sign as @target-uri.", "")
     today: str = _setting(
         "Domain date (YYYY-MM-DD), or `system` for the day in Shanghai.", "system"
@@ -144,6 +145,8 @@ def _parse(setting: Field[Any], raw: Any) -> Any:
             return raw
         return {"true": True, "1": True, "false": False, "0": False}[raw.lower()]
     if kind == "int":
+        if setting.name == "workers" and int(raw) < 1:
+            raise ValueError
         return int(raw)
     if kind == "float":
         return float(raw)

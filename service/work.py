@@ -84,6 +84,20 @@ class Work:
 
 
 @asynccontextmanager
+async def looking_on(node: Node, dsn: str) -> AsyncIterator[Work]:
+    """What a worker needs for the time of the block: the node read again, its work only seen."""
+    stop = asyncio.Event()
+    refreshing = asyncio.ensure_future(_again(stop, partial(_refreshing, node)))
+    try:
+        yield Work(node, Projection(partial(asyncpg.connect, dsn), node.graph))
+    finally:
+        stop.set()
+        await asyncio.wait([refreshing], timeout=5)
+        refreshing.cancel()
+        await asyncio.gather(refreshing, return_exceptions=True)
+
+
+@asynccontextmanager
 async def at_work(node: Node, dsn: str) -> AsyncIterator[Work]:
     """Run the node's own work for the time of the block."""
     stop = asyncio.Event()

@@ -1,0 +1,58 @@
+"""Answering over HTTP until told to end: by the node's own process, or by each of its workers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Iterator
+
+import uvicorn
+
+from service.app import App
+from service.node import Node
+from service.work import Work
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals alone: uvicorn raises a caught one again when it has ended, which would kill
+    this process before the node's databases are stopped."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class Ending:
+    """SIGINT and SIGTERM of a process: what is starting is awaited, then all is stopped."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self._server: uvicorn.Server | None = None
+        for one in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(one, self._ask)
+
+    def _ask(self) -> None:
+        self.asked.set()
+        if self._server is not None:
+            self._server.should_exit = True
+
+    async def answer(self, node: Node, work: Work, listening: socket.socket | None = None) -> None:
+        """Answer until asked to end, on the node's own port or on a socket that listens."""
+        config = uvicorn.Config(
+            App(node, work),
+            host=node.settings.host,
+            port=node.settings.port,
+            loop="uvloop",
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            access_log=False,
+            log_level="warning",
+            server_header=False,
+            timeout_graceful_shutdown=5,
+        )
+        self._server = server = _Server(config)
+        if not self.asked.is_set():
+            await server.serve(None if listening is None else [listening])
