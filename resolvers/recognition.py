@@ -99,11 +99,7 @@ FROM (SELECT e.record_id, e.x_scheme, e.x_scheme_version, e.x_grade, e.x_score, 
         (SELECT b.band FROM grade_mapping_row b WHERE b.mapping_id = m.mapping_id
             AND (b.grade = e.x_grade OR (e.x_score >= b.low
                 AND (b.below IS NULL OR e.x_score < b.below))) LIMIT 1) AS mapped,
-        EXISTS (SELECT FROM record p WHERE p.subject_id = {subject}
-            AND p.origin_region = e.origin_region
-            AND (p.status = 'REPAIRED' OR p.display_end_reason IN ('修复', 'REPAIRED')
-                OR p.fields ->> 'removedReason' LIKE '%修复%')
-            AND p.display_ended_on > e.decision_date AND p.display_ended_on <= {today}) AS repaired
+        repaired_within({subject}, e.origin_region, e.decision_date, {today}) AS repaired
     FROM (SELECT 1) one
     LEFT JOIN LATERAL (SELECT r.*, {whole} AS whole,
             EXISTS (SELECT FROM grade_mapping h JOIN agreement i USING (agreement_id)

@@ -14,6 +14,7 @@ from graph.connection import GraphConnection
 from graph.reader import GraphReader
 from resolvers.context import Context
 from resolvers.operation import Operations
+from resolvers.wall import wall_of
 from schema.definition import CreditSchema
 from schema.records import kinds
 from security.access_log import AccessLog
@@ -39,6 +40,7 @@ from service.rate import RateLimit
 from service.recognition import AgreementMatcher, match_key, record_mappings
 from service.settings import Partner, Settings
 from service.standing import Sharing
+from service.witnessing import policy_of
 from store.catalogue import Catalogues, load_catalogues
 from store.catalogue_kind import declarations
 from store.edition import load_demo_catalogues
@@ -49,9 +51,11 @@ from store.migrations import migrate
 from store.pool import Readers, open_pool, open_readers
 from store.reference import load_reference
 from store.scheme import load_schemes
+from store.wall import Wall, raise_walls, walls_stand
 from sync.agreement import Agreement, agreements_in_force
 from sync.endpoints import Exchange
 from sync.person_token import MatchKey
+from sync.witness_policy import is_stopped
 
 
 @dataclass(slots=True)
@@ -61,7 +65,7 @@ class Node:
     settings: Settings
     root: Path
     home: NodeHome
-    readers: Readers  # answer questions
+    readers: Mapping[Wall, Readers]  # answer questions
     pool: asyncpg.Pool[Any]  # logs them, and answers partners
     work_pool: asyncpg.Pool[Any]  # the node's own work, which may take longer
     kinds: Kinds
@@ -87,6 +91,7 @@ class Node:
     sharing: dict[tuple[str, str | None, str], Sharing] = field(default_factory=dict)
     catalogues: Catalogues = field(default_factory=Catalogues)  # of this node's region
     data_version: str = ""
+    unwitnessed: bool = False  # for so long that the witness policy forbids to answer
     public: Caller = PUBLIC
 
     @property
@@ -97,7 +102,7 @@ class Node:
     def context(self, scope: Scope) -> Context:
         """What resolvers get for one request."""
         return Context(
-            pool=self.readers,
+            pool=self.readers[wall_of(scope.role)],
             scope=scope,
             today=self.settings.domain_date(),
             token_key=self.token_key,
@@ -146,6 +151,11 @@ class Node:
             key = self.match_keys.get(one.id) or match_key(folder, one.id)
             if key is not None:
                 self.match_keys[one.id] = key
+        self.unwitnessed = await is_stopped(
+            self.work_pool,
+            policy_of(self.settings),
+            [self.keys.access.name, self.keys.audit.name],
+        )
         self.data_version = str(
             await self.work_pool.fetchval("SELECT pg_snapshot_xmin(pg_current_snapshot())::text")
         )
@@ -157,6 +167,7 @@ async def prepare_database(dsn: str, root: Path, settings: Settings) -> None:
     connection = await asyncpg.connect(dsn)
     try:
         await ensure_hot_columns(connection, kinds())
+        await raise_walls(connection, kinds())
         await load_reference(connection, demo=settings.demo)
         await load_schemes(connection)
         if settings.demo:
@@ -179,10 +190,17 @@ async def open_node(
     keys, folder, declared = own_keys(home), KeyFolder(home.keys), kinds()
     evidence_keys = EvidenceKeys(folder)
     async with AsyncExitStack() as opened:
-        readers = await open_readers(dsn)
-        opened.push_async_callback(readers.close)
         pool = await open_pool(dsn, answering=True)
         opened.push_async_callback(pool.close)
+        walled = await walls_stand(pool)
+        readers = {}
+        for wall in Wall:
+            readers[wall] = await open_readers(
+                dsn,
+                wall=wall if walled else None,
+                day=None if settings.today == "system" else settings.today,
+            )
+            opened.push_async_callback(readers[wall].close)
         work_pool = await open_pool(dsn)
         opened.push_async_callback(work_pool.close)
         graph = await opened.enter_async_context(

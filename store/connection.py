@@ -8,3 +8,4 @@ import asyncpg
 import asyncpg.pool
 
 Connection: TypeAlias = "asyncpg.Connection[Any] | asyncpg.pool.PoolConnectionProxy[Any]"
+Queried: TypeAlias = "Connection | asyncpg.Pool[Any]"

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import asyncpg
+
+from store.wall import DAY_SETTING, Wall
 
 
 async def _prepare(connection: asyncpg.Connection[Any]) -> None:
@@ -28,15 +32,20 @@ async def _keep(connection: Any) -> None:
 
 
 async def open_pool(
-    dsn: str, *, min_size: int = 1, max_size: int = 8, answering: bool = False
+    dsn: str,
+    *,
+    min_size: int = 1,
+    max_size: int = 8,
+    answering: bool = False,
+    session: Mapping[str, str] = MappingProxyType({}),
 ) -> asyncpg.Pool[Any]:
     """A pool whose `json` values are bytes and whose statements stay prepared.
 
     `answering` is for pools that only answer questions with the compiler's statements: PostgreSQL
     plans each statement once per connection (planning costs more than a small answer does) and
-    ends what takes longer than 10 s.
+    ends what takes longer than 10 s. `session` are further settings of every connection.
     """
-    settings = {"jit": "off", "application_name": "xinqiao"}
+    settings = {"jit": "off", "application_name": "xinqiao", **session}
     if answering:
         settings |= {"plan_cache_mode": "force_generic_plan", "statement_timeout": "10s"}
     pool = await asyncpg.create_pool(
@@ -118,6 +127,22 @@ class Readers:
             self._idle.append(connection)
 
 
-async def open_readers(dsn: str, *, min_size: int = 1, max_size: int = 8) -> Readers:
-    """Connections that only answer questions; see `open_pool` for `answering`."""
-    return Readers(await open_pool(dsn, min_size=min_size, max_size=max_size, answering=True))
+async def open_readers(
+    dsn: str,
+    *,
+    min_size: int = 0,
+    max_size: int = 8,
+    wall: Wall | None = None,
+    day: str | None = None,
+) -> Readers:
+    """Connections that only answer questions; see `open_pool` for `answering`.
+
+    `wall` is the database role they take; `day` the date that its rows are judged by, ISO 8601,
+    None for the day in Shanghai.
+    """
+    session = {} if wall is None else {"role": str(wall)}
+    if day is not None:
+        session[DAY_SETTING] = day
+    return Readers(
+        await open_pool(dsn, min_size=min_size, max_size=max_size, answering=True, session=session)
+    )

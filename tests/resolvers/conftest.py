@@ -25,6 +25,8 @@ from store.hot import ensure_hot_columns
 from store.migrations import migrate
 from store.name import bigrams
 from store.pool import open_pool
+from store.wall import raise_walls
+from tests.resolvers.walled import Walled
 
 TODAY = dt.date(2026, 6, 30)
 _STAMP = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
@@ -337,6 +339,7 @@ async def pool(postgres_server: PostgresServer) -> AsyncIterator[asyncpg.Pool[An
     made = await open_pool(dsn, max_size=4, answering=True)
     async with made.acquire() as connection:
         await ensure_hot_columns(connection, kinds())
+        await raise_walls(connection, kinds())
         await _fill(connection)
     yield made
     await made.close()
@@ -440,7 +443,13 @@ def ask(pool: asyncpg.Pool[Any], operations: Operations, scope_of: Callable[...,
             scope = replace(scope, row=replace(scope.row, hops=hops, walk=Reach.ALL))
         plan = operations.prepare(document, name, scope)
         context = Context(
-            pool, scope, today, b"k" * 32, graph=graph, access=access, read_number=read_number
+            Walled(pool, scope.role, today),
+            scope,
+            today,
+            b"k" * 32,
+            graph=graph,
+            access=access,
+            read_number=read_number,
         )
         answer = await plan.run(context, variables)
         told = orjson.loads(answer.body)

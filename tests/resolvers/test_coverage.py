@@ -24,6 +24,7 @@ from store.catalogue import (
     catalogues_of,
 )
 from store.coverage import SHANGHAI
+from tests.resolvers.walled import Walled
 
 from .conftest import TODAY
 
@@ -83,7 +84,7 @@ def ask(pool: asyncpg.Pool[Any], operations: Operations, scope_of: Callable[...,
             agreement="agreement-1" if role == "PCITY" else None,
         )
         context = Context(
-            pool,
+            Walled(pool, scope.role, today),
             scope,
             today,
             b"k" * 32,

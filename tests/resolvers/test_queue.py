@@ -16,6 +16,8 @@ from schema.records import kinds
 from security.policy import Scope
 from store.intake import import_paths
 from store.pool import open_pool
+from store.wall import raise_walls
+from tests.resolvers.walled import Walled
 from tests.store.conftest import BENXI, TODAY, FixedCipher
 from tests.store.test_intake import ISSUER, penalty
 
@@ -39,6 +41,8 @@ async def queue(database: str, tmp_path: Path) -> AsyncIterator[asyncpg.Pool[Any
     lines = [",".join(rows[0]), *(",".join(row.values()) for row in rows)]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     pool = await open_pool(database, max_size=2, answering=True)
+    async with pool.acquire() as connection:
+        await raise_walls(connection, kinds())
     try:
         await import_paths(
             pool,
@@ -59,7 +63,9 @@ async def _asked(
     operations: Operations, scope: Scope, pool: asyncpg.Pool[Any], **variables: Any
 ) -> dict[str, Any]:
     plan = operations.prepare(PAGE, None, scope)
-    answer = await plan.run(Context(pool, scope, TODAY, b"k" * 32), variables)
+    answer = await plan.run(
+        Context(Walled(pool, scope.role, TODAY), scope, TODAY, b"k" * 32), variables
+    )
     told: dict[str, Any] = orjson.loads(answer.body)
     return told
 

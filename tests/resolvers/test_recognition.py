@@ -22,6 +22,7 @@ from store.hot import ensure_hot_columns
 from store.migrations import migrate
 from store.pool import open_pool
 from store.scheme import load_schemes, shipped_schemes
+from store.wall import raise_walls
 from sync.agreement import (
     Agreement,
     AgreementParty,
@@ -33,6 +34,7 @@ from sync.agreement import (
 from sync.catalogue import Item
 from sync.mapping import Band, GradeMapping, MappingRow
 from sync.mapping_note import record_mapping, sign_mapping
+from tests.resolvers.walled import Walled
 
 from .conftest import TODAY, _organisation, _record
 
@@ -206,6 +208,7 @@ async def graded(postgres_server: PostgresServer) -> AsyncIterator[asyncpg.Pool[
     made = await open_pool(dsn, max_size=2, answering=True)
     async with made.acquire() as connection:
         await ensure_hot_columns(connection, kinds())
+        await raise_walls(connection, kinds())
         await _fill(connection)
     yield made
     await made.close()
@@ -227,7 +230,9 @@ def grade(
     ) -> dict[str, Any]:
         scope = scope_of(role, purpose=signed)
         plan = operations.prepare(DOCUMENT, None, scope)
-        context = Context(graded, scope, today, b"k" * 32, region="210500")
+        context = Context(
+            Walled(graded, scope.role, today), scope, today, b"k" * 32, region="210500"
+        )
         answer = await plan.run(context, {"code": f"91210500XD000000{number}1", **variables})
         told = orjson.loads(answer.body)
         assert "errors" not in told, told

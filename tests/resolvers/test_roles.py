@@ -31,6 +31,8 @@ from service.postgres import PostgresServer
 from store.hot import ensure_hot_columns
 from store.migrations import migrate
 from store.pool import open_pool
+from store.wall import raise_walls
+from tests.resolvers.walled import Walled
 
 TODAY = dt.date(2026, 6, 30)
 _ORDER = {"stamp": dt.datetime(2026, 1, 1, tzinfo=dt.UTC), "batch_sha": b"s", "line_no": 1}
@@ -262,6 +264,7 @@ async def store(postgres_server: PostgresServer) -> AsyncIterator[asyncpg.Pool[A
     made = await open_pool(dsn, max_size=4, answering=True)
     async with made.acquire() as connection:
         await ensure_hot_columns(connection, kinds())
+        await raise_walls(connection, kinds())
         await _fill(connection)
     yield made
     await made.close()
@@ -304,7 +307,12 @@ def put(store: asyncpg.Pool[Any], operations: Operations, scope_of: Callable[...
         given = {**_on(role), **grounds, **sets}
         scope = scope_of(role, purpose=purpose, case=case, **given)
         context = Context(
-            store, scope, TODAY, b"k" * 32, graph=graph, read_number=lambda sealed: sealed.decode()
+            Walled(store, scope.role, TODAY),
+            scope,
+            TODAY,
+            b"k" * 32,
+            graph=graph,
+            read_number=lambda sealed: sealed.decode(),
         )
         answer = await operations.prepare(document, None, scope).run(context, variables or {})
         told = orjson.loads(answer.body)

@@ -26,6 +26,8 @@ from store.intake import import_paths
 from store.migrations import migrate
 from store.name import bigrams, name_without_region
 from store.pool import open_pool
+from store.wall import raise_walls
+from tests.resolvers.walled import Walled
 from tests.store.conftest import BENXI, TODAY, FixedCipher
 from tests.store.test_intake import code, firm, number, penalty
 
@@ -76,6 +78,8 @@ async def filled(dsn: str, folder: Path) -> AsyncIterator[asyncpg.Pool[Any]]:
         penalty(**person, 行政处罚决定书文号="第二号"),
     ]
     pool = await open_pool(dsn, max_size=2, answering=True)
+    async with pool.acquire() as connection:
+        await raise_walls(connection, kinds())
     await import_paths(
         pool,
         [sheet("20260101_f.csv", firms), sheet("20260102_p.csv", penalties)],
@@ -122,7 +126,9 @@ def find(names: asyncpg.Pool[Any], operations: Operations, scope_of: Callable[..
     ) -> Any:
         scope = scope_of(role, case="案1")
         plan = operations.prepare(document, None, scope)
-        answer = await plan.run(Context(pool, scope, TODAY, b"k" * 32), variables)
+        answer = await plan.run(
+            Context(Walled(pool, scope.role, TODAY), scope, TODAY, b"k" * 32), variables
+        )
         told = orjson.loads(answer.body)
         if "errors" in told:
             return [error["extensions"]["code"] for error in told["errors"]]
@@ -338,11 +344,12 @@ async def test_every_role_searches_by_the_indexes(
         if scope.row.open is not Reach.ALL:  # a subject is read by its own id
             continue
         plan: Any = operations.prepare(document, None, scope)
-        context = Context(own, scope, TODAY, b"k" * 32)
+        behind = Walled(own, role, TODAY)
+        context = Context(behind, scope, TODAY, b"k" * 32)
         await plan.run(context, {"t": "0042号公"})
         [shape] = plan._shapes.values()
         values = [bind(Call(context, {"t": "0042号公"})) for bind in shape.compiled.binds]
-        lines = await own.fetch(f"EXPLAIN (GENERIC_PLAN) {shape.compiled.sql}", *values)
+        lines = await behind.fetch(f"EXPLAIN (GENERIC_PLAN) {shape.compiled.sql}", *values)
         told = "\n".join(row[0] for row in lines)
         assert "organisation_name_bigrams" in told, role
         assert "Seq Scan on organisation_name" not in told, role
