@@ -10,10 +10,12 @@ from client.profile import (
     SIGNED_FIELDS,
     body_digest,
     content_digest,
+    names_sm3,
     parse_signature,
     parse_signature_input,
     response_base,
     response_components,
+    sm3_digest,
 )
 from client.question import Question
 from client.receipt import Receipt
@@ -50,7 +52,8 @@ def verify_response(
 
     Raises ClientError with `ANSWER_UNSIGNED`, `ANSWER_MALFORMED`, `ANSWER_DIGEST_MISMATCH`,
     `ANSWER_COMPONENTS`, `ANSWER_KEY_UNKNOWN`, `ANSWER_SIGNATURE_INVALID`, `ANSWER_STALE`,
-    `RECEIPT_MALFORMED` or `RECEIPT_MISMATCH`. Source: RFC 9421 §3.2, RFC 9530 §2.
+    `ALGORITHM_UNAVAILABLE`, `RECEIPT_MALFORMED` or `RECEIPT_MISMATCH`.
+    Source: RFC 9421 §3.2, RFC 9530 §2.
     """
     fields: dict[str, str] = {}
     for name, value in headers:
@@ -62,7 +65,8 @@ def verify_response(
     missing = [name for name in _REQUIRED if name not in fields]
     if missing:
         raise ClientError("ANSWER_UNSIGNED", f"Do not use it: {', '.join(missing)} is missing.")
-    if fields["content-digest"] != content_digest(body_digest(body)):
+    sm3 = sm3_digest(body) if names_sm3(fields["content-digest"]) else None
+    if fields["content-digest"] != content_digest(body_digest(body), sm3):
         raise ClientError("ANSWER_DIGEST_MISMATCH", "Do not use it: the body was changed.")
     try:
         sent = parse_signature_input(fields["signature-input"])

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Protocol
 
+from cryptography.hazmat.primitives.hashes import SM3, Hash
+
 from client.structured import parse_byte_sequence
 
 REQUEST_TAG = "credit-query-v1"
@@ -101,14 +103,27 @@ def is_nonce(text: object) -> bool:
     return isinstance(text, str) and _NONCE.fullmatch(text) is not None
 
 
-def content_digest(digest: bytes) -> str:
-    """Write `Content-Digest` (RFC 9530 §2) of a SHA-256 value."""
-    return f"sha-256=:{b64encode(digest).decode()}:"
+def content_digest(digest: bytes, sm3: bytes | None = None) -> str:
+    """Write `Content-Digest` (RFC 9530 §2) of a SHA-256 value, an SM3 value behind it if given."""
+    written = f"sha-256=:{b64encode(digest).decode()}:"
+    return written if sm3 is None else f"{written}, sm3=:{b64encode(sm3).decode()}:"
+
+
+def names_sm3(digest: str | None) -> bool:
+    """Tell whether a `Content-Digest` has an SM3 value to be checked."""
+    return digest is not None and "sm3=" in digest
 
 
 def body_digest(body: bytes) -> bytes:
     """Hash a message body with SHA-256."""
     return sha256(body).digest()
+
+
+def sm3_digest(body: bytes) -> bytes:
+    """Hash a message body with SM3 (GB/T 32905)."""
+    hashing = Hash(SM3())
+    hashing.update(body)
+    return hashing.finalize()
 
 
 def _form(names: Iterable[str]) -> tuple[str, tuple[str, ...]]:
@@ -155,6 +170,17 @@ _RESPONSE_FORMS = {
     for digest in (False, True)
     for signed in (False, True)
 }
+
+
+def signature_base(components: Iterable[tuple[str, str]], parameters: str) -> bytes:
+    """Build any signature base of serialised component identifiers and values (RFC 9421 §2.5).
+
+    `request_base` and `response_base` write the same for the profile's own forms, faster.
+    """
+    given = tuple(components)
+    lines = [f"{identifier}: {value}\n" for identifier, value in given]
+    covered = " ".join(identifier for identifier, _ in given)
+    return f'{"".join(lines)}"@signature-params": ({covered}){parameters}'.encode("ascii")
 
 
 def request_base(

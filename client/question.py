@@ -17,6 +17,7 @@ from client.profile import (
     is_key_id,
     request_base,
     request_form,
+    sm3_digest,
 )
 from client.structured import byte_sequence, display_string, string, token
 
@@ -65,10 +66,12 @@ def sign_request(
     authorization: str | None = None,
     nonce: str | None = None,
     lifetime: int = MAX_LIFETIME,
+    sm3: bool = False,
 ) -> Question:
     """Sign a question with the sender's key.
 
     `now` is Unix time in seconds, `lifetime` 1–60 seconds; `nonce` is random when not given.
+    `sm3` sends the body's SM3 digest beside SHA-256, so that an SM2 signature covers both.
     Raises ClientError (`QUESTION_MALFORMED`) for values that the header fields cannot hold.
     Source: RFC 9421 §3.1, RFC 9530 §2, RFC 9651.
     """
@@ -91,7 +94,7 @@ def sign_request(
         digest = body_digest(body)
         if method not in BODILESS_METHODS:
             fields["content-type"] = content_type
-            fields["content-digest"] = content_digest(digest)
+            fields["content-digest"] = content_digest(digest, sm3_digest(body) if sm3 else None)
         created = int(now)
         nonce = nonce or urlsafe_b64encode(os.urandom(18)).decode()
         parameters = (

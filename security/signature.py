@@ -25,12 +25,14 @@ from client.profile import (
     content_digest,
     is_key_id,
     is_nonce,
+    names_sm3,
     parse_signature,
     parse_signature_input,
     request_base,
     request_form,
     response_base,
     response_components,
+    sm3_digest,
 )
 from client.question import sign_request
 from client.receipt import Receipt
@@ -53,6 +55,8 @@ MAX_SKEW = 5
 """Seconds that a caller's clock may be ahead of ours."""
 MAX_TEXT = 256
 """Characters of a case number, a person's name or a reference in a header field."""
+MAX_FIELD = 4096
+"""Bytes of a header field of the profile."""
 
 _FIELD_NAMES = {name.encode(): name for name in SIGNED_FIELDS}
 _PARAMETERS = {"created", "expires", "nonce", "keyid", "tag"}
@@ -72,7 +76,8 @@ _MESSAGES = {
 class ReceivedRequest:
     """A question as it arrived: nothing verified, but enough to bind an answer to it.
 
-    `fault` names a header field of the profile that cannot be read.
+    `fault` names a header field of the profile that cannot be read; `body_sm3` is there when
+    Content-Digest has one.
     """
 
     method: str
@@ -81,6 +86,7 @@ class ReceivedRequest:
     body_digest: bytes
     has_body: bool
     fault: str | None = None
+    body_sm3: bytes | None = None
 
     @property
     def is_signed(self) -> bool:
@@ -131,7 +137,12 @@ def read_request(
         if name is None:
             continue
         value = raw_value.strip(b" \t")
-        if name in fields or not value.isascii() or not (text := value.decode()).isprintable():
+        if (
+            name in fields
+            or len(value) > MAX_FIELD
+            or not value.isascii()
+            or not (text := value.decode()).isprintable()
+        ):
             fault = name
         else:
             fields[name] = text
@@ -139,7 +150,8 @@ def read_request(
         fields.pop(fault, None)
     if not target_uri.isascii():
         target_uri = quote(target_uri, safe=punctuation)
-    return ReceivedRequest(method, target_uri, fields, body_digest(body), bool(body), fault)
+    sm3 = sm3_digest(body) if names_sm3(fields.get("content-digest")) else None
+    return ReceivedRequest(method, target_uri, fields, body_digest(body), bool(body), fault, sm3)
 
 
 def verify_request(received: ReceivedRequest, registry: Registry, now: float) -> VerifiedRequest:
@@ -154,7 +166,7 @@ def verify_request(received: ReceivedRequest, registry: Registry, now: float) ->
     fields = received.fields
     if not received.is_signed and received.fault in (None, "content-type", "content-digest"):
         digest = fields.get("content-digest")
-        if digest is not None and digest != content_digest(received.body_digest):
+        if digest is not None and digest != content_digest(received.body_digest, received.body_sm3):
             _refuse("DIGEST_MISMATCH")
         return _UNSIGNED
     if received.fault is not None:
@@ -171,7 +183,7 @@ def verify_request(received: ReceivedRequest, registry: Registry, now: float) ->
     key = registry.usable(sent.key_id, now)
     if received.has_body or received.method not in BODILESS_METHODS:
         digest = fields.get("content-digest")
-        if digest != content_digest(received.body_digest):
+        if digest != content_digest(received.body_digest, received.body_sm3):
             _refuse("DIGEST_MISMATCH", sent.key_id)
     registry.verify(key, signature, base)
     try:

@@ -12,6 +12,7 @@ import uvicorn
 
 from service.app import App
 from service.node import Node
+from service.protocol import BoundedProtocol
 from service.work import Work
 
 
@@ -45,12 +46,13 @@ class Ending:
             host=node.settings.host,
             port=node.settings.port,
             loop="uvloop",
-            http="httptools",
+            http=BoundedProtocol,
             ws="none",
             lifespan="off",
             access_log=False,
             log_level="warning",
             server_header=False,
+            proxy_headers=False,
             timeout_graceful_shutdown=5,
         )
         self._server = server = _Server(config)

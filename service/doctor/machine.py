@@ -11,6 +11,8 @@ import sys
 import time
 from pathlib import Path
 
+from client.errors import ClientError
+from client.libcrypto import libcrypto
 from service import jars
 from service.account import ACCOUNT_NAME, Account
 from service.doctor.finding import Finding, fault, fine
@@ -24,6 +26,7 @@ from service.doctor.machine_judgement import (
     judge_memory,
     judge_own_clock,
     judge_program,
+    judge_sm2,
     judge_space,
 )
 from service.doctor.node_judgement import Port
@@ -62,8 +65,16 @@ def examine_machine(root: Path, idle: list[Settings], settings: list[Settings]) 
             findings += [_account(), *_passage(nearest(root))]
     if graph:
         findings += [judge_program("java", "Java", *_java()), _jars()]
-    findings.append(judge_landlock(landlock_version()))
+    findings += [judge_landlock(landlock_version()), judge_sm2(_has_sm2())]
     return findings
+
+
+def _has_sm2() -> bool:
+    try:
+        libcrypto()
+    except ClientError:
+        return False
+    return True
 
 
 def nearest(path: Path) -> Path:

@@ -106,6 +106,25 @@ def judge_landlock(version: int) -> Finding:
     )
 
 
+def judge_sm2(available: bool) -> Finding:
+    """Whether the system's OpenSSL can compute SM2."""
+    if available:
+        return fine("sm2", "系统 OpenSSL 支持 SM2", "the system's OpenSSL has SM2")
+    return fault(
+        "sm2",
+        "ALGORITHM_UNAVAILABLE",
+        (
+            "系统 OpenSSL 不支持 SM2：sm2-sm3 密钥不可用",
+            "the system's OpenSSL has no SM2: keys for sm2-sm3 cannot be used",
+        ),
+        (
+            "如需 SM2 密钥，安装 OpenSSL 3（Debian：libssl3）",
+            "install OpenSSL 3 (Debian: libssl3) if SM2 keys are wanted",
+        ),
+        State.NOTICE,
+    )
+
+
 def judge_account(exists: bool, creatable: bool) -> Finding:
     """Whether root has an account that PostgreSQL can run as."""
     if exists:

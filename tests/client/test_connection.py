@@ -23,9 +23,10 @@ from security.tlog.note import NoteSigner
 URL = "http://benxi.test:8000"
 NOW = 1_780_000_000.0
 KEY = SigningKey("shenyang-1", Ed25519PrivateKey.from_private_bytes(bytes(32)))
-NODE = SigningKey("benxi-1", Ed25519PrivateKey.from_private_bytes(bytes([1] * 32)))
-SIGNER = NoteSigner("xinqiao.benxi/access", NODE.private)
-NODE_KEYS = NodeKeys({NODE.key_id: NODE.public}, {SIGNER.name: SIGNER.verifier})
+LOG_KEY = Ed25519PrivateKey.from_private_bytes(bytes([1] * 32))
+NODE = SigningKey("benxi-1", LOG_KEY)
+SIGNER = NoteSigner("xinqiao.benxi/access", LOG_KEY)
+NODE_KEYS = NodeKeys({NODE.key_id: NODE.public_key}, {SIGNER.name: SIGNER.verifier})
 REGISTRY = Registry.of(
     [RegisteredKey(KEY.key_id, Caller("shenyang", "沈阳", "PCITY"), Algorithm.ED25519, KEY.public)]
 )

@@ -35,6 +35,7 @@ from service.doctor.machine_judgement import (
     judge_landlock,
     judge_memory,
     judge_own_clock,
+    judge_sm2,
     judge_space,
 )
 from service.doctor.node import examine_partner, examine_postgres
@@ -300,7 +301,7 @@ async def test_an_external_postgres_is_judged(postgres_server: PostgresServer) -
         assert codes(good) == []
         assert [one.check for one in good] == ["postgres", "clock"]
         only(await examine_postgres(postgres_server.dsn_of(name)), "POSTGRES_ENCODING")
-        query = postgres_server.dsn.partition("?")[2]
+        query = postgres_server.dsn.partition("?")[2].partition("&options=")[0]  # a superuser's
         guest = f"postgresql://{name}:guest@/xinqiao?{query}"
         only(await examine_postgres(guest), "POSTGRES_RIGHTS")
         wrong = f"postgresql://{name}:wrong@/xinqiao?{query}"
@@ -407,6 +408,7 @@ def test_memory_is_what_the_tightest_control_group_leaves(tmp_path: Path) -> Non
 
 def test_the_rest_of_a_machine_is_judged() -> None:
     assert judge_landlock(0).state is State.NOTICE
+    assert judge_sm2(available=False).code == "ALGORITHM_UNAVAILABLE"
     assert judge_account(exists=False, creatable=False).state is State.FAULT
     assert judge_account(exists=False, creatable=True).state is State.NOTICE
     assert judge_own_clock(0.0, 0.0).code == "CLOCK_WRONG"
