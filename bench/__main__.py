@@ -1,8 +1,8 @@
 """All benchmarks with servers of their own: `python -m bench [PART…] [--json] [--write] [--quick]`.
 
-Parts are identifiers, signature, reading, intake, world, questions, projection, node and start;
-without one all of them run, about seven minutes on two cores. `--write` puts the figures into
-docs/benchmarks.md.
+Parts are identifiers, signature, log, proof, reading, intake, world, questions, projection, node
+and start; without one all of them run, about seven minutes on two cores. `--write` puts the figures
+into docs/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -27,8 +27,10 @@ from bench import (
     graphql,
     identifiers,
     intake,
+    log,
     node,
     projection,
+    proof,
     signature,
     start,
     workbook,
@@ -55,15 +57,15 @@ def _identifiers(_: Path, quick: bool) -> Iterator[Table]:
 def _signature(root: Path, quick: bool) -> Iterator[Table]:
     folder = open_folder(root / "signature", 0o700)
     yield signature.cost(folder, 100 if quick else 3_000)
-    rows = signature.log_rates(folder, 4_000 if quick else 200_000)
+    yield signature.table(signature.log_rates(folder, 4_000 if quick else 200_000))
 
-    async def append(dsn: str) -> None:
-        async with projection.fresh_database(dsn) as database:
-            rows.extend(await signature.append_rates(database, folder))
 
-    with PostgresServer(NodeHome(root, "bench")) as server:
-        asyncio.run(append(server.dsn))
-    yield signature.table(rows)
+def _log(root: Path, quick: bool) -> Iterator[Table]:
+    folder = open_folder(root / "log", 0o700)
+    home = NodeHome(root, "bench")
+    with PostgresServer(home) as server:
+        postmaster = int((home.postgres / "postmaster.pid").read_text().split()[0])
+        yield from log.measure(server.dsn, folder, 800 if quick else 40_000, postmaster)
 
 
 def _reading(_: Path, quick: bool) -> Iterator[Table]:
@@ -122,9 +124,16 @@ def _start(root: Path, _: bool) -> Iterator[Table]:
     yield start.measure(root)
 
 
+def _proof(root: Path, quick: bool) -> Iterator[Table]:
+    folder = open_folder(root / "proof", 0o700)
+    yield from proof.measure(folder, *((2_000, 3_000) if quick else (1_000_000, 10_000_000)))
+
+
 _PARTS: dict[str, Callable[[Path, bool], Iterator[Table]]] = {
     "identifiers": _identifiers,
     "signature": _signature,
+    "log": _log,
+    "proof": _proof,
     "reading": _reading,
     "intake": _intake,
     "world": _world,

@@ -37,6 +37,8 @@ from service.supervisor import start_node
 
 _SIGNER = "shenyang"
 _NODE = "benxi"
+PLAIN = "the node's answer, unsigned and unlogged"
+SIGNED = "node, signed question"
 
 
 def measure(root: Path, requests: int = 2_000, rounds: int = 3) -> list[Table]:
@@ -55,13 +57,14 @@ def measure(root: Path, requests: int = 2_000, rounds: int = 3) -> list[Table]:
         dsn = opened.enter_context(PostgresServer(node_home)).dsn
         asyncio.run(_fill(dsn, root, settings))
         postmaster = int((node_home.postgres / "postmaster.pid").read_text().split()[0])
-        peer, peer_url = opened.enter_context(_peer(dsn))
+        peer, peer_url = opened.enter_context(_served("bench.peer", dsn, "/hello"))
+        plain, plain_url = opened.enter_context(_served("bench.plain", dsn, "/graphql"))
         node = opened.enter_context(_running(root, settings))
         _settle(settings)
         _require_verified(root, settings)
 
         rest = _at_rest(node, postmaster)
-        ways = _ways(root, settings, dsn, peer, peer_url, node, postmaster)
+        ways = _ways(root, settings, dsn, (peer, peer_url), (plain, plain_url), node, postmaster)
         found: dict[tuple[str, str, int], list[Found]] = {}
         for _ in range(rounds):
             for (question, way, connections), task in ways.items():
@@ -80,8 +83,8 @@ def _ways(
     root: Path,
     settings: Settings,
     dsn: str,
-    peer: int,
-    peer_url: str,
+    peer: tuple[int, str],
+    plain: tuple[int, str],
     node: int,
     postmaster: int,
 ) -> dict[tuple[str, str, int], Task]:
@@ -93,10 +96,14 @@ def _ways(
             question,
             0,
             connections,
-            url=f"{peer_url}/{path}",
-            server=peer,
+            url=f"{peer[1]}/{path}",
+            server=peer[0],
             postmaster=postmaster,
         )
+
+    def at_plain(question: str, connections: int) -> Task:
+        url, server = f"{plain[1]}/graphql", plain[0]
+        return Task(question, 0, connections, url=url, server=server, postmaster=postmaster)
 
     def at_node(question: str, connections: int, signer: str | None) -> Task:
         return Task(
@@ -117,11 +124,12 @@ def _ways(
             "one", connections, "hello"
         )
         ways["one", "bare uvicorn, SQL by hand", connections] = at_peer("one", connections, "one")
+        ways["one", PLAIN, connections] = at_plain("one", connections)
         ways["one", "node, unsigned question", connections] = at_node("one", connections, None)
-        ways["one", "node, signed question", connections] = at_node("one", connections, _SIGNER)
+        ways["one", SIGNED, connections] = at_node("one", connections, _SIGNER)
     for question in ("twenty", "thousand"):
         ways[question, "bare uvicorn, SQL by hand", 1] = at_peer(question, 1, question)
-        ways[question, "node, signed question", 1] = at_node(question, 1, _SIGNER)
+        ways[question, SIGNED, 1] = at_node(question, 1, _SIGNER)
     return ways
 
 
@@ -142,25 +150,26 @@ def _settle(settings: Settings, seconds: float = 120) -> None:
     deadline, before = time.monotonic() + seconds, None
     while time.monotonic() < deadline:
         state = httpx.get(f"{settings.url}/ready", trust_env=False, timeout=10).json()
-        if state["graph"] == "CURRENT" and state == before:
+        seen = (state["graph"], state["feed"])
+        if state["graph"] == "CURRENT" and seen == before:
             return
-        before = state
+        before = seen
         time.sleep(2)
     raise SystemExit(f"the node does not settle: {before}")
 
 
 @contextmanager
-def _peer(dsn: str) -> Iterator[tuple[int, str]]:
-    """The bare server, its pid and origin."""
+def _served(module: str, dsn: str, path: str) -> Iterator[tuple[int, str]]:
+    """A server to compare with, its pid and origin; `path` answers as soon as it is ready."""
     port = free_port()
-    process = subprocess.Popen([sys.executable, "-m", "bench.peer", str(port), dsn])
+    process = subprocess.Popen([sys.executable, "-m", module, str(port), dsn])
     url = f"http://127.0.0.1:{port}"
     try:
         deadline = time.monotonic() + 30
         while process.poll() is None and time.monotonic() < deadline:
             try:
-                if httpx.get(f"{url}/hello", trust_env=False).status_code == 200:
-                    break
+                httpx.head(f"{url}{path}", trust_env=False)
+                break
             except httpx.HTTPError:
                 time.sleep(0.1)
         yield process.pid, url
@@ -206,7 +215,7 @@ def _tables(
     found: dict[tuple[str, str, int], list[Found]], rest: tuple[float, float]
 ) -> list[Table]:
     def median(key: tuple[str, str, int], of: str) -> float:
-        return statistics.median(getattr(one, of) for one in found[key])
+        return float(statistics.median(getattr(one, of) for one in found[key]))
 
     tables = []
     for title, wanted in (
@@ -234,6 +243,23 @@ def _tables(
                 )
             )
         tables.append(Table(title, _COLUMNS, rows))
+    tables.append(
+        Table(
+            "What signature, policy, log and signed answer add to a request",
+            ("connections", "node CPU µs", "PostgreSQL CPU µs", "together µs"),
+            [
+                (f"{connections}", *added, sum(added))
+                for connections in sorted({key[2] for key in found if key[1] == PLAIN})
+                for added in [
+                    [
+                        median(("one", SIGNED, connections), of)
+                        - median(("one", PLAIN, connections), of)
+                        for of in ("server_cpu", "postgres_cpu")
+                    ]
+                ]
+            ],
+        )
+    )
     tables.append(
         Table(
             "A node that nobody asks",

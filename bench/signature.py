@@ -1,32 +1,27 @@
-"""Cost of signing, verifying and recording one question: `python -m bench.signature [DSN]`.
+"""Cost of signing, verifying and recording one question: `python -m bench.signature`.
 
-Prints microseconds of CPU on one core; with the DSN of a migrated scratch database also the
-appends per second of one worker.
+Prints microseconds of CPU on one core, and what a log of tiles takes in a second.
 """
 
-import asyncio
 import hashlib
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-import asyncpg
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from bench.table import Cell, Table
 from client.keys import SigningKey
 from client.question import sign_request
 from client.receipt import Receipt
-from security.access_log import AccessLog
 from security.entry import Entry, Lists
 from security.evidence import Evidence, EvidenceKeys
 from security.field_encryption import FieldCipher
 from security.keys import KeyFolder
 from security.registry import Algorithm, Caller, RegisteredKey, Registry
-from security.signature import Once, read_request, sign_response, verify_request
+from security.signature import read_request, sign_response, verify_request
 from security.tlog.log import TileLog
 from security.tlog.verify import export_log, verify_export
 
@@ -72,7 +67,7 @@ def cost(folder: Path, number: int = 3_000) -> Table:
         )
 
     keys = EvidenceKeys(KeyFolder(folder / "keys"))
-    entry, evidence = _access(verified.signature_base)
+    entry, evidence = access(verified.signature_base)
     cipher = FieldCipher(KeyFolder(folder / "keys"))
     plain = "21059019640101001X"
     data = cipher.encrypt(plain, b"person.number")
@@ -107,7 +102,8 @@ def cost(folder: Path, number: int = 3_000) -> Table:
     )
 
 
-def _access(base: bytes) -> tuple[Entry, Evidence]:
+def access(base: bytes) -> tuple[Entry, Evidence]:
+    """An entry and its evidence as a signed question makes them."""
     digest = hashlib.sha256(b"x").digest()
     entry = Entry(
         "QUERY",
@@ -149,33 +145,6 @@ def log_rates(folder: Path, count: int = 200_000) -> list[tuple[Cell, ...]]:
     ]
 
 
-async def append_rates(dsn: str, folder: Path) -> list[tuple[Cell, ...]]:
-    """Accesses a second that one worker records in a migrated database, durably."""
-    rows: list[tuple[Cell, ...]] = []
-    entry, evidence = _access(b"b" * 600)
-    keys = EvidenceKeys(KeyFolder(folder / "keys"))
-    run = os.urandom(8).hex()
-
-    async def keep(connection: object) -> None:
-        """Spare the RESET on release, as the node's own pools do."""
-
-    async with asyncpg.create_pool(dsn, min_size=1, max_size=2, reset=keep) as pool:
-        log = AccessLog(pool, "xinqiao.bench/access", "bench", keys)
-
-        async def ask(waiter: int, number: int) -> None:
-            for i in range(number):
-                await log.append(entry, evidence, Once(run, f"{waiters}-{waiter}-{i}", 0))
-
-        for waiters, number in ((1, 500), (20, 100), (200, 50)):
-            start, cpu = time.perf_counter(), time.process_time()
-            await asyncio.gather(*(ask(waiter, number) for waiter in range(waiters)))
-            total = waiters * number
-            rate = total / (time.perf_counter() - start)
-            spent = (time.process_time() - cpu) / total * 1e6
-            rows.append((f"access log in PostgreSQL: {waiters} waiting", rate, spent))
-    return rows
-
-
 def table(rows: list[tuple[Cell, ...]]) -> Table:
     """Rates as a table."""
     return Table("Logs", ("what", "entries/s", "CPU µs each"), rows)
@@ -187,8 +156,6 @@ def main() -> None:
         folder = Path(name)
         print(cost(folder).markdown())
         rows = log_rates(folder)
-        if len(sys.argv) > 1:
-            rows += asyncio.run(append_rates(sys.argv[1], folder))
         print(table(rows).markdown())
 
 

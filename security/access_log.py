@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 import asyncpg
@@ -16,7 +17,8 @@ import asyncpg
 from client.receipt import MAX_DELAY, Receipt
 from security.entry import Entry
 from security.errors import LogUnavailableError, ReplayedError
-from security.evidence import Evidence, EvidenceKeys, Recorded
+from security.evidence import Evidence, EvidenceKeys
+from security.pending import Pending, pack
 from security.signature import Once
 
 MAX_QUEUE = 8192
@@ -25,41 +27,33 @@ MAX_QUEUE_BYTES = 64 * 1024 * 1024
 BATCH = 512
 TIMEOUT = 5.0
 """Seconds after which a commit counts as failed."""
+PAUSE = 1.0
+"""Seconds after a commit that took too long in which nothing is even tried."""
+LONGEST_WAIT = 5.0
+"""Seconds that an entry may wait for its seal before nothing new is promised."""
 
-# The OR keeps PostgreSQL from planning a join: it hashes the claimed leaves once, whatever the
-# size of the batch.
+Use = tuple[int, bytes]
+
+# A nonce that was used already fails the statement, and with it nothing is stored.
 _STORE = """
-WITH item AS MATERIALIZED (
-    SELECT * FROM unnest($2::smallint[], $3::text[], $4::text[], $5::bytea[], $6::bytea[],
-                         $7::bytea[], $8::bytea[], $9::text[], $10::text[], $11::bytea[],
-                         $12::bytea[])
-        AS i (hour, key_id, nonce, leaf, entry, subjects, records, coordinates, month,
-              wrapped_key, ciphertext)
-), claimed AS (
-    INSERT INTO nonce (hour, key_id, nonce, leaf)
-    SELECT hour, key_id, nonce, leaf FROM item WHERE hour IS NOT NULL
-    ON CONFLICT DO NOTHING RETURNING leaf
-), passed AS MATERIALIZED (
-    SELECT * FROM item WHERE hour IS NULL OR leaf IN (SELECT leaf FROM claimed)
-), kept AS (
-    INSERT INTO evidence (leaf, log, month, wrapped_key, ciphertext)
-    SELECT leaf, $1, month, wrapped_key, ciphertext FROM passed
-), queued AS (
-    INSERT INTO access_pending (log, leaf, entry, subjects, records, coordinates)
-    SELECT $1, leaf, entry, subjects, records, coordinates FROM passed
+WITH used AS (
+    INSERT INTO used_nonce (hour, digest) SELECT * FROM unnest($4::smallint[], $5::bytea[])
 )
-SELECT leaf FROM passed
+INSERT INTO access_batch (log, leaves, payload) VALUES ($1, $2, $3)
+"""
+_WAITING = """
+SELECT min(id) AS first, max(id) AS last FROM access_batch WHERE log = $1 AND changed_at IS NULL
 """
 _CLAIM = """
-INSERT INTO nonce (hour, key_id, nonce, leaf) VALUES ($1, $2, $3, '')
-ON CONFLICT DO NOTHING RETURNING true
+INSERT INTO used_nonce (hour, digest) SELECT * FROM unnest($1::smallint[], $2::bytea[])
+ON CONFLICT DO NOTHING RETURNING hour, digest
 """
 
 
 @dataclass(slots=True)
 class _Waiting:
-    recorded: Recorded
-    once: Once | None
+    entry: Pending
+    use: Use | None
     size: int
     done: "asyncio.Future[None]"
 
@@ -87,6 +81,24 @@ class AccessLog:
         self._waiting: deque[_Waiting] = deque()
         self._bytes = 0
         self._committer: asyncio.Task[None] | None = None
+        self._looks: deque[tuple[float, int]] = deque()
+        self._behind = False
+        self._refusing = 0.0
+
+    async def look_at_sealing(self, connection: Any, now: float) -> None:
+        """Refuse from now on when entries wait too long for their seal, or take them again.
+
+        Call it about once a second; `now` is monotonic. A receipt promises its entry's place
+        within two seconds: when nothing is sealed the node must not go on promising.
+        """
+        waiting = await connection.fetchrow(_WAITING, self.origin, timeout=TIMEOUT)
+        looks = self._looks
+        looks.append((now, waiting["last"] or 0))
+        while len(looks) > 1 and looks[1][0] <= now - LONGEST_WAIT:
+            looks.popleft()
+        since, last = looks[0]
+        first = waiting["first"]
+        self._behind = first is not None and first <= last and since <= now - LONGEST_WAIT
 
     async def append(self, entry: Entry, evidence: Evidence, once: Once | None = None) -> Receipt:
         """Store an access and give its receipt once it is committed.
@@ -97,17 +109,16 @@ class AccessLog:
         """
         if len(self._waiting) >= MAX_QUEUE or self._bytes >= MAX_QUEUE_BYTES:
             raise LogUnavailableError("Too many requests wait for the access log: ask again later.")
+        loop = asyncio.get_running_loop()
+        if self._behind:
+            raise LogUnavailableError("The access log is not being sealed: ask again later.")
+        if loop.time() < self._refusing:
+            raise LogUnavailableError("The access log does not answer: ask again later.")
         now = self._clock()
         recorded = self._keys.record(entry, evidence, node=self._node, time=now)
-        lists = recorded.lists
-        size = (
-            len(recorded.entry)
-            + len(recorded.ciphertext)
-            + len(lists.subjects)
-            + len(lists.records)
-        )
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Waiting(recorded, once, size, done))
+        size = recorded.size
+        done: asyncio.Future[None] = loop.create_future()
+        self._waiting.append(_Waiting(recorded, _use(once), size, done))
         self._bytes += size
         if self._committer is None:
             self._committer = asyncio.create_task(self._commit_waiting())
@@ -119,28 +130,19 @@ class AccessLog:
 
         Raises ReplayedError or LogUnavailableError; append the access without `once` then.
         """
+        use = _use(once)
+        assert use is not None
         try:
-            fresh = await self._pool.fetchval(
-                _CLAIM, once.hour, once.key_id, once.nonce, timeout=TIMEOUT
-            )
+            fresh = await _claimed(self._pool, [use])
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
             raise LogUnavailableError from None
-        if fresh is None:
+        if not fresh:
             raise ReplayedError
 
     async def _commit_waiting(self) -> None:
         try:
             while self._waiting:
-                batch: list[_Waiting] = []
-                size = 0
-                while self._waiting and len(batch) < BATCH and size < MAX_QUEUE_BYTES // 4:
-                    item = self._waiting.popleft()
-                    self._bytes -= item.size
-                    size += item.size
-                    if not item.done.done():
-                        batch.append(item)
-                if batch:
-                    await self._commit(batch)
+                await self._commit(self._gathered())
         finally:
             self._committer = None
             for item in self._waiting:
@@ -148,46 +150,73 @@ class AccessLog:
             self._waiting.clear()
             self._bytes = 0
 
+    def _gathered(self) -> list[_Waiting]:
+        """Take what the next commit stores; whoever has left since is not among it."""
+        batch: list[_Waiting] = []
+        size = 0
+        while self._waiting and len(batch) < BATCH and size < MAX_QUEUE_BYTES // 4:
+            item = self._waiting.popleft()
+            self._bytes -= item.size
+            size += item.size
+            if not item.done.done():
+                batch.append(item)
+        return batch
+
     async def _commit(self, batch: list[_Waiting]) -> None:
+        if not batch:
+            return
         try:
             stored = await self._store(batch)
         except BaseException as error:
+            if isinstance(error, TimeoutError):
+                # What waits behind it would wait as long again, and so would what comes next.
+                batch += self._waiting
+                self._waiting.clear()
+                self._bytes = 0
+                self._refusing = asyncio.get_running_loop().time() + PAUSE
             for item in batch:
                 _settle(item, LogUnavailableError())
             if not isinstance(error, Exception):
                 raise
             return
         for item in batch:
-            _settle(item, None if item.recorded.leaf in stored else ReplayedError())
+            _settle(item, None if item.entry.leaf in stored else ReplayedError())
 
     async def _store(self, batch: list[_Waiting]) -> set[bytes]:
-        taken: set[tuple[str, str]] = set()
-        firsts = []
-        for item in batch:
-            if item.once is not None:
-                use = (item.once.key_id, item.once.nonce)
-                if use in taken:
-                    continue
-                taken.add(use)
-            firsts.append(item)
-        recorded = [item.recorded for item in firsts]
-        once = [item.once for item in firsts]
-        columns: list[list[object]] = [
-            [None if o is None else o.hour for o in once],
-            [None if o is None else o.key_id for o in once],
-            [None if o is None else o.nonce for o in once],
-            [r.leaf for r in recorded],
-            [r.entry for r in recorded],
-            [r.lists.subjects for r in recorded],
-            [r.lists.records for r in recorded],
-            ["\n".join([*r.lists.disclosed, *(f"~{m}" for m in r.lists.masked)]) for r in recorded],
-            [r.month for r in recorded],
-            [r.wrapped_key for r in recorded],
-            [r.ciphertext for r in recorded],
-        ]
+        """Store what may be stored in one commit and give the leaves of that."""
+        uses: dict[Use, _Waiting] = {}
+        stored = [one for one in batch if one.use is None or uses.setdefault(one.use, one) is one]
+        # In one order everywhere: workers that claim the same nonces cannot block one another.
+        ordered = sorted(uses)
         async with asyncio.timeout(TIMEOUT), self._pool.acquire() as connection:
-            rows = await connection.fetch(_STORE, self.origin, *columns)
-        return {row["leaf"] for row in rows}
+            try:
+                await self._insert(connection, stored, ordered)
+            except asyncpg.UniqueViolationError:
+                async with connection.transaction():
+                    fresh = await _claimed(connection, ordered)
+                    stored = [one for one in stored if one.use is None or one.use in fresh]
+                    if stored:
+                        await self._insert(connection, stored, [])
+        return {one.entry.leaf for one in stored}
+
+    async def _insert(self, connection: Any, items: list[_Waiting], uses: list[Use]) -> None:
+        hours, digests = [use[0] for use in uses], [use[1] for use in uses]
+        leaves, payload = pack([one.entry for one in items])
+        await connection.execute(_STORE, self.origin, leaves, payload, hours, digests)
+
+
+async def _claimed(connection: Any, uses: list[Use]) -> set[Use]:
+    """Use nonces up and give those that were fresh."""
+    hours, digests = [use[0] for use in uses], [use[1] for use in uses]
+    rows = await connection.fetch(_CLAIM, hours, digests, timeout=TIMEOUT)
+    return {(row["hour"], row["digest"]) for row in rows}
+
+
+def _use(once: Once | None) -> Use | None:
+    """The hour of the day and the digest by which a nonce of a key is known."""
+    if once is None:
+        return None
+    return once.hour, sha256(f"{once.key_id}\n{once.nonce}".encode()).digest()[:16]
 
 
 def _settle(item: _Waiting, error: Exception | None) -> None:

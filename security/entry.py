@@ -4,7 +4,6 @@ The format is final (docs/formats.md). Whatever could be guessed back to a perso
 only as a digest keyed with the entry's own key, which erasing destroys.
 """
 
-import hmac
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ from hashlib import sha256
 import orjson
 
 from security.errors import LogError
+from security.keyed import Keyed
 
 VERSION = 1
 MAX_SIZE = 4096
@@ -20,6 +20,7 @@ MAX_SIZE = 4096
 MAX_MISSING = 16
 """Most identifiers asked for and not found that an entry names."""
 
+_ID_LENGTH = 18
 _ID_NUMBER = re.compile(
     r"(?<![0-9])[1-9][0-9]{5}(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
     r"[0-9]{3}[0-9Xx](?![0-9])"
@@ -69,69 +70,72 @@ class Lists:
     disclosed: tuple[str, ...] = ()
     masked: tuple[str, ...] = ()
 
+    @property
+    def coordinates(self) -> bytes:
+        """All coordinates, one a line, the masked ones marked with `~`."""
+        return "\n".join([*self.disclosed, *(f"~{name}" for name in self.masked)]).encode()
+
 
 def encode(
     entry: Entry,
     lists: Lists,
     *,
     node: str,
-    time: float,
+    time: float | str,
     salt: bytes,
     digest_key: bytes,
     evidence: bytes,
 ) -> bytes:
-    """Write an entry; `time` is Unix seconds, `evidence` the SHA-256 of the stored ciphertext.
+    """Write an entry; `evidence` is the SHA-256 of the stored ciphertext.
 
-    Raises LogError `ENTRY_TOO_LONG` over 4 KiB.
+    `time` is Unix seconds, or what `timestamp` wrote of them. Raises LogError `ENTRY_TOO_LONG`
+    over 4 KiB.
     """
-
-    def keyed(name: bytes, digest: bytes) -> str:
-        return hmac.digest(digest_key, name + b"\n" + digest, "sha256").hex()
+    keyed = Keyed(digest_key).digest
 
     def listed(name: bytes, count: int, content: bytes) -> dict[str, object]:
-        return {"count": count, "digest": keyed(name, sha256(content).digest())}
+        return {"count": count, "digest": keyed(name + sha256(content).digest()).hex()}
 
-    signature = entry.request_signature
+    operation, signature = entry.operation, entry.request_signature
+    disclosed, masked = lists.disclosed, lists.masked
+    # The members stand in the order of RFC 8785, so that nothing need be sorted.
     data = orjson.dumps(
         {
-            "v": VERSION,
-            "kind": entry.kind,
-            "time": timestamp(time),
-            "node": node,
-            "salt": salt.hex(),
-            "caller": entry.caller,
-            "role": entry.role,
             "actor": _redacted(entry.actor),
+            "caller": entry.caller,
+            "case": _redacted(entry.case),
+            "correlation": _redacted(entry.correlation),
+            "dataVersion": entry.data_version,
+            "decision": entry.decision,
+            "disclosed": listed(b"disclosed\n", len(disclosed), "\n".join(disclosed).encode()),
+            "evidence": evidence.hex(),
             "keyId": entry.key_id,
+            "kind": entry.kind,
+            "legalBasis": entry.legal_basis,
+            "masked": listed(b"masked\n", len(masked), "\n".join(masked).encode()),
+            "missing": entry.missing[:MAX_MISSING],
+            "node": node,
             "nonce": entry.nonce,
-            "operation": None if entry.operation is None else keyed(b"operation", entry.operation),
+            "operation": None if operation is None else keyed(b"operation\n" + operation).hex(),
+            "policyVersion": entry.policy_version,
+            "purpose": entry.purpose,
+            "reason": entry.reason,
+            "records": listed(b"records\n", len(lists.records) // 16, lists.records),
+            "requestBody": keyed(b"requestBody\n" + entry.request_body).hex(),
             "requestSignature": (
                 None
                 if signature is None
-                else keyed(b"requestSignature", sha256(signature).digest())
+                else keyed(b"requestSignature\n" + sha256(signature).digest()).hex()
             ),
-            "requestBody": keyed(b"requestBody", entry.request_body),
-            "responseBody": keyed(b"responseBody", entry.response_body),
-            "purpose": entry.purpose,
-            "legalBasis": entry.legal_basis,
-            "case": _redacted(entry.case),
-            "correlation": _redacted(entry.correlation),
-            "subjects": listed(b"subjects", len(lists.subjects) // 16, lists.subjects),
-            "records": listed(b"records", len(lists.records) // 16, lists.records),
-            "disclosed": listed(
-                b"disclosed", len(lists.disclosed), "\n".join(lists.disclosed).encode()
-            ),
-            "masked": listed(b"masked", len(lists.masked), "\n".join(lists.masked).encode()),
-            "missing": entry.missing[:MAX_MISSING],
+            "responseBody": keyed(b"responseBody\n" + entry.response_body).hex(),
+            "role": entry.role,
             "rows": entry.rows,
-            "decision": entry.decision,
-            "reason": entry.reason,
-            "policyVersion": entry.policy_version,
-            "dataVersion": entry.data_version,
+            "salt": salt.hex(),
             "status": entry.status,
-            "evidence": evidence.hex(),
-        },
-        option=orjson.OPT_SORT_KEYS,
+            "subjects": listed(b"subjects\n", len(lists.subjects) // 16, lists.subjects),
+            "time": time if isinstance(time, str) else timestamp(time),
+            "v": VERSION,
+        }
     )
     if len(data) > MAX_SIZE:
         raise LogError("ENTRY_TOO_LONG", "Shorten the case number and the other header fields.")
@@ -145,4 +149,6 @@ def timestamp(seconds: float) -> str:
 
 def _redacted(text: str | None) -> str | None:
     """Cut identity numbers out of free text: no plain number reaches a log."""
-    return text and _ID_NUMBER.sub("[id]", text)
+    if text is None or len(text) < _ID_LENGTH:
+        return text
+    return _ID_NUMBER.sub("[id]", text)

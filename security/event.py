@@ -7,24 +7,13 @@ it has no evidence beside it, so `detail` names nobody that could be guessed.
 import os
 import time
 from collections.abc import Callable, Mapping
-from typing import Protocol
 
 import orjson
 
 from client.merkle import leaf_hash
 from security.entry import MAX_SIZE, VERSION, timestamp
 from security.errors import LogError
-
-_PEND = """
-INSERT INTO access_pending (log, leaf, entry, subjects, records, coordinates)
-VALUES ($1, $2, $3, '', '', '')
-"""
-
-
-class Connection(Protocol):
-    """What an event needs of an asyncpg connection or pool."""
-
-    async def execute(self, query: str, *args: object) -> str: ...
+from security.pending import Connection, Pending, store
 
 
 async def append_event(
@@ -56,5 +45,5 @@ async def append_event(
     if len(entry) > MAX_SIZE:
         raise LogError("ENTRY_TOO_LONG", "Name less in one event, or write several.")
     leaf = leaf_hash(entry)
-    await connection.execute(_PEND, log, leaf, entry)
+    await store(connection, log, [Pending(leaf, entry)])
     return leaf

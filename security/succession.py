@@ -16,6 +16,7 @@ import orjson
 from client.merkle import leaf_hash
 from security.entry import VERSION, timestamp
 from security.errors import LogError
+from security.pending import Pending, store
 
 
 async def open_successor(
@@ -39,12 +40,14 @@ async def open_successor(
             raise LogError("LOG_UNKNOWN", "Name a log of this node.")
         if origin == successor or await connection.fetchval(
             "SELECT EXISTS (SELECT FROM log_state WHERE log = $1)"
-            " OR EXISTS (SELECT FROM access_pending WHERE log = $1)",
+            " OR EXISTS (SELECT FROM access_batch WHERE log = $1)",
             successor,
         ):
             raise LogError("LOG_EXISTS", "Name an origin that was never used.")
         pending = await connection.fetchval(
-            "SELECT count(*) FROM access_pending WHERE log = $1", origin
+            "SELECT COALESCE(sum(octet_length(leaves)) / 32, 0)::bigint FROM access_batch"
+            " WHERE log = $1",
+            origin,
         )
         entry = orjson.dumps(
             {
@@ -64,20 +67,35 @@ async def open_successor(
             option=orjson.OPT_SORT_KEYS,
         )
         leaf = leaf_hash(entry)
+        # Before what was pending, as ids order it: the new log begins with this entry.
+        await store(connection, successor, [Pending(leaf, entry)])
         await connection.execute(
-            "INSERT INTO access_pending (log, leaf, entry, subjects, records, coordinates)"
-            " VALUES ($1, $2, $3, '', '', '')",
-            successor,
-            leaf,
-            entry,
+            "UPDATE access_batch SET log = $2 WHERE log = $1", origin, successor
         )
-        await connection.execute(
-            "UPDATE access_pending SET log = $2 WHERE log = $1", origin, successor
-        )
-        await connection.execute(
-            "UPDATE evidence SET log = $2 WHERE log = $1 AND leaf IN"
-            " (SELECT leaf FROM access_pending WHERE log = $2)",
-            origin,
-            successor,
-        )
+        await _redirect(connection, origin, successor)
     return leaf
+
+
+async def _redirect(connection: "asyncpg.Connection[Any]", origin: str, successor: str) -> None:
+    """Let what is still stored for the ended log go to its successor.
+
+    A worker or a command that has not heard of the succession must not log where nobody seals.
+    """
+    told = await connection.fetchrow(
+        "SELECT quote_literal($1::text) AS ended, quote_literal($2::text) AS successor,"
+        " (SELECT count(*) FROM pg_trigger WHERE starts_with(tgname, 'ended_')) AS before",
+        origin,
+        successor,
+    )
+    assert told is not None
+    # Triggers fire in the order of their names: what was stored for the first log of a long line
+    # comes to the last.
+    name = f"ended_{told['before']:06}"
+    await connection.execute(
+        f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$"
+        f" BEGIN NEW.log := {told['successor']}; RETURN NEW; END $$"
+    )
+    await connection.execute(
+        f"CREATE TRIGGER {name} BEFORE INSERT ON access_batch FOR EACH ROW"
+        f" WHEN (NEW.log = {told['ended']}) EXECUTE FUNCTION {name}()"
+    )
