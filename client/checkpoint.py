@@ -5,7 +5,7 @@ from base64 import b64encode
 from dataclasses import dataclass
 
 from client.errors import ClientError
-from client.note import Note, VerifierKey
+from client.note import ED25519, Note, VerifierKey
 from client.structured import parse_base64
 
 _SIZE = re.compile(r"0|[1-9][0-9]{0,18}")
@@ -45,7 +45,7 @@ class Checkpoint:
         parsed = Note.parse(note)
         parsed.verified_by((key,))
         checkpoint = cls.parse(parsed.text)
-        if checkpoint.origin != key.name:
+        if checkpoint.origin != key.name or key.type != ED25519:
             raise ClientError(
                 "CHECKPOINT_ORIGIN", "The checkpoint is of another log: check its origin."
             )

@@ -13,6 +13,7 @@ import orjson
 from client.answer import VerifiedAnswer, verify_response
 from client.checkpoint import Checkpoint
 from client.errors import ClientError
+from client.key_change import changes_of, follow
 from client.keys import NodeKeys
 from client.merkle import verify_inclusion
 from client.note import Note
@@ -24,7 +25,10 @@ from client.structured import parse_base64
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A node's answer; trust it only when `verified`, else `problem` says what does not hold."""
+    """A node's answer; trust it only when `verified`, else `problem` says what does not hold.
+
+    `message` is the whole response with its signed header fields: kept, it is evidence.
+    """
 
     status: int
     data: Any
@@ -33,6 +37,7 @@ class Answer:
     receipt: Receipt | None
     verified: bool
     problem: ClientError | None = None
+    message: bytes = b""
 
     def require(self) -> Self:
         """Give the answer itself, or raise the ClientError that `problem` holds."""
@@ -141,7 +146,18 @@ class Client:
             ) from None
 
     def verify(self, question: Question, response: httpx.Response) -> VerifiedAnswer:
-        """Verify a response to a question, or raise ClientError."""
+        """Verify a response to a question, or raise ClientError.
+
+        A key that is not known is looked for in the node's changes of keys, once.
+        """
+        try:
+            return self._verify(question, response)
+        except ClientError as error:
+            if error.code != "ANSWER_KEY_UNKNOWN" or not self._follow():
+                raise
+        return self._verify(question, response)
+
+    def _verify(self, question: Question, response: httpx.Response) -> VerifiedAnswer:
         return verify_response(
             question,
             response.status_code,
@@ -150,6 +166,16 @@ class Client:
             self._node_keys,
             now=self._clock(),
         )
+
+    def _follow(self) -> bool:
+        """Follow the node's changes of keys from those known; whether that gave others."""
+        response = self.send(Question("GET", f"{self.origin}/keys", (), b"", b""))
+        if response.status_code != 200:
+            return False
+        keys = follow(self._node_keys, changes_of(response.text), self._clock())
+        changed = keys != self._node_keys
+        self._node_keys = keys
+        return changed
 
     def check_receipt(self, receipt: Receipt, patience: float = 10.0) -> Inclusion:
         """Wait until the log holds the receipt's entry, and verify the proof.
@@ -182,7 +208,17 @@ class Client:
             raise ClientError(
                 "PROOF_INVALID", "Ask for the proof again: it is malformed."
             ) from None
-        checkpoint = Checkpoint.open(note, self._node_keys.logs[receipt.log])
+        log = str(status.get("log", receipt.log))
+        if log not in self._node_keys.logs or not log.startswith(receipt.log):
+            raise ClientError(
+                "PROOF_INVALID", "Get the node's keys again: its log has a successor."
+            )
+        try:
+            checkpoint = Checkpoint.open(note, self._node_keys.logs[log])
+        except ClientError as error:
+            if error.code != "NOTE_SIGNATURE_INVALID" or not self._follow():
+                raise
+            checkpoint = Checkpoint.open(note, self._node_keys.logs[log])
         if not verify_inclusion(receipt.leaf, index, checkpoint.size, proof, checkpoint.root):
             raise ClientError(
                 "PROOF_INVALID", "Keep the answer and the proof: they contradict each other."
@@ -210,4 +246,12 @@ class Client:
             None if verified is None else verified.receipt,
             problem is None,
             problem,
+            _message(response),
         )
+
+
+def _message(response: httpx.Response) -> bytes:
+    """Write a response as HTTP/1.1 shows it (RFC 9112 §2.1), its body decoded."""
+    lines = [f"HTTP/1.1 {response.status_code} {response.reason_phrase}".encode()]
+    lines += [name + b": " + value for name, value in response.headers.raw]
+    return b"\r\n".join([*lines, b"", response.content])

@@ -1,4 +1,8 @@
-"""Signed notes (C2SP signed-note): reading, verifying, and the text form of verifier keys."""
+"""Signed notes (C2SP signed-note): reading, verifying, and the text form of verifier keys.
+
+Two signature types are known: plain Ed25519 (01) and timestamped cosignatures of witnesses
+(04, C2SP tlog-cosignature).
+"""
 
 import re
 from base64 import b64encode
@@ -14,6 +18,8 @@ from client.structured import parse_base64
 
 ED25519 = 1
 """Signature type of a plain Ed25519 note signature."""
+COSIGNATURE = 4
+"""Signature type of a timestamped Ed25519 cosignature of a checkpoint."""
 MAX_SIGNATURES = 64
 
 _NAME = re.compile(r"[^\s+\x00-\x20]+")
@@ -31,22 +37,36 @@ def key_id(name: str, signature_type: int, public: bytes) -> bytes:
     return sha256(name.encode() + b"\n" + bytes([signature_type]) + public).digest()[:4]
 
 
+def cosigned_message(text: bytes, at: int) -> bytes:
+    """Give what a witness signs of a checkpoint's text at a time (C2SP tlog-cosignature)."""
+    return b"cosignature/v1\ntime %d\n%b" % (at, text)
+
+
+def cosigned_at(signature: bytes) -> int:
+    """Give the time of a cosignature, Unix seconds: its first eight bytes, big-endian."""
+    return int.from_bytes(signature[:8], "big")
+
+
 @dataclass(frozen=True, slots=True)
 class VerifierKey:
-    """A public key that verifies notes under a name; `public` is 32 bytes of Ed25519."""
+    """A public key that verifies notes under a name; `public` is 32 bytes of Ed25519.
+
+    `type` is `ED25519` for a log's key, `COSIGNATURE` for a witness's.
+    """
 
     name: str
     public: bytes
+    type: int = ED25519
 
     @property
     def id(self) -> bytes:
         """The four-byte key id."""
-        return key_id(self.name, ED25519, self.public)
+        return key_id(self.name, self.type, self.public)
 
     @property
     def text(self) -> str:
         """The text form `name+hex(id)+base64(type ‖ public key)`."""
-        encoded = b64encode(bytes([ED25519]) + self.public).decode()
+        encoded = b64encode(bytes([self.type]) + self.public).decode()
         return f"{self.name}+{self.id.hex()}+{encoded}"
 
     @classmethod
@@ -57,9 +77,9 @@ class VerifierKey:
             if match is None:
                 raise ValueError
             encoded = parse_base64(match[3])
-            if len(encoded) != 33 or encoded[0] != ED25519:
+            if len(encoded) != 33 or encoded[0] not in (ED25519, COSIGNATURE):
                 raise ValueError
-            key = cls(match[1], encoded[1:])
+            key = cls(match[1], encoded[1:], encoded[0])
             if key.id.hex() != match[2]:
                 raise ValueError
         except ValueError:
@@ -70,8 +90,13 @@ class VerifierKey:
 
     def verifies(self, text: bytes, signature: bytes) -> bool:
         """Tell whether the signature over the text is this key's."""
+        message = text
+        if self.type == COSIGNATURE:
+            if len(signature) != 72 or not 0 < (at := cosigned_at(signature)) < 1 << 63:
+                return False
+            message, signature = cosigned_message(text, at), signature[8:]
         try:
-            Ed25519PublicKey.from_public_bytes(self.public).verify(signature, text)
+            Ed25519PublicKey.from_public_bytes(self.public).verify(signature, message)
         except (InvalidSignature, ValueError):
             return False
         return True

@@ -13,16 +13,18 @@ from hashlib import sha256
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    load_pem_private_key,
-)
 
+from client.algorithm import (
+    Algorithm,
+    PrivateKey,
+    load_private_key,
+    new_private_key,
+    private_pem,
+    public_bytes,
+)
 from client.keys import SigningKey
 from security.errors import KeyFileError
-from security.tlog.note import NoteSigner
+from security.tlog.note import NoteSigner, VerifierKey
 
 __all__ = ["KeyFolder", "SigningKey", "key_id"]
 
@@ -40,14 +42,43 @@ class KeyFolder:
 
     path: Path
 
-    def signing_key(self, owner: str, name: str | None = None) -> SigningKey:
-        """Give the owner's Ed25519 key from `<name or owner>.pem`, made when there is none."""
-        private = self._private(name or owner)
-        return SigningKey(key_id(owner, private.public_key().public_bytes_raw()), private)
+    def signing_key(
+        self, owner: str, name: str | None = None, algorithm: Algorithm = Algorithm.ED25519
+    ) -> SigningKey:
+        """Give the owner's key from `<name or owner>.pem`; when there is none it is made.
 
-    def note_signer(self, origin: str, name: str) -> NoteSigner:
-        """Give the key of the log of this origin from `<name>.pem`, made when there is none."""
-        return NoteSigner(origin, self._private(name))
+        `algorithm` is that of a key that is made; one that is there keeps its own.
+        """
+        private = self._private(name or owner, algorithm)
+        return SigningKey(key_id(owner, public_bytes(private)), private)
+
+    def note_signer(
+        self,
+        origin: str,
+        name: str,
+        *,
+        until: float = float("inf"),
+        also: tuple[NoteSigner, ...] = (),
+        former: tuple[VerifierKey, ...] = (),
+    ) -> NoteSigner:
+        """Give the key of the log of this origin from `<name>.pem`, made when there is none.
+
+        The rest is as `NoteSigner` has it.
+        """
+        private = self._private(name, Algorithm.ED25519)
+        if not isinstance(private, Ed25519PrivateKey):
+            raise KeyFileError(
+                "KEY_FILE_MALFORMED", f"Restore {name}.pem: notes are signed with Ed25519."
+            )
+        return NoteSigner(origin, private, until, also, former)
+
+    def has(self, name: str) -> bool:
+        """Whether there is a private key `<name>.pem`."""
+        return self._file(f"{name}.pem").exists()
+
+    def replace(self, name: str, successor: str) -> None:
+        """Let the private key `<successor>.pem` take the place of `<name>.pem`, at once."""
+        self._file(f"{successor}.pem").replace(self._file(f"{name}.pem"))
 
     def secret(self, name: str, size: int = 32, make: Callable[[], bytes] | None = None) -> bytes:
         """Give the secret in `<name>.key`; when there is none, `make` it, at random by default.
@@ -69,21 +100,27 @@ class KeyFolder:
             raise KeyFileError("KEY_FILE_MALFORMED", f"Restore {name}.key from its backup.")
         return data
 
+    def destroy(self, name: str) -> None:
+        """Overwrite and remove the secret in `<name>.key`, if there is one."""
+        path = self._file(f"{name}.key")
+        if path.exists():
+            with path.open("r+b") as file:
+                file.write(os.urandom(path.stat().st_size))
+                os.fsync(file.fileno())
+            path.unlink()
+
     def names(self, pattern: str) -> list[str]:
         """List the names of secrets that match a glob pattern, sorted."""
         return sorted(path.name.removesuffix(".key") for path in self.path.glob(f"{pattern}.key"))
 
-    def _private(self, name: str) -> Ed25519PrivateKey:
-        pem = self._read_or_create(f"{name}.pem", _new_private_key)
+    def _private(self, name: str, algorithm: Algorithm) -> PrivateKey:
+        pem = self._read_or_create(f"{name}.pem", lambda: private_pem(new_private_key(algorithm)))
         try:
-            private = load_pem_private_key(pem, None)
-        except (ValueError, TypeError):
-            private = None
-        if not isinstance(private, Ed25519PrivateKey):
+            return load_private_key(pem)
+        except ValueError:
             raise KeyFileError(
-                "KEY_FILE_MALFORMED", f"Restore {name}.pem: it is no Ed25519 private key."
-            )
-        return private
+                "KEY_FILE_MALFORMED", f"Restore {name}.pem: it is no private key of the profile."
+            ) from None
 
     def _file(self, name: str) -> Path:
         if _NAME.fullmatch(name) is None:
@@ -126,9 +163,3 @@ class KeyFolder:
             finally:
                 os.close(folder)
         return self._read(path)
-
-
-def _new_private_key() -> bytes:
-    return Ed25519PrivateKey.generate().private_bytes(
-        Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
-    )

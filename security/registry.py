@@ -3,29 +3,38 @@
 The algorithm of a signature is what the registry says of the key, never what a message says.
 """
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from enum import StrEnum
 from types import MappingProxyType
 from typing import Protocol
 from uuid import UUID
 
 from asyncpg import Record
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from client.algorithm import Algorithm, Verifier, verifier
+from client.errors import ClientError
 from security.errors import SecurityError, SignatureError
 
+__all__ = [
+    "FOREVER",
+    "PUBLIC",
+    "Algorithm",
+    "Caller",
+    "RegisteredKey",
+    "Registry",
+    "bind_subject",
+    "enrol_caller",
+    "enrol_key",
+    "load_registry",
+    "note_use",
+    "revoke_key",
+    "rotate_key",
+]
+
 FOREVER = float("inf")
-
-
-class Algorithm(StrEnum):
-    """Signature algorithms that the registry can name; this release verifies `ed25519`."""
-
-    ED25519 = "ed25519"
-    ECDSA_P256_SHA256 = "ecdsa-p256-sha256"
-    SM2_SM3 = "sm2-sm3"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,22 +82,32 @@ class RegisteredKey:
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """An immutable reading of the directory; `version` grows with every change of it."""
+    """A reading of the directory; `version` grows with every change of it.
+
+    `used` gathers the ids of keys whose signatures held, until `note_use` writes them down.
+    """
 
     keys: Mapping[str, RegisteredKey]
     version: int = 0
-    _verifiers: Mapping[str, Ed25519PublicKey] = field(default_factory=dict, repr=False)
+    _verifiers: Mapping[str, Verifier] = field(default_factory=dict, repr=False)
+    used: set[str] = field(default_factory=set, repr=False, compare=False)
 
     @classmethod
-    def of(cls, keys: Iterable[RegisteredKey], version: int = 0) -> "Registry":
-        """Make a registry of these keys."""
+    def of(
+        cls, keys: Iterable[RegisteredKey], version: int = 0, used: set[str] | None = None
+    ) -> "Registry":
+        """Make a registry; keys that this machine cannot verify with are refused in use."""
         table = {key.key_id: key for key in keys}
-        verifiers = {
-            key.key_id: Ed25519PublicKey.from_public_bytes(key.public)
-            for key in table.values()
-            if key.algorithm is Algorithm.ED25519
-        }
-        return cls(MappingProxyType(table), version, MappingProxyType(verifiers))
+        verifiers = {}
+        for key in table.values():
+            with contextlib.suppress(ValueError, ClientError):
+                verifiers[key.key_id] = verifier(key.algorithm, key.public)
+        return cls(
+            MappingProxyType(table),
+            version,
+            MappingProxyType(verifiers),
+            set() if used is None else used,
+        )
 
     def usable(self, key_id: str, at: float) -> RegisteredKey:
         """Give a key that may sign at this time.
@@ -115,21 +134,22 @@ class Registry:
 
     def verify(self, key: RegisteredKey, signature: bytes, data: bytes) -> None:
         """Verify a signature; SignatureError `ALGORITHM_NOT_ALLOWED` or `SIGNATURE_INVALID`."""
-        verifier = self._verifiers.get(key.key_id)
-        if verifier is None:
+        found = self._verifiers.get(key.key_id)
+        if found is None:
             raise SignatureError(
                 "ALGORITHM_NOT_ALLOWED",
-                f"Enrol an Ed25519 key: this release does not verify {key.algorithm}.",
+                f"Enrol another key: this node cannot verify {key.algorithm} with the one it has.",
                 key.key_id,
             )
         try:
-            verifier.verify(signature, data)
+            found.verify(signature, data)
         except InvalidSignature:
             raise SignatureError(
                 "SIGNATURE_INVALID",
                 "Sign the question exactly as it is sent, with the key that keyid names.",
                 key.key_id,
             ) from None
+        self.used.add(key.key_id)
 
 
 class Connection(Protocol):
@@ -160,7 +180,8 @@ async def load_registry(connection: Connection, current: Registry | None = None)
           FROM key_registry k JOIN caller c ON c.id = k.caller_id
         """
     )
-    return Registry.of((_registered(row) for row in rows), version)
+    used = set() if current is None else current.used
+    return Registry.of((_registered(row) for row in rows), version, used)
 
 
 def _registered(row: Record) -> RegisteredKey:
@@ -238,12 +259,15 @@ async def bind_subject(connection: Connection, caller_id: str, subject: UUID) ->
     )
 
 
-async def enrol_key(connection: Connection, key: RegisteredKey) -> None:
-    """Add a key of an enrolled caller; a key that is known stays as it is."""
-    await connection.execute(
+async def enrol_key(
+    connection: Connection, key: RegisteredKey, device: str | None = None, by: str | None = None
+) -> bool:
+    """Add a key of an enrolled caller and tell whether it is new; a known one stays as it is."""
+    done = await connection.execute(
         """
-        INSERT INTO key_registry (key_id, caller_id, algorithm, public_key, valid_from, valid_to)
-        VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (key_id) DO NOTHING
+        INSERT INTO key_registry (key_id, caller_id, algorithm, public_key, valid_from, valid_to,
+                                  device, enrolled_by, enrolled_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, now()) ON CONFLICT (key_id) DO NOTHING
         """,
         key.key_id,
         key.caller.id,
@@ -251,30 +275,65 @@ async def enrol_key(connection: Connection, key: RegisteredKey) -> None:
         key.public,
         _moment(key.valid_from),
         _moment(key.valid_to),
+        device,
+        by,
     )
+    return done == "INSERT 0 1"
 
 
-async def rotate_key(connection: Connection, key_id: str, successor: RegisteredKey) -> None:
-    """Add the successor and end the old key's validity where the successor's begins."""
-    await enrol_key(connection, successor)
+async def rotate_key(
+    connection: Connection,
+    key_id: str,
+    successor: RegisteredKey,
+    overlap: float = 0.0,
+    device: str | None = None,
+    by: str | None = None,
+) -> None:
+    """Add the successor; the old key ends `overlap` seconds after the successor's start."""
+    await enrol_key(connection, successor, device, by)
     await connection.execute(
-        "UPDATE key_registry SET valid_to = LEAST(valid_to, $2) WHERE key_id = $1",
+        "UPDATE key_registry SET valid_to = LEAST(valid_to, $2), successor = $3, ended_by = $4"
+        " WHERE key_id = $1",
         key_id,
-        _moment(successor.valid_from),
+        _moment(successor.valid_from + overlap),
+        successor.key_id,
+        by,
     )
 
 
 async def revoke_key(
-    connection: Connection, key_id: str, at: float, compromised_at: float | None = None
+    connection: Connection,
+    key_id: str,
+    at: float,
+    compromised_at: float | None = None,
+    by: str | None = None,
 ) -> None:
     """Revoke a key from a time on; an earlier revocation or compromise stays."""
     await connection.execute(
         """
         UPDATE key_registry SET revoked_at = LEAST(revoked_at, $2),
-                                compromised_at = LEAST(compromised_at, $3)
+                                compromised_at = LEAST(compromised_at, $3),
+                                ended_by = COALESCE($4, ended_by)
          WHERE key_id = $1
         """,
         key_id,
         _moment(at),
         None if compromised_at is None else _moment(compromised_at),
+        by,
+    )
+
+
+async def note_use(connection: Connection, used: set[str], now: float) -> None:
+    """Write down that these keys signed until now, and empty the set."""
+    if not used:
+        return
+    key_ids = sorted(used)
+    used.difference_update(key_ids)
+    await connection.execute(
+        "INSERT INTO key_use (key_id, last_used)"
+        " SELECT key_id, $2 FROM key_registry WHERE key_id = ANY ($1::text[]) ORDER BY key_id"
+        " ON CONFLICT (key_id) DO UPDATE"
+        " SET last_used = GREATEST(key_use.last_used, excluded.last_used)",
+        key_ids,
+        _moment(now),
     )

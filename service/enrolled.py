@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import getpass
+import os
 import re
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -12,25 +14,24 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from client.algorithm import PublicKey, verifier
+from security.entry import timestamp
 from security.keys import KeyFolder, key_id
 from security.policy import Role
 from security.registry import (
+    FOREVER,
     Algorithm,
     Caller,
     RegisteredKey,
     bind_subject,
-    enrol_caller,
-    enrol_key,
     load_registry,
-    revoke_key,
 )
+from service.database import database
 from service.demo import SELF_IDENTITIES
-from service.enrolment import EnrolmentError, establish
+from service.enrolment import EnrolmentError, establish, node_directory
 from service.home import NodeHome
 from service.node import prepare_database
-from service.serve import database
 from service.settings import load_settings
 from service.subject import subject_of
 
@@ -62,36 +63,80 @@ class Particulars:
     barred: tuple[str, ...] = ()
 
 
+_LIFE = """
+SELECT k.key_id, k.device, k.enrolled_by, k.enrolled_at, k.ended_by, k.successor, u.last_used
+  FROM key_registry k LEFT JOIN key_use u USING (key_id)
+"""
+
+
 async def enrolled_keys(root: Path, node: str) -> list[dict[str, Any]]:
-    """What the registry of a node holds, as JSON values."""
+    """What the registry of a node holds, as JSON values; times are RFC 3339 or null."""
     async with node_connection(root, node) as connection:
         registry = await load_registry(connection)
+        lives = {row["key_id"]: row for row in await connection.fetch(_LIFE)}
     now = time.time()
     return [
-        {
-            "caller": key.caller.id,
-            "name": key.caller.name,
-            "role": key.caller.role,
-            "unit": key.caller.unit_uscc,
-            "district": key.caller.district,
-            "keyId": key.key_id,
-            "algorithm": str(key.algorithm),
-            "public": key.public.hex(),
-            "state": _state(key, now),
-        }
+        key_json(key, lives.get(key.key_id, {}), now)
         for key in sorted(registry.keys.values(), key=lambda k: (k.caller.id, k.key_id))
     ]
 
 
-async def enrol_new(root: Path, node: str, name: str, role: str, told: Particulars) -> str:
+def key_json(key: RegisteredKey, life: Mapping[str, Any], now: float) -> dict[str, Any]:
+    """A key as commands show it: `life` is what the registry says beside the key itself."""
+    enrolled, used = life.get("enrolled_at"), life.get("last_used")
+    return {
+        "caller": key.caller.id,
+        "name": key.caller.name,
+        "role": key.caller.role,
+        "unit": key.caller.unit_uscc,
+        "district": key.caller.district,
+        "keyId": key.key_id,
+        "algorithm": str(key.algorithm),
+        "public": key.public.hex(),
+        "state": key_state(key, now),
+        "device": life.get("device"),
+        "validFrom": _shown(key.valid_from),
+        "validTo": _shown(key.valid_to),
+        "revokedAt": _shown(key.revoked_at),
+        "compromisedAt": _shown(key.compromised_at),
+        "successor": life.get("successor"),
+        "enrolledBy": life.get("enrolled_by"),
+        "enrolledAt": None if enrolled is None else _shown(enrolled.timestamp()),
+        "endedBy": life.get("ended_by"),
+        "lastUsed": None if used is None else _shown(used.timestamp()),
+    }
+
+
+def _shown(seconds: float) -> str | None:
+    return None if seconds in (0.0, FOREVER) else timestamp(seconds)
+
+
+def operator() -> str:
+    """Who gives this command, as log entries name it: the account of the machine."""
+    try:
+        name = os.environ.get("SUDO_USER") or getpass.getuser()
+    except (KeyError, OSError):  # an account without a name
+        name = str(os.getuid())
+    return f"operator {name}"
+
+
+async def enrol_new(
+    root: Path,
+    node: str,
+    name: str,
+    role: str,
+    told: Particulars,
+    algorithm: Algorithm = Algorithm.ED25519,
+) -> str:
     """Make an identity's key on this machine, enrol it and give the key id.
 
     Raises EnrolmentError IDENTITY_NAME, ROLE_UNKNOWN, UNIT_REQUIRED, SUBJECT_UNKNOWN.
     """
     _check(name, role, told)
     async with node_connection(root, node) as connection:
-        key = KeyFolder(root / "identities").signing_key(name)
-        await _enrol(connection, NodeHome(root, node), name, role, told, key.key_id, key.public)
+        key = KeyFolder(root / "identities").signing_key(name, algorithm=algorithm)
+        home = NodeHome(root, node)
+        await _enrol(connection, home, name, role, told, key.key_id, key.public_key)
     return key.key_id
 
 
@@ -100,21 +145,31 @@ async def enrol_foreign(
 ) -> str:
     """Enrol a key that somebody else holds, by its public half, and give the key id.
 
-    `public` is 64 hexadecimal digits (Ed25519). Raises as `enrol_new`, and EnrolmentError
-    PUBLIC_KEY.
+    Raises as `enrol_new`, and EnrolmentError PUBLIC_KEY.
     """
     _check(name, role, told)
+    key = read_public(public)
+    id_ = key_id(name, key.public)
+    async with node_connection(root, node) as connection:
+        await _enrol(connection, NodeHome(root, node), name, role, told, id_, key)
+    return id_
+
+
+def read_public(text: str) -> PublicKey:
+    """A public key as an operator types it: digits of Ed25519, or `<algorithm>:<digits>`.
+
+    Raises EnrolmentError PUBLIC_KEY.
+    """
     try:
-        raw = bytes.fromhex(public)
-        Ed25519PublicKey.from_public_bytes(raw)
+        key = PublicKey.parse(text)
+        verifier(key.algorithm, key.public)
     except ValueError:
         raise EnrolmentError(
-            "PUBLIC_KEY", "give the Ed25519 public key as 64 hexadecimal digits"
+            "PUBLIC_KEY",
+            "give the Ed25519 public key as 64 hexadecimal digits, another as"
+            " ecdsa-p256-sha256:… or sm2-sm3: and the 130 digits of its uncompressed point",
         ) from None
-    id_ = key_id(name, raw)
-    async with node_connection(root, node) as connection:
-        await _enrol(connection, NodeHome(root, node), name, role, told, id_, raw)
-    return id_
+    return key
 
 
 async def bind_to_subject(root: Path, node: str, name: str, code: str) -> None:
@@ -163,11 +218,10 @@ async def _enrol(
     role: str,
     told: Particulars,
     id_: str,
-    public: bytes,
+    public: PublicKey,
 ) -> None:
-    registry = await load_registry(connection)
-    known = next((k.caller for k in registry.keys.values() if k.caller.id == name), None)
-    if known is not None and known.role != role:
+    former = await connection.fetchval("SELECT role FROM caller WHERE id = $1", name)
+    if former is not None and former != role:
         raise EnrolmentError("IDENTITY_NAME", "another caller has this name: choose another")
     subject = await subject_of(connection, home, told.subject) if told.subject else None
     barred = [await subject_of(connection, home, code) for code in told.barred]
@@ -181,20 +235,15 @@ async def _enrol(
         district=told.district,
         barred=frozenset(barred),
     )
-    await enrol_caller(connection, caller)
-    await enrol_key(connection, RegisteredKey(id_, caller, Algorithm.ED25519, public))
+    directory = node_directory(connection, home, operator())
+    await directory.enrol(RegisteredKey(id_, caller, public.algorithm, public.public, time.time()))
 
 
-async def revoke_now(root: Path, node: str, id_: str) -> None:
-    """Revoke a key; EnrolmentError KEY_UNKNOWN when the node does not know it."""
-    async with node_connection(root, node) as connection:
-        if id_ not in (await load_registry(connection)).keys:
-            raise EnrolmentError("KEY_UNKNOWN", "the node knows no key of that id; see `key list`")
-        await revoke_key(connection, id_, time.time())
-
-
-def _state(key: RegisteredKey, now: float) -> str:
-    if now >= min(key.revoked_at, key.compromised_at):
+def key_state(key: RegisteredKey, now: float) -> str:
+    """What a key is good for at a time, in a word or two."""
+    if now >= key.compromised_at:
+        return "compromised"
+    if now >= key.revoked_at:
         return "revoked"
     if now >= min(key.valid_to, key.caller.valid_to):
         return "expired"

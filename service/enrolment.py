@@ -7,24 +7,33 @@ handed over in real life when a partner or a user is enrolled.
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 
+from client.algorithm import PublicKey
 from client.keys import NodeKeys
 from client.note import VerifierKey
+from security.directory import Connection, Directory
+from security.errors import KeyFileError
+from security.key_event import HISTORY, TOKEN, KeyHistory
 from security.keys import KeyFolder, SigningKey
-from security.registry import Algorithm, Caller, RegisteredKey, enrol_caller, enrol_key
+from security.pkcs11 import TokenKey, TokenUri
+from security.registry import Caller, RegisteredKey
 from security.tlog.note import NoteSigner
+from security.witness.cosigner import Cosigner
 from service.demo import CITIES, IDENTITIES, found_settings, is_demo
 from service.home import NodeHome, open_folder
 from service.process import held, replace_file
 from service.recognition import share_match_key, sign_demo_mappings
+from service.settings import one_setting
 from sync.agreement import AgreementParty, PartyKeys, read_agreement, record_agreement
 from sync.demo import DEMO_AGREEMENT, demo_agreement
 
+AnswerKey = SigningKey | TokenKey
 LOGS = ("access", "audit", "feed")
 PAPERS = ("agreement", "acknowledgement")
 
@@ -42,12 +51,13 @@ class EnrolmentError(Exception):
 class OwnKeys:
     """The private signing keys of one node."""
 
-    answer: SigningKey
+    answer: AnswerKey
     access: NoteSigner
     audit: NoteSigner
     feed: NoteSigner
     agreement: NoteSigner
     acknowledgement: NoteSigner
+    witness: Cosigner
 
 
 def log_origin(node: str, log: str) -> str:
@@ -55,14 +65,91 @@ def log_origin(node: str, log: str) -> str:
     return f"xinqiao.{node}/{log}"
 
 
+def succession(node_home: NodeHome, log: str) -> list[str]:
+    """The origins that a log has had, its present one last; each successor has a key of its own.
+
+    A log whose files were lost is ended and succeeded (`service.succession`).
+    """
+    folder, found = KeyFolder(node_home.keys), [log]
+    while folder.has(f"{log}-{len(found) + 1}-note"):
+        found.append(f"{log}-{len(found) + 1}")
+    return [log_origin(node_home.name, name) for name in found]
+
+
+def current_origin(node_home: NodeHome, log: str) -> str:
+    """The name of a node's log now."""
+    return succession(node_home, log)[-1]
+
+
 def own_keys(node_home: NodeHome) -> OwnKeys:
     """A node's private signing keys, made at first use."""
-    folder = KeyFolder(node_home.keys)
-    notes = [
-        folder.note_signer(log_origin(node_home.name, name), f"{name}-note")
+    folder, history = KeyFolder(node_home.keys), KeyHistory.read(node_home.keys)
+    notes = {
+        name: _note_signer(folder, history, origin.rpartition("/")[2], origin)
         for name in (*LOGS, *PAPERS)
-    ]
-    return OwnKeys(folder.signing_key(node_home.name, "answer"), *notes)
+        for origin in (current_origin(node_home, name),)
+    }
+    witness = log_origin(node_home.name, "witness")
+    return OwnKeys(
+        answer=own_answer_key(node_home, folder, history),
+        witness=Cosigner(witness, folder.note_signer(witness, "witness-note").private),
+        **notes,
+    )
+
+
+def own_answer_key(node_home: NodeHome, folder: KeyFolder, history: KeyHistory) -> AnswerKey:
+    """The key that signs a node's answers: the one its last change names.
+
+    A node that has none yet takes the token that the setting `answer_key` names, or makes a file.
+    Raises KeyFileError `ANSWER_KEY_PLACE`, TokenError.
+    """
+    place, changes = history.place("answer", "answer"), history.of("answer")
+    token = one_setting("answer_key", node_home)
+    if place != TOKEN and (changes or not token or folder.has("answer")):
+        return folder.signing_key(node_home.name, place)
+    if not token:
+        raise KeyFileError(
+            "ANSWER_KEY_PLACE", "Name the token with the answer key in the setting answer_key."
+        )
+    key = TokenKey(TokenUri.parse(token), node_home.name)
+    if changes and changes[-1].change.new.public != key.public_key:
+        raise KeyFileError(
+            "ANSWER_KEY_PLACE", "Name the token that holds the key which the last change names."
+        )
+    return key
+
+
+def _note_signer(folder: KeyFolder, history: KeyHistory, use: str, origin: str) -> NoteSigner:
+    first = f"{use}-note"
+    *before, present = history.places(use, first)
+    also = []
+    for at, place in enumerate(before):
+        until = history.signing_until(use, at)
+        if until > time.time() and folder.has(place):
+            also.append(folder.note_signer(origin, place, until=until))
+    return folder.note_signer(
+        origin, present, also=tuple(reversed(also)), former=history.former(use, origin)
+    )
+
+
+def node_directory(connection: Connection, node_home: NodeHome, by: str) -> Directory:
+    """The directory of a node's callers as somebody changes it; `by` says who."""
+    return Directory(connection, current_origin(node_home, "access"), node_home.name, by)
+
+
+def token_paths(node_home: NodeHome) -> list[Path]:
+    """What a node has to read to use the token of its answer key: library and PIN file."""
+    token = one_setting("answer_key", node_home)
+    if not token:
+        return []
+    uri = TokenUri.parse(token)
+    return [uri.module] if uri.pin is None else [uri.module, uri.pin]
+
+
+def keys_stamp(node_home: NodeHome) -> int:
+    """A number that changes when a key of the node's own is changed."""
+    path = node_home.keys / HISTORY
+    return path.stat().st_mtime_ns if path.exists() else 0
 
 
 def establish(root: Path) -> None:
@@ -89,20 +176,40 @@ def publish_node(root: Path, node_home: NodeHome, region: str, label: str) -> No
 
     `system` is the key with which the node itself asks its partners.
     """
-    keys = own_keys(node_home)
+    keys, changes = own_keys(node_home), KeyHistory.read(node_home.keys).recorded
     system = KeyFolder(root / "identities").signing_key(node_home.name)
     document = {
         "region": region,
         "label": label,
-        "system": {"keyId": system.key_id, "public": system.public.hex()},
-        "answers": {keys.answer.key_id: keys.answer.public.hex()},
+        "system": {"keyId": system.key_id, "public": system.public_key.text},
+        "answers": {
+            **{
+                one.change.old.key_id: one.change.old.public.text
+                for one in changes
+                if one.change.use == "answer" and one.change.ends_at > time.time()
+            },
+            keys.answer.key_id: keys.answer.public_key.text,
+        },
         "logs": {
-            signer.name: signer.verifier.text for signer in (keys.access, keys.audit, keys.feed)
+            **_ended_logs(node_home),
+            **{key.name: key.verifier.text for key in (keys.access, keys.audit, keys.feed)},
         },
         "agreement": keys.agreement.verifier.text,
         "acknowledgement": keys.acknowledgement.verifier.text,
+        "witness": keys.witness.verifier.text,
+        "changes": [one.change.to_json() for one in changes],
     }
     _write(root / "public" / f"{node_home.name}.json", document)
+
+
+def _ended_logs(node_home: NodeHome) -> dict[str, str]:
+    """The keys of logs that were succeeded: their receipts and checkpoints still verify."""
+    folder, history = KeyFolder(node_home.keys), KeyHistory.read(node_home.keys)
+    return {
+        origin: _note_signer(folder, history, origin.rpartition("/")[2], origin).verifier.text
+        for log in LOGS
+        for origin in succession(node_home, log)[:-1]
+    }
 
 
 def _sign_demo_agreement(root: Path) -> None:
@@ -142,7 +249,7 @@ def _publish_identities(root: Path) -> None:
                 "unit": one.unit,
                 "district": one.district,
                 "keyId": folder.signing_key(one.name).key_id,
-                "public": folder.signing_key(one.name).public.hex(),
+                "public": folder.signing_key(one.name).public_key.text,
             }
             for one in IDENTITIES
         ],
@@ -210,22 +317,20 @@ def identity_key(root: Path, name: str) -> SigningKey:
     return KeyFolder(root / "identities").signing_key(name)
 
 
-async def enrol_identities(connection: asyncpg.Connection[Any], root: Path) -> None:
+async def enrol_identities(directory: Directory, root: Path) -> None:
     """Enrol the demo identities at a node, each with its public key."""
     path = root / "public" / "identities.json"
     if not path.exists():
         return
-    for row in json.loads(path.read_text(encoding="utf-8")):
-        caller = Caller(
-            row["name"],
-            row["label"],
-            row["role"],
-            row.get("unit"),
-            row["region"],
-            district=row.get("district"),
-        )
-        await enrol_caller(connection, caller)
-        await enrol_key(
-            connection,
-            RegisteredKey(row["keyId"], caller, Algorithm.ED25519, bytes.fromhex(row["public"])),
-        )
+    async with directory.connection.transaction():
+        for row in json.loads(path.read_text(encoding="utf-8")):
+            caller = Caller(
+                row["name"],
+                row["label"],
+                row["role"],
+                row.get("unit"),
+                row["region"],
+                district=row.get("district"),
+            )
+            key = PublicKey.parse(row["public"])
+            await directory.enrol(RegisteredKey(row["keyId"], caller, key.algorithm, key.public))

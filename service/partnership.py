@@ -10,14 +10,13 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
 
-import asyncpg
-
+from client.algorithm import PublicKey
 from client.errors import ClientError
 from client.keys import NodeKeys
 from client.note import VerifierKey
-from security.registry import Algorithm, Caller, RegisteredKey, enrol_caller, enrol_key
+from security.directory import Directory
+from security.registry import Caller, RegisteredKey
 from service.enrolment import EnrolmentError, publish_node
 from service.home import NodeHome, open_folder
 from service.process import held, replace_file
@@ -79,9 +78,7 @@ def _check(text: str) -> None:
     VerifierKey.parse(document["agreement"])
 
 
-async def enrol_partners(
-    connection: asyncpg.Connection[Any], root: Path, settings: Settings
-) -> None:
+async def enrol_partners(directory: Directory, root: Path, settings: Settings) -> None:
     """Enrol the system of each partner that the settings name, with the key of its papers."""
     for partner in settings.partners:
         path = root / "public" / f"{partner.name}.json"
@@ -96,8 +93,5 @@ async def enrol_partners(
             document["region"],
         )
         key = document["system"]
-        await enrol_caller(connection, caller)
-        await enrol_key(
-            connection,
-            RegisteredKey(key["keyId"], caller, Algorithm.ED25519, bytes.fromhex(key["public"])),
-        )
+        public = PublicKey.parse(key["public"])
+        await directory.enrol(RegisteredKey(key["keyId"], caller, public.algorithm, public.public))

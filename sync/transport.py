@@ -12,11 +12,12 @@ from typing import Protocol
 import httpx
 import orjson
 
-from client.answer import verify_response
+from client.answer import VerifiedAnswer, verify_response
 from client.errors import ClientError
+from client.key_change import changes_of, follow
 from client.keys import NodeKeys
 from client.profile import Signer
-from client.question import sign_request
+from client.question import Question, sign_request
 from sync.errors import MirrorError, PartnerUnavailableError, SyncError
 
 TIMEOUT = 10.0
@@ -100,14 +101,14 @@ class SignedTransport:
                 f"Check the line to the partner's node: {type(error).__name__}."
             ) from error
         try:
-            verified = verify_response(
-                question,
-                answer.status_code,
-                answer.headers.multi_items(),
-                answer.content,
-                self._keys,
-                now=time.time(),
-            )
+            try:
+                verified = self._verify(question, answer)
+            except ClientError as error:
+                if error.code != "ANSWER_KEY_UNKNOWN":
+                    raise
+                changes = changes_of((await self.look("/keys")).decode("utf-8", "replace"))
+                self._keys = follow(self._keys, changes, time.time())
+                verified = self._verify(question, answer)
         except ClientError as error:
             if answer.status_code >= 500:
                 raise PartnerUnavailableError(
@@ -117,6 +118,16 @@ class SignedTransport:
         if verified.status == 200:
             return verified.body
         raise _refusal(verified.status, verified.body)
+
+    def _verify(self, question: Question, answer: httpx.Response) -> VerifiedAnswer:
+        return verify_response(
+            question,
+            answer.status_code,
+            answer.headers.multi_items(),
+            answer.content,
+            self._keys,
+            now=time.time(),
+        )
 
 
 def _refusal(status: int, body: bytes) -> SyncError:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
-from service.cli.completion import nodes, roles
-from service.cli.output import JSON_OPTION, console, explained, print_json
+from service.cli.completion import algorithms, key_uses, nodes, roles
+from service.cli.output import JSON_OPTION, console, explained, fail, print_json
 from service.cli.subject import HELP, one_code
 
+if TYPE_CHECKING:
+    from client.algorithm import Algorithm
+
 application = typer.Typer(
-    help="密钥 keys: list, new, enrol, bind, publish, revoke.", no_args_is_help=True
+    help="密钥 keys: list, show, new, enrol, invite, rotate, revoke, judge, bind, publish.",
+    no_args_is_help=True,
 )
 
 NODE = Annotated[str, typer.Option("--node", help="Name of the node.", autocompletion=nodes)]
@@ -27,6 +32,12 @@ DISTRICT = Annotated[
     str | None, typer.Option(help="Region id: government data of subjects there only.")
 ]
 SUBJECT = Annotated[str | None, typer.Option(help=f"For SELF, its subject. {HELP}.")]
+KEY_ID = Annotated[str, typer.Argument(help="Key id, as `list` shows it.")]
+ALGORITHM = Annotated[
+    str | None,
+    typer.Option(help="ed25519, ecdsa-p256-sha256 or sm2-sm3.", autocompletion=algorithms),
+]
+PUBLIC_HELP = "Public key: 64 digits of Ed25519, or ecdsa-p256-sha256:… or sm2-sm3:…."
 BARRED = Annotated[
     list[str] | None, typer.Option(help="Own or relatives' data: never shown; may be repeated.")
 ]
@@ -43,10 +54,36 @@ def list_keys(node: NODE = "benxi", as_json: bool = JSON_OPTION) -> None:
     if as_json:
         print_json(rows)
         return
-    table = Table("查询方 caller", "角色 role", "密钥 key", "算法 algorithm", "状态 state")
+    table = Table(
+        "查询方 caller", "角色 role", "密钥 key", "算法 algorithm", "状态 state", "设备 device",
+        "止于 valid to", "最近使用 last used",
+    )  # fmt: skip
     for row in rows:
-        table.add_row(row["caller"], row["role"], row["keyId"], row["algorithm"], row["state"])
+        table.add_row(
+            row["caller"], row["role"], row["keyId"], row["algorithm"], row["state"],
+            escape(row["device"] or ""), (row["validTo"] or "")[:10], (row["lastUsed"] or "")[:16],
+        )  # fmt: skip
     console().print(table)
+
+
+@application.command("show")
+def show(key_id: KEY_ID, node: NODE = "benxi", as_json: bool = JSON_OPTION) -> None:
+    """Show one key's whole life: who enrolled it and ended it, what followed, its last use."""
+    from service.home import home
+    from service.key_life import show
+
+    with explained():
+        row = asyncio.run(show(home(), node, key_id))
+    _show_row(row, as_json)
+
+
+def _show_row(row: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print_json(row)
+        return
+    for name, value in row.items():
+        if value is not None:
+            console().print(f"{name:14} {value}", markup=False)
 
 
 @application.command("new")
@@ -59,16 +96,19 @@ def new(
     district: DISTRICT = None,
     subject: SUBJECT = None,
     barred: BARRED = None,
+    algorithm: ALGORITHM = None,
     node: NODE = "benxi",
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Make an identity with a new key here and enrol it at a node."""
+    from client.algorithm import Algorithm
     from service.enrolled import Particulars, enrol_new
     from service.home import home
 
     told = Particulars(label, unit, region, district, one_code(subject), tuple(barred or ()))
     with explained():
-        key_id = asyncio.run(enrol_new(home(), node, name, role, told))
+        kind = _algorithm(algorithm) or Algorithm.ED25519
+        key_id = asyncio.run(enrol_new(home(), node, name, role, told, kind))
     _show(name, key_id, as_json)
 
 
@@ -76,7 +116,7 @@ def new(
 def enrol(
     name: NAME,
     role: ROLE,
-    public: Annotated[str, typer.Option(help="Ed25519 public key, 64 hexadecimal digits.")],
+    public: Annotated[str, typer.Option(help=PUBLIC_HELP)],
     label: LABEL = "",
     unit: UNIT = None,
     region: REGION = None,
@@ -130,15 +170,146 @@ def publish(node: NODE = "benxi") -> None:
         sys.stdout.write(publish_own(home(), node).read_text(encoding="utf-8"))
 
 
-@application.command("revoke")
-def revoke(
-    key_id: Annotated[str, typer.Argument(help="Key id, as `list` shows it.")],
+@application.command("rotate")
+def rotate(
+    name: Annotated[str | None, typer.Argument(help="Caller whose key is followed.")] = None,
+    of: Annotated[
+        str | None,
+        typer.Option(
+            help="A key of the node itself: answer, access, audit, feed, acknowledgement.",
+            autocompletion=key_uses,
+        ),
+    ] = None,
+    key: Annotated[str | None, typer.Option(help="Key id, where the caller has several.")] = None,
+    public: Annotated[str | None, typer.Option(help=f"{PUBLIC_HELP} Held elsewhere.")] = None,
+    algorithm: ALGORITHM = None,
+    overlap_days: Annotated[
+        float, typer.Option(help="Days for which both keys are good, 0 to 366.")
+    ] = 7.0,
+    compromised_from: Annotated[
+        str | None, typer.Option(help="With --of: since when the old key may be a thief's.")
+    ] = None,
+    in_file: Annotated[
+        bool, typer.Option("--file", help="With --of answer: a file, no token.")
+    ] = False,
     node: NODE = "benxi",
+    as_json: bool = JSON_OPTION,
 ) -> None:
-    """Revoke a key from now on."""
-    from service.enrolled import revoke_now
+    """Let a key be followed by a new one, both good for a while."""
     from service.home import home
+    from service.key_life import rotate_identity, rotate_own
 
     with explained():
-        asyncio.run(revoke_now(home(), node, key_id))
-    console().print(f"{key_id} 已吊销 revoked")
+        if (name is None) == (of is None):
+            fail("KEY_NAMED", "name a caller, or a key of the node with --of")
+        kind = _algorithm(algorithm)
+        if of is not None:
+            done = asyncio.run(
+                rotate_own(
+                    home(), node, of, algorithm=kind, overlap_days=overlap_days,
+                    compromised_from=compromised_from, in_file=in_file,
+                )
+            )  # fmt: skip
+        else:
+            if compromised_from is not None:
+                fail("KEY_NAMED", "say of a caller's key with `key revoke` that it is compromised")
+            done = asyncio.run(
+                rotate_identity(
+                    home(), node, name or "", old=key, public=public, algorithm=kind,
+                    overlap_days=overlap_days,
+                )
+            )  # fmt: skip
+    until = _time(done.until)
+    if as_json:
+        print_json({"of": done.of, "old": done.old, "new": done.new, "oldGoodUntil": until})
+    else:
+        console().print(
+            f"{done.of}: {done.old} → {done.new}，旧密钥用至 old key good until {until}"
+        )
+
+
+@application.command("revoke")
+def revoke(
+    key_id: KEY_ID,
+    compromised_from: Annotated[
+        str | None,
+        typer.Option(help="Since when somebody else may have held it: RFC 3339 or a day."),
+    ] = None,
+    node: NODE = "benxi",
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """Revoke a key from now on; with a compromise, what it signed since is no evidence."""
+    from service.home import home
+    from service.key_life import revoke
+
+    with explained():
+        row = asyncio.run(revoke(home(), node, key_id, compromised_from))
+    if as_json:
+        print_json(row)
+    else:
+        console().print(f"{key_id} 已吊销 {row['state']}")
+
+
+@application.command("invite")
+def invite(
+    name: NAME,
+    device: Annotated[str, typer.Option(help="Name of the device, for people.")],
+    minutes: Annotated[int, typer.Option(help="How long the code is good, minutes.")] = 15,
+    days: Annotated[int, typer.Option(help="How long the device's key is good, days.")] = 365,
+    node: NODE = "benxi",
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """Print a one-time code by which a caller enrols the key of a browser or device."""
+    from service.home import home
+    from service.key_life import invite_device
+
+    with explained():
+        code = asyncio.run(invite_device(home(), node, name, device, minutes, days))
+    if as_json:
+        print_json({"caller": name, "device": device, "code": code, "minutes": minutes})
+    else:
+        console().print(f"{code}  {minutes} 分钟内有效 good for {minutes} minutes, once")
+
+
+@application.command("judge")
+def judge(
+    key_id: KEY_ID,
+    signed: Annotated[str, typer.Option(help="When it was signed, as `created` says: RFC 3339.")],
+    sealed: Annotated[
+        str | None, typer.Option(help="Time of the first checkpoint over the entry.")
+    ] = None,
+    cosigned: Annotated[
+        str | None, typer.Option(help="Earliest time of a witness's cosignature over it.")
+    ] = None,
+    witnesses: Annotated[
+        bool, typer.Option("--witnesses", help="The log had witnesses: its own seal is no proof.")
+    ] = False,
+    node: NODE = "benxi",
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """Judge whether a key's signature counts as evidence. Exit status: 0 it does, 1 it does not."""
+    from service.home import home
+    from service.key_life import judge
+
+    with explained():
+        found = asyncio.run(
+            judge(home(), node, key_id, signed, sealed, cosigned, witnesses=witnesses)
+        )
+    _show_row(found, as_json)
+    raise typer.Exit(0 if found["counts"] else 1)
+
+
+def _algorithm(name: str | None) -> Algorithm | None:
+    from client.algorithm import Algorithm
+
+    try:
+        return None if name is None else Algorithm(name)
+    except ValueError:
+        fail("ALGORITHM_UNKNOWN", f"the algorithm is one of {', '.join(Algorithm)}")
+
+
+def _time(seconds: float) -> str:
+    """A time as JSON values have it."""
+    from security.entry import timestamp
+
+    return timestamp(seconds)

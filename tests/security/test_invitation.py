@@ -1,0 +1,134 @@
+"""One-time codes: used once, in time, by who holds the key; never kept as they are."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import asyncpg
+import orjson
+import pytest
+
+from client.algorithm import Algorithm
+from client.enrolment import proof_text
+from client.keys import SigningKey
+from security.directory import Directory
+from security.invitation import ALPHABET, InvitationError, accept, invite
+from security.pending import unpack
+from security.registry import Caller, enrol_caller, load_registry
+
+ORIGIN = "http://127.0.0.1:8000"
+SECRET = b"s" * 32
+KEY = SigningKey.generate("", Algorithm.ECDSA_P256_SHA256)
+
+
+async def _invited(connection: Any, minutes: int = 15) -> str:
+    await enrol_caller(connection, Caller("clerk", "窗口", "ANALYST"))
+    return await invite(
+        connection, SECRET, "clerk", "laptop", "operator x", minutes=minutes, key_days=30
+    )
+
+
+async def _enrol(
+    connection: Any,
+    code: str,
+    *,
+    key: SigningKey = KEY,
+    origin: str = ORIGIN,
+    signed: str | None = None,
+    minutes: float = 0,
+) -> Any:
+    proof = key.sign(proof_text(origin, signed or code, key.algorithm, key.public))
+    return await accept(
+        Directory(connection, "xinqiao.benxi/access", "benxi", "enrolment"),
+        SECRET,
+        ORIGIN,
+        code,
+        key.algorithm,
+        key.public,
+        proof,
+        datetime.now(UTC) + timedelta(minutes=minutes),
+    )
+
+
+def _other(code: str) -> str:
+    """The same locator with another secret."""
+    last = ALPHABET[(ALPHABET.index(code[-1]) + 1) % len(ALPHABET)]
+    return code[:-1] + last
+
+
+async def test_a_code_enrols_one_key_once_and_the_log_says_who(database: str) -> None:
+    connection = await asyncpg.connect(database)
+    code = await _invited(connection)
+    enrolled = await _enrol(connection, f" {code.lower()} ".strip())
+    assert enrolled.device == "laptop"
+    registry = await load_registry(connection)
+    key = registry.keys[enrolled.key.key_id]
+    assert (key.caller.id, key.algorithm, key.public) == ("clerk", KEY.algorithm, KEY.public)
+    assert 29 * 86400 < key.valid_to - datetime.now(UTC).timestamp() < 31 * 86400
+    with pytest.raises(InvitationError, match="INVITATION_INVALID"):
+        await _enrol(connection, code, key=SigningKey.generate(""))
+    kept = b"".join(
+        [str(row).encode() for row in await connection.fetch("SELECT * FROM key_invitation")]
+    )
+    (row,) = await connection.fetch("SELECT * FROM access_batch ORDER BY id DESC LIMIT 1")
+    (pending,) = unpack(row["leaves"], row["payload"])
+    for secret in (code[5:], code.replace("-", "")[4:]):
+        assert secret.encode() not in kept + row["payload"]
+    entry = orjson.loads(pending.entry)
+    assert entry["kind"] == "KEY_CHANGE"
+    told = entry["detail"]
+    assert (told["change"], told["caller"], told["device"]) == ("ENROL", "clerk", "laptop")
+    assert told["by"].endswith("of operator x")
+    assert told["public"] == KEY.public.hex()
+    await connection.close()
+
+
+async def test_two_at_once_get_one_key(database: str) -> None:
+    pool = await asyncpg.create_pool(database, min_size=4)
+    code = await _invited(pool)
+
+    async def one() -> bool:
+        async with pool.acquire() as connection:
+            try:
+                await _enrol(connection, code, key=SigningKey.generate(""))
+            except InvitationError:
+                return False
+            return True
+
+    assert sum(await asyncio.gather(*[one() for _ in range(8)])) == 1
+    await pool.close()
+
+
+async def test_an_invitation_dies_of_wrong_codes_and_of_time(database: str) -> None:
+    connection = await asyncpg.connect(database)
+    code = await _invited(connection)
+    for _ in range(5):
+        with pytest.raises(InvitationError, match="INVITATION_INVALID"):
+            await _enrol(connection, _other(code))
+    with pytest.raises(InvitationError, match="INVITATION_INVALID"):
+        await _enrol(connection, code)
+    late = await _invited(connection)
+    with pytest.raises(InvitationError, match="INVITATION_INVALID"):
+        await _enrol(connection, late, minutes=15.1)
+    for unknown in ("0000-0000-0000", "UUUU-UUUU-UUUU", "x", "0" * 13):
+        with pytest.raises(InvitationError, match="INVITATION_INVALID"):
+            await _enrol(connection, unknown)
+    assert await _enrol(connection, late, minutes=14.9)
+    await connection.close()
+
+
+async def test_the_sender_must_hold_the_key_and_mean_this_node(database: str) -> None:
+    connection = await asyncpg.connect(database)
+    code = await _invited(connection)
+    for told in ({"origin": "http://127.0.0.1:8001"}, {"signed": _other(code)}):
+        with pytest.raises(InvitationError, match="INVITATION_PROOF"):
+            await _enrol(connection, code, **told)
+    with pytest.raises(InvitationError, match="INVITATION_KEY"):
+        await _enrol(connection, code, key=SigningKey.generate("", Algorithm.SM2_SM3))
+    # A wrong proof used nothing up.
+    assert await _enrol(connection, code)
+    with pytest.raises(InvitationError, match="CALLER_UNKNOWN"):
+        await invite(connection, SECRET, "nobody", "x", "y", minutes=1, key_days=1)
+    with pytest.raises(InvitationError, match="INVITATION_TERMS"):
+        await invite(connection, SECRET, "clerk", "x", "y", minutes=10**6, key_days=1)
+    await connection.close()
