@@ -16,8 +16,8 @@ from typing import Self
 
 from client.merkle import EMPTY_ROOT, leaf_hash, root_hash
 from security.errors import LogError
-from security.tlog.checkpoint import Checkpoint, sign_checkpoint
-from security.tlog.note import NoteSigner
+from security.tlog.checkpoint import Checkpoint, open_own, sign_checkpoint
+from security.tlog.note import Note, NoteSigner
 from security.tlog.reader import TileReader
 from security.tlog.tile import (
     BUNDLE_LEVEL,
@@ -103,7 +103,11 @@ class TileLog:
     def head(self) -> Checkpoint | None:
         """Give the signed head on disk, verified with the log's own key."""
         note = self.reader.checkpoint()
-        return None if note is None else Checkpoint.open(note, self.signer.verifier)
+        return None if note is None else open_own(note, self.signer)
+
+    def _signed_by_present_key(self) -> bool:
+        note = Note.parse(self.reader.checkpoint() or b"")
+        return self.signer.verifier.id in [line.id for line in note.signatures]
 
     def stage(self, entries: Sequence[bytes]) -> Staged:
         """Write the files of the tree with these entries appended, and sync them.
@@ -224,7 +228,7 @@ class TileLog:
             raise LogError(
                 "LOG_DIVERGED", "Do not seal: the signed checkpoint differs from the log's head."
             )
-        if head is None or head.size < size:
+        if head is None or head.size < size or not self._signed_by_present_key():
             self._publish()
 
     def _edge(self, level: int, size: int) -> tuple[bytes, ...]:

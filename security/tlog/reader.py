@@ -36,7 +36,7 @@ class TileReader:
         """
         data = self._read(tile)
         if data is None and tile.width < WIDTH:
-            data = self._cut(tile)
+            data = self.cut(tile)
         if data is None or (tile.level != BUNDLE_LEVEL and len(data) != tile.width * HASH_SIZE):
             raise LogError(
                 "LOG_FILES_LOST", f"Restore {tile.path} of the log from its copy: it is not whole."
@@ -49,7 +49,8 @@ class TileReader:
         except FileNotFoundError:
             return None
 
-    def _cut(self, tile: Tile) -> bytes | None:
+    def cut(self, tile: Tile) -> bytes | None:
+        """Cut a partial tile or bundle from a fuller one; None when there is none."""
         full = self.directory / Tile(tile.level, tile.index).path
         partial = full.with_name(full.name + ".p")
         widths = [int(path.name) for path in partial.glob("[1-9]*") if path.name.isdecimal()]
@@ -71,6 +72,17 @@ class TileReader:
         if not 0 <= index < size:
             raise ValueError("the index is outside the log")
         return self.entries(index // WIDTH, size)[index % WIDTH]
+
+    def find(self, leaf: bytes, size: int) -> int | None:
+        """Find the index of a leaf hash in the log of `size` by reading its tiles in order."""
+        for number in range(-(-size // WIDTH)):
+            data = self.tile(Tile(0, number, min(WIDTH, size - number * WIDTH)))
+            at = data.find(leaf)
+            while at >= 0:
+                if at % HASH_SIZE == 0:
+                    return number * WIDTH + at // HASH_SIZE
+                at = data.find(leaf, at + 1)
+        return None
 
     def root(self, size: int) -> bytes:
         """Compute the root that the log had at `size` from its tiles."""

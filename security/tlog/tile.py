@@ -27,6 +27,10 @@ class Tile:
         suffix = "" if self.width == WIDTH else f".p/{self.width}"
         return f"tile/{level}/{_digits(self.index)}{suffix}"
 
+    def within(self, size: int) -> bool:
+        """Tell whether a tree of `size` has all of this tile."""
+        return self.index * WIDTH + self.width <= hashes_at(self.level, size)
+
     @classmethod
     def parse(cls, path: str) -> "Tile":
         """Read a path or raise ValueError; the inverse of `path`."""

@@ -1,144 +1,121 @@
-"""Exporting a log and verifying an export with nothing but its files."""
+"""Verifying a log with nothing but its files: an export, a node's own folder, or a site."""
 
-import os
-import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
 from pathlib import Path
 
 from client.errors import ClientError
 from client.merkle import EMPTY_ROOT, leaf_hash, root_hash
-from security.errors import LogError
+from client.note import ED25519
+from security.recomputation import check_bundle
 from security.tlog.checkpoint import Checkpoint
+from security.tlog.export import export_log
 from security.tlog.note import Note, VerifierKey
-from security.tlog.reader import TileReader
-from security.tlog.tile import BUNDLE_LEVEL, WIDTH, Tile, split_entries, tiles_of
+from security.tlog.source import LISTS, Folder, Source
+from security.tlog.tile import (
+    BUNDLE_LEVEL,
+    HASH_SIZE,
+    WIDTH,
+    Tile,
+    split_entries,
+    split_hashes,
+    tiles_of,
+)
+from security.tlog.verdict import Finding, Status, Verdict, Witnessing
+
+__all__ = [
+    "Finding",
+    "Status",
+    "Verdict",
+    "Witnessing",
+    "export_log",
+    "verify_export",
+    "verify_log",
+]
 
 MAX_FINDINGS = 100
 
 
-class Status(Enum):
-    """The result of a verification; the value is the exit status."""
-
-    OK = 0
-    TAMPERED = 1
-    UNREADABLE = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that does not hold: where, which entry if one can be named, and why."""
-
-    path: str
-    reason: str
-    index: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What a verification found; `size` and `root` are those of the signed checkpoint."""
-
-    status: Status
-    origin: str | None = None
-    size: int | None = None
-    root: bytes | None = None
-    findings: tuple[Finding, ...] = ()
-
-    @property
-    def exit_status(self) -> int:
-        """0 ok, 1 tampered, 2 unreadable."""
-        return self.status.value
-
-    @property
-    def first_bad_index(self) -> int | None:
-        """The lowest entry index named by a finding."""
-        indexes = [f.index for f in self.findings if f.index is not None]
-        return min(indexes, default=None)
-
-
-def export_log(source_dir: Path, target_dir: Path, vkeys: Sequence[str]) -> Checkpoint:
-    """Copy a log as of its signed checkpoint: `checkpoint`, `tile/…`, `vkeys` (the log's first).
-
-    A former export in `target_dir` is replaced. Raises LogError `LOG_EMPTY` without a
-    checkpoint, `EXPORT_TARGET` when the folder holds something else, and ClientError when the
-    first key did not sign the checkpoint.
-    """
-    reader = TileReader(source_dir)
-    note = reader.checkpoint()
-    if note is None:
-        raise LogError("LOG_EMPTY", "Nothing is sealed yet: ask something first.")
-    keys = [VerifierKey.parse(text) for text in vkeys]
-    checkpoint = Checkpoint.open(note, keys[0])
-    target_dir.mkdir(parents=True, exist_ok=True)
-    present = {path.name for path in target_dir.iterdir()}
-    if present and not present <= {"checkpoint", "tile", "vkeys"}:
-        raise LogError("EXPORT_TARGET", "Name an empty folder: this one holds other files.")
-    shutil.rmtree(target_dir / "tile", ignore_errors=True)
-    for tile in tiles_of(checkpoint.size):
-        path = target_dir / tile.path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(reader.tile(tile))
-    (target_dir / "checkpoint").write_bytes(note)
-    (target_dir / "vkeys").write_text("".join(f"{key.text}\n" for key in keys), encoding="utf-8")
-    return checkpoint
-
-
-def verify_export(directory: Path, trusted_vkeys: Sequence[str] | None = None) -> Verdict:
+def verify_export(
+    directory: Path,
+    trusted_vkeys: Sequence[str] | None = None,
+    witnessing: Witnessing | None = None,
+) -> Verdict:
     """Verify an exported log: every byte of every file must follow from the signed checkpoint.
 
     Recomputes the tree from the entry bundles, compares all tiles, redundant partial ones too,
-    and the root, verifies every signature line, and reports files that are missing or do not
-    belong. The keys in `vkeys` prove the export to be whole, not to be ours: give
-    `trusted_vkeys` to also require that the log's key is one of them.
+    and the root, verifies every signature line, checks the evidence if the export holds it, and
+    reports files that are missing or do not belong. The keys in `vkeys` prove the export to be
+    whole, not to be ours: give `trusted_vkeys` to also require that the log's key is one of them.
+    """
+    source = Folder(directory)
+    try:
+        vkeys = source.read("vkeys")
+        try:
+            keys = [VerifierKey.parse(line) for line in vkeys.decode().split("\n")[:-1]]
+            if not keys or not vkeys.endswith(b"\n") or len(set(keys)) != len(keys):
+                raise ValueError
+        except (ClientError, ValueError):
+            return Verdict.tampered("vkeys", "is not a list of verifier keys, one a line")
+        named = [key for key in keys if key.type == ED25519 and key.name == keys[0].name]
+        if trusted_vkeys is not None and not {key.text for key in named} & set(trusted_vkeys):
+            return Verdict.tampered("vkeys", "names a log key that is not trusted")
+        return _verify(source, keys, witnessing or Witnessing())
+    except OSError as error:
+        return Verdict.unreadable(error)
+
+
+def verify_log(
+    source: Source, keys: Sequence[VerifierKey], witnessing: Witnessing | None = None
+) -> Verdict:
+    """Verify a log where it is served or sealed, as of the checkpoint that it has now.
+
+    One of `keys`, which are the log's, must have signed it.
     """
     try:
-        return _verify(directory, trusted_vkeys)
+        return _verify(source, keys, witnessing or Witnessing())
     except OSError as error:
-        name = Path(error.filename).name if error.filename else str(directory)
-        reason = f"cannot be read: {error.strerror}"
-        return Verdict(Status.UNREADABLE, findings=(Finding(name, reason),))
+        return Verdict.unreadable(error)
 
 
-def _verify(directory: Path, trusted_vkeys: Sequence[str] | None) -> Verdict:
-    note = (directory / "checkpoint").read_bytes()
-    vkeys = (directory / "vkeys").read_bytes()
-    try:
-        keys = [VerifierKey.parse(line) for line in vkeys.decode().split("\n")[:-1]]
-        if not keys or not vkeys.endswith(b"\n") or len({key.text for key in keys}) != len(keys):
-            raise ValueError
-    except (ClientError, ValueError):
-        return _tampered("vkeys", "is not a list of verifier keys, one a line")
-    if trusted_vkeys is not None and keys[0].text not in trusted_vkeys:
-        return _tampered("vkeys", "names a log key that is not trusted")
+def _verify(source: Source, keys: Sequence[VerifierKey], witnessing: Witnessing) -> Verdict:
+    note = source.read("checkpoint")
     try:
         parsed = Note.parse(note)
-        signers = parsed.verified_by(keys)
+        signers = parsed.verified_by({*keys, *witnessing.keys})
         checkpoint = Checkpoint.parse(parsed.text)
     except ClientError as error:
-        return _tampered("checkpoint", error.message)
-    if keys[0] not in signers or checkpoint.origin != keys[0].name:
-        return _tampered("checkpoint", "is not signed by the log's key, the first of vkeys")
-    if len(signers) != len(parsed.signatures) or set(signers) != set(keys):
-        return _tampered("checkpoint", "its signatures and the keys in vkeys do not match")
-    work = _Verification(directory, checkpoint)
+        return Verdict.tampered("checkpoint", error.message)
+    own = {key for key in keys if key.type == ED25519 and key.name == checkpoint.origin}
+    if not own & set(signers) or keys[0] not in own:
+        return Verdict.tampered("checkpoint", "is not signed by the log's key, the first of vkeys")
+    if not source.lenient and (
+        len(signers) != len(parsed.signatures) or not set(keys) <= set(signers)
+    ):
+        return Verdict.tampered("checkpoint", "its signatures and the keys in vkeys do not match")
+    work = _Verification(source, checkpoint)
     work.run()
-    status = Status.TAMPERED if work.findings else Status.OK
+    witnesses = sorted({key.name for key in signers if key in witnessing.keys})
+    status = Status.OK if len(witnesses) >= witnessing.quorum else Status.UNWITNESSED
     return Verdict(
-        status, checkpoint.origin, checkpoint.size, checkpoint.root, tuple(work.findings)
+        Status.TAMPERED if work.findings else status,
+        checkpoint.origin,
+        checkpoint.size,
+        checkpoint.root,
+        tuple(work.findings),
+        tuple(witnesses),
+        work.has_entries,
     )
-
-
-def _tampered(path: str, reason: str) -> Verdict:
-    return Verdict(Status.TAMPERED, findings=(Finding(path, reason),))
 
 
 @dataclass
 class _Verification:
-    directory: Path
+    source: Source
     checkpoint: Checkpoint
     findings: list[Finding] = field(default_factory=list)
     present: dict[tuple[int, int], list[int]] = field(default_factory=dict)
+    evidence: set[str] = field(default_factory=set)
+    has_entries: bool = True
 
     def run(self) -> None:
         self._list_files()
@@ -181,27 +158,34 @@ class _Verification:
         self.findings.append(Finding(path, reason, index))
 
     def _list_files(self) -> None:
-        for folder, folders, files in os.walk(self.directory, onerror=_raise):
-            for name in [*folders, *files]:
-                path = Path(folder, name)
-                shown = path.relative_to(self.directory).as_posix()
-                if path.is_symlink():
-                    self._find(shown, "is a link, not a file of the export")
-                elif name in files and shown not in ("checkpoint", "vkeys"):
-                    self._place(shown)
-        for tile in tiles_of(self.checkpoint.size):
+        size = self.checkpoint.size
+        for path in self.source.paths(size):
+            if path.endswith("@"):
+                self._find(path[:-1], "is a link, not a file of the log")
+            elif path.startswith("evidence/"):
+                self.evidence.add(path)
+            elif path not in LISTS:
+                self._place(path)
+        bundles = any(level == BUNDLE_LEVEL for level, _ in self.present)
+        self.has_entries = bundles or not self.source.lenient or not size
+        for tile in tiles_of(size):
+            if tile.level == BUNDLE_LEVEL and not self.has_entries:
+                continue
             if tile.width not in self.present.get((tile.level, tile.index), ()):
                 index = tile.index * WIDTH if tile.level <= 0 else None
                 self._find(tile.path, "is missing", index)
                 if len(self.findings) >= MAX_FINDINGS:
                     return
+        wanted = {evidence_path(number) for number in range(-(-size // WIDTH))}
+        if self.evidence and self.evidence != wanted:
+            for path in sorted(self.evidence ^ wanted)[:MAX_FINDINGS]:
+                reason = "is missing" if path in wanted else "does not belong to the log"
+                self._find(path, reason)
 
     def _place(self, path: str) -> None:
-        size = self.checkpoint.size
         try:
             tile = Tile.parse(path)
-            count = size if tile.level == BUNDLE_LEVEL else size >> (8 * tile.level)
-            if tile.index * WIDTH + tile.width > count:
+            if not tile.within(self.checkpoint.size):
                 raise ValueError
         except ValueError:
             self._find(path, "does not belong to the log of this size")
@@ -209,32 +193,66 @@ class _Verification:
         self.present.setdefault((tile.level, tile.index), []).append(tile.width)
 
     def _leaves(self, number: int, width: int) -> list[bytes] | None:
-        tile = Tile(BUNDLE_LEVEL, number, width)
-        if width not in self.present.get((BUNDLE_LEVEL, number), ()):
+        """The leaf hashes of a bundle, recomputed, or those of the tile without entries."""
+        tile = Tile(BUNDLE_LEVEL if self.has_entries else 0, number, width)
+        if width not in self.present.get((tile.level, number), ()):
             return None
-        data = (self.directory / tile.path).read_bytes()
-        try:
-            entries = split_entries(data)
-        except ValueError as error:
-            self._find(tile.path, str(error), number * WIDTH)
+        data = self._read(tile)
+        if data is None:
             return None
-        if len(entries) != width:
-            self._find(tile.path, f"holds {len(entries)} entries, not {width}", number * WIDTH)
+        if not self.has_entries:
+            return split_hashes(data) if len(data) == width * HASH_SIZE else None
+        entries, complaint = _readable(data)
+        leaves = [leaf_hash(entry) for entry in entries]
+        if complaint or len(entries) != width:
+            index = number * WIDTH + self._first_difference(Tile(0, number, width), leaves)
+            reason = complaint or f"holds {len(entries)} entries, not {width}"
+            self._find(tile.path, reason, index)
             return None
         for partial in self.present[BUNDLE_LEVEL, number]:
             if partial != width:
                 end = sum(2 + len(entry) for entry in entries[:partial])
                 self._compare(Tile(BUNDLE_LEVEL, number, partial), data[:end])
-        return [leaf_hash(entry) for entry in entries]
+        if self.evidence:
+            self._check_evidence(number, entries)
+        return leaves
+
+    def _first_difference(self, tile: Tile, leaves: Sequence[bytes]) -> int:
+        """Where leaf hashes leave those of the tile, so that a broken bundle names its entry."""
+        try:
+            hashes = split_hashes(self.source.read(tile.path))
+        except (OSError, ValueError):
+            return 0
+        pairs = zip(leaves, hashes, strict=False)
+        equal = next((at for at, pair in enumerate(pairs) if pair[0] != pair[1]), len(leaves))
+        return min(equal, tile.width - 1)
+
+    def _check_evidence(self, number: int, entries: Sequence[bytes]) -> None:
+        path = evidence_path(number)
+        if path in self.evidence:
+            data = self.source.read(path)
+            for index, reason in check_bundle(number * WIDTH, entries, data):
+                self._find(path, reason, index)
 
     def _compare_hashes(self, tile: Tile, hashes: list[bytes]) -> None:
         data = b"".join(hashes)
         for width in self.present.get((tile.level, tile.index), ()):
-            self._compare(Tile(tile.level, tile.index, width), data[: width * 32])
+            self._compare(Tile(tile.level, tile.index, width), data[: width * HASH_SIZE])
+
+    def _read(self, tile: Tile) -> bytes | None:
+        try:
+            return self.source.read(tile.path)
+        except FileNotFoundError:
+            if not self.source.lenient:
+                raise
+        except ValueError:
+            pass
+        self._find(tile.path, "is missing", tile.index * WIDTH if tile.level <= 0 else None)
+        return None
 
     def _compare(self, tile: Tile, expected: bytes) -> None:
-        data = (self.directory / tile.path).read_bytes()
-        if data == expected:
+        data = self._read(tile)
+        if data is None or data == expected:
             return
         index = None
         if tile.level == 0:
@@ -245,5 +263,24 @@ class _Verification:
         self._find(tile.path, "differs from the hashes of the entries", index)
 
 
-def _raise(error: OSError) -> None:
-    raise error
+def evidence_path(number: int) -> str:
+    """Give the path of the opened evidence of bundle `number` in an export."""
+    return f"evidence/{Tile(BUNDLE_LEVEL, number).path.removeprefix('tile/entries/')}"
+
+
+def _readable(data: bytes) -> tuple[list[bytes], str | None]:
+    """The entries of a bundle up to where it breaks, and how it breaks."""
+    try:
+        return split_entries(data), None
+    except ValueError as error:
+        return list(_leading(data)), str(error)
+
+
+def _leading(data: bytes) -> Iterator[bytes]:
+    at = 0
+    while at + 2 <= len(data):
+        end = at + 2 + int.from_bytes(data[at : at + 2], "big")
+        if end > len(data):
+            return
+        yield data[at + 2 : end]
+        at = end
