@@ -1,4 +1,4 @@
-"""The auditor's questions to the access log: what was disclosed, to whom, on what evidence."""
+"""The auditor's questions to the access log: which entries disclosed a subject, record, field."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,8 +9,6 @@ from uuid import UUID
 import orjson
 from asyncpg import Record
 
-from security.errors import SecurityError
-from security.evidence import Evidence, EvidenceKeys
 from security.tlog.reader import TileReader
 
 
@@ -18,8 +16,6 @@ class Connection(Protocol):
     """What the questions need of an asyncpg connection or pool."""
 
     async def fetch(self, query: str, *args: object) -> list[Record]: ...
-
-    async def fetchrow(self, query: str, *args: object) -> Record | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,44 +79,3 @@ def entry_at(directory: Path, index: int, size: int) -> dict[str, object]:
     """Read an entry of the log of `size` from its files; ValueError outside the log."""
     entry: dict[str, object] = orjson.loads(TileReader(directory).entry(index, size))
     return entry
-
-
-async def evidence_of(connection: Connection, keys: EvidenceKeys, leaf: bytes) -> Evidence:
-    """Decrypt the evidence of an entry.
-
-    Raises SecurityError `ERASED` after erasure, `EVIDENCE_MISSING` when there never was any or
-    a restore lost it, `EVIDENCE_UNREADABLE` when it was changed.
-    """
-    row = await connection.fetchrow(
-        "SELECT month, wrapped_key, ciphertext, erased_at FROM evidence WHERE leaf = $1", leaf
-    )
-    if row is None:
-        raise SecurityError("EVIDENCE_MISSING", "Look for the evidence in a backup.")
-    if row["erased_at"] is not None or row["wrapped_key"] is None:
-        raise SecurityError("ERASED", "The evidence was erased; the entry still verifies.")
-    return keys.open(leaf, row["month"], row["wrapped_key"], row["ciphertext"])
-
-
-async def erase_evidence(connection: Connection, leaf: bytes) -> bool:
-    """Destroy the entry's key, its evidence and its place in the indexes; True if there was any.
-
-    Whoever decides on it (end of retention, or two persons) decides before. Only sealed entries
-    can be erased: what is pending still carries its lists.
-    """
-    row = await connection.fetchrow(
-        """
-        WITH erased AS (
-            UPDATE evidence e SET wrapped_key = NULL, ciphertext = NULL, erased_at = now()
-             WHERE leaf = $1 AND erased_at IS NULL
-               AND EXISTS (SELECT FROM access_sealed s WHERE s.leaf = e.leaf)
-            RETURNING leaf
-        ), subjects AS (
-            DELETE FROM access_subject WHERE leaf IN (SELECT leaf FROM erased)
-        ), records AS (
-            DELETE FROM access_record WHERE leaf IN (SELECT leaf FROM erased)
-        )
-        SELECT count(*) AS number FROM erased
-        """,
-        leaf,
-    )
-    return row is not None and row["number"] > 0

@@ -16,9 +16,12 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from client.merkle import leaf_hash
+from client.profile import LABEL
 from security.entry import Entry, Lists, encode, timestamp
 from security.errors import SecurityError
+from security.keyed import Keyed
 from security.keys import KeyFolder
+from security.pending import Pending
 
 _NONCE = 12
 _DIGESTS = b"xinqiao entry digests v1"
@@ -29,7 +32,10 @@ _EVIDENCE = b"xinqiao entry evidence v1"
 class Evidence:
     """The question as it was asked and the lists of what was disclosed.
 
-    `variables` is JSON text. Signature base and signature are empty for the public reader.
+    `variables` is JSON text. Signature base and signature are empty for the public reader. `body`
+    is the signed question's body as received: its digest is in the signature base, so it proves
+    what was asked; document and variables are read out of it and not stored beside it. `label`
+    is the signature's, which the answer's signature covers.
     """
 
     signature_base: bytes = b""
@@ -37,6 +43,8 @@ class Evidence:
     document: str = ""
     variables: bytes = b"{}"
     lists: Lists = field(default_factory=Lists)
+    body: bytes = b""
+    label: str = LABEL
 
     def plain(self) -> bytes:
         """Write as JSON, as it is encrypted."""
@@ -45,14 +53,22 @@ class Evidence:
                 "v": 1,
                 "signatureBase": self.signature_base.decode(),
                 "signature": b64encode(self.signature).decode(),
-                "document": self.document,
-                "variables": self.variables.decode(),
+                **self._asked(),
+                **({} if self.label == LABEL else {"label": self.label}),
                 "subjects": self.lists.subjects.hex(),
                 "records": self.lists.records.hex(),
                 "disclosed": self.lists.disclosed,
                 "masked": self.lists.masked,
             }
         )
+
+    def _asked(self) -> dict[str, str]:
+        if not self.body:
+            return {"document": self.document, "variables": self.variables.decode()}
+        try:
+            return {"body": self.body.decode()}
+        except UnicodeDecodeError:
+            return {"bodyBase64": b64encode(self.body).decode()}
 
     @classmethod
     def parse(cls, plain: bytes) -> "Evidence":
@@ -64,25 +80,30 @@ class Evidence:
             tuple(value["disclosed"]),
             tuple(value["masked"]),
         )
+        body = value["body"].encode() if "body" in value else b64decode(value.get("bodyBase64", ""))
+        document, variables = (
+            _asked(body) if body else (value["document"], value["variables"].encode())
+        )
         return cls(
             value["signatureBase"].encode(),
             b64decode(value["signature"]),
-            value["document"],
-            value["variables"].encode(),
+            document,
+            variables,
             lists,
+            body,
+            value.get("label", LABEL),
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """An entry with its leaf hash and its encrypted evidence, ready to be stored."""
-
-    leaf: bytes
-    entry: bytes
-    month: str
-    wrapped_key: bytes
-    ciphertext: bytes
-    lists: Lists
+def _asked(body: bytes) -> tuple[str, bytes]:
+    """Read document and variables of a question's body; empty for what is no question."""
+    try:
+        asked = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return "", b"{}"
+    if not isinstance(asked, dict) or not isinstance(asked.get("query"), str):
+        return "", b"{}"
+    return asked["query"], orjson.dumps(asked.get("variables") or {})
 
 
 class EvidenceKeys:
@@ -92,25 +113,37 @@ class EvidenceKeys:
         self._keys = keys
         self._ciphers: dict[str, AESGCM] = {}
 
-    def record(self, entry: Entry, evidence: Evidence, *, node: str, time: float) -> Recorded:
+    def record(self, entry: Entry, evidence: Evidence, *, node: str, time: float) -> Pending:
         """Encrypt the evidence under a fresh key and write the entry that commits to it."""
         random = os.urandom(16 + 32 + _NONCE)
         salt, key, nonce = random[:16], random[16:48], random[48:]
-        month = timestamp(time)[:7]
-        sealed = AESGCM(_derived(key, _EVIDENCE)).encrypt(bytes(_NONCE), evidence.plain(), salt)
+        moment = timestamp(time)
+        month = moment[:7]
+        derived = Keyed(key).digest
+        sealed = AESGCM(derived(_EVIDENCE)).encrypt(bytes(_NONCE), evidence.plain(), salt)
         ciphertext = salt + sealed
         data = encode(
             entry,
             evidence.lists,
             node=node,
-            time=time,
+            time=moment,
             salt=salt,
-            digest_key=_derived(key, _DIGESTS),
+            digest_key=derived(_DIGESTS),
             evidence=sha256(ciphertext).digest(),
         )
         leaf = leaf_hash(data)
         wrapped = nonce + self._cipher(month).encrypt(nonce, key, leaf)
-        return Recorded(leaf, data, month, wrapped, ciphertext, evidence.lists)
+        lists = evidence.lists
+        return Pending(
+            leaf,
+            data,
+            month,
+            wrapped,
+            lists.subjects,
+            lists.records,
+            lists.coordinates,
+            ciphertext,
+        )
 
     def open(self, leaf: bytes, month: str, wrapped_key: bytes, ciphertext: bytes) -> Evidence:
         """Decrypt the evidence of the entry with this leaf; SecurityError `EVIDENCE_UNREADABLE`."""

@@ -36,6 +36,10 @@ def query(
     ] = None,
     variables: Annotated[str, typer.Option(help="Variables as a JSON object.")] = "{}",
     operation_name: Annotated[str | None, typer.Option(help="Operation to run.")] = None,
+    keep: Annotated[
+        Path | None,
+        typer.Option(help="New file for the signed answer, for `audit package --answer`."),
+    ] = None,
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Ask a question 查询, verify the answer's signature, its receipt and the receipt's proof.
@@ -56,6 +60,8 @@ def query(
         text = sys.stdin.read() if document == "-" else Path(document).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         fail("DOCUMENT_UNREADABLE", f"{document} cannot be read: {error}")
+    if keep is not None and keep.exists():
+        fail("FILE_EXISTS", f"{keep} is there already: name a new file")
     with explained():
         found = ask(
             home(),
@@ -69,6 +75,8 @@ def query(
             authorization=authorization,
             operation_name=operation_name,
         )
+        if keep is not None:
+            keep.write_bytes(found.answer.message)
     if as_json:
         print_json(found.to_json())
     else:
