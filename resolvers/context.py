@@ -15,6 +15,7 @@ from resolvers.pseudonym import scope_key
 from resolvers.reading import Store
 from resolvers.seal import Seal
 from security.policy import Names, Role, Scope
+from security.review import LogReview
 from store.catalogue import Catalogues
 
 
@@ -37,16 +38,6 @@ class GraphReader(Protocol):
     ) -> Any: ...
 
 
-class AccessReader(Protocol):
-    """Reads sealed entries of the access log, newest first."""
-
-    async def entries(
-        self, wanted: Mapping[str, Any], /, *, first: int, after: int | None
-    ) -> tuple[Sequence[Mapping[str, Any]], bool]:
-        """Up to `first` entries before index `after`, and whether more follow."""
-        ...
-
-
 class Matcher(Protocol):
     """Reads the keyed token of a person; raises QuestionError for what is none."""
 
@@ -62,7 +53,7 @@ class Context:
     today: dt.date
     token_key: bytes
     graph: GraphReader | None = None
-    access: AccessReader | None = None
+    access: LogReview | None = None
     read_number: Callable[[bytes], str] | None = None  # decrypts a person's document number
     region: str = ""  # the node's own city
     matcher: Matcher | None = None

@@ -11,7 +11,15 @@ from graphql import FieldNode, OperationDefinitionNode
 from graphql.execution.collect_fields import FragmentDetails, collect_fields
 from graphql.execution.values import VariableValues
 
-from resolvers import catalogue, coverage, introspection, neighbourhood, oversight, queue
+from resolvers import (
+    after_review,
+    catalogue,
+    coverage,
+    introspection,
+    neighbourhood,
+    oversight,
+    queue,
+)
 from resolvers.answer import NOTHING, Answer, Disclosure, Lane, distinct, refusal
 from resolvers.argument import shape_of
 from resolvers.compiler import Compiled, compile_fields
@@ -241,6 +249,16 @@ async def _part(statement: Statement, selected: Selected, call: Call) -> tuple[A
             return await queue.answer(statement, selected, call)
         case "accessEntries":
             return await oversight.answer(statement, selected, call)
+        case "accessEntry":
+            return await oversight.entry(statement, selected, call)
+        case "accessHistory":
+            return await oversight.history(statement, selected, call)
+        case "exposureReport":
+            return await oversight.exposure(statement, selected, call)
+        case "reviewFindings":
+            return await after_review.findings(statement, selected, call)
+        case "accessStatistics":
+            return await after_review.statistics(statement, selected, call)
     raise QuestionError("INTERNAL", "the field cannot be answered")
 
 

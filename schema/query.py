@@ -7,7 +7,18 @@ from typing import Annotated, Any
 
 import strawberry
 
-from schema.access import AccessEntryConnection, AccessEntryFilter
+from schema.access import (
+    AccessEntry,
+    AccessEntryConnection,
+    AccessEntryFilter,
+    AccessHistory,
+    ExposureReport,
+)
+from schema.access_review import (
+    AccessStatistics,
+    ReviewFindingConnection,
+    ReviewFindingFilter,
+)
 from schema.binding import described
 from schema.catalog_record import CatalogRecord
 from schema.catalogue import RecordKind
@@ -183,6 +194,52 @@ def _access_entries(
 ) -> Any: ...
 
 
+def _access_entry(
+    index: Annotated[
+        int | None, strawberry.argument(description="序号 position in the log.")
+    ] = strawberry.UNSET,
+    leaf: Annotated[
+        str | None, strawberry.argument(description="叶哈希 as in the receipt, hexadecimal.")
+    ] = strawberry.UNSET,
+) -> Any: ...
+
+
+def _access_history(
+    first: First = strawberry.UNSET,
+    after: After = strawberry.UNSET,
+) -> Any: ...
+
+
+def _exposure_report(
+    since: Annotated[dt.datetime, strawberry.argument(description="时间自 inclusive.")],
+    until: Annotated[
+        dt.datetime | None, strawberry.argument(description="时间至 exclusive.")
+    ] = strawberry.UNSET,
+    subjects: Annotated[
+        list[str] | None,
+        strawberry.argument(description="主体 up to 1,000 codes, old or new, or scheme:value."),
+    ] = strawberry.UNSET,
+    records: Annotated[
+        list[strawberry.ID] | None,
+        strawberry.argument(description="记录标识 up to 1,000; one of the two lists is given."),
+    ] = strawberry.UNSET,
+) -> Any: ...
+
+
+def _review_findings(
+    filter_: Annotated[
+        ReviewFindingFilter | None, strawberry.argument(name="filter", description="筛选.")
+    ] = strawberry.UNSET,
+    first: First = strawberry.UNSET,
+    after: After = strawberry.UNSET,
+) -> Any: ...
+
+
+def _access_statistics(
+    half: Annotated[str, strawberry.argument(description="半年 for example 2026H1.")],
+) -> Any: ...
+
+
 @strawberry.type(description="查询 what can be asked of this node.")
 class Query:
     node: Node | None = compiled(_node, "节点 by its global id; null when there is none to see.")
@@ -235,4 +292,22 @@ class Query:
         _access_entries,
         "查询登记 sealed entries of the access log: all for auditors and supervisors, for a"
         " subject those about itself that are not investigative.",
+    )
+    access_entry: AccessEntry | None = compiled(
+        _access_entry,
+        "查询登记 one sealed entry by place or leaf; for auditors and supervisors.",
+    )
+    access_history: AccessHistory | None = compiled(
+        _access_history,
+        "本人被查询记录 who read about the subject that asks, without investigations.",
+    )
+    exposure_report: ExposureReport | None = compiled(
+        _exposure_report,
+        "知悉范围 who saw these subjects or records since a time; for auditors and supervisors.",
+    )
+    review_findings: ReviewFindingConnection | None = compiled(
+        _review_findings, "审查事项 what the rules found; for auditors and supervisors."
+    )
+    access_statistics: AccessStatistics | None = compiled(
+        _access_statistics, "半年统计 of accesses and reviews; for auditors and supervisors."
     )

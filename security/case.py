@@ -14,6 +14,7 @@ from uuid import UUID
 
 from asyncpg import Record
 
+from security.entry import redacted
 from security.policy import PolicyError, names_something
 
 MAX_PERSONS = 20
@@ -65,6 +66,10 @@ async def open_case(
             "CASE_MALFORMED",
             "name the number, and one of P1 to P8 for a unit's matter, P13 or P16 for a steward's",
         )
+    if redacted(number) != number:
+        raise PolicyError(
+            "CASE_MALFORMED", "leave identity card numbers out of the case number: logs keep it"
+        )
     opened = await connection.fetch(
         "INSERT INTO case_matter AS c (unit_uscc, number, purpose, opened_by)"
         " VALUES ($1, $2, $3, $4) ON CONFLICT (unit_uscc, number)"
@@ -72,7 +77,7 @@ async def open_case(
         unit,
         number,
         purpose,
-        opened_by,
+        redacted(opened_by),
     )
     if opened[0]["closed_at"] is not None:
         raise PolicyError("CASE_CLOSED", "this number was closed: open the matter under another")

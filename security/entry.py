@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
+from typing import overload
 
 import orjson
 
@@ -101,10 +102,10 @@ def encode(
     # The members stand in the order of RFC 8785, so that nothing need be sorted.
     data = orjson.dumps(
         {
-            "actor": _redacted(entry.actor),
+            "actor": redacted(entry.actor),
             "caller": entry.caller,
-            "case": _redacted(entry.case),
-            "correlation": _redacted(entry.correlation),
+            "case": redacted(entry.case),
+            "correlation": redacted(entry.correlation),
             "dataVersion": entry.data_version,
             "decision": entry.decision,
             "disclosed": listed(b"disclosed\n", len(disclosed), "\n".join(disclosed).encode()),
@@ -147,7 +148,11 @@ def timestamp(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")[:23] + "Z"
 
 
-def _redacted(text: str | None) -> str | None:
+@overload
+def redacted(text: str) -> str: ...
+@overload
+def redacted(text: None) -> None: ...
+def redacted(text: str | None) -> str | None:
     """Cut identity numbers out of free text: no plain number reaches a log."""
     if text is None or len(text) < _ID_LENGTH:
         return text

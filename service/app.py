@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from service.node import Node
     from service.work import Work
 
+_UNWITNESSED = "ask again when the node's witnesses answer: its log is unwitnessed for too long"
+
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
@@ -40,6 +42,9 @@ class App:
             return
         if self._working >= self._node.settings.max_waiting:
             await _send(send, unlogged(503, "BUSY", "ask again in a moment"))
+            return
+        if self._node.unwitnessed:
+            await _send(send, unlogged(503, "LOG_UNWITNESSED", _UNWITNESSED))
             return
         self._working += 1
         try:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
@@ -11,12 +13,17 @@ from rich.console import Console
 from rich.table import Table
 from rich.tree import Tree
 
+from client.checkpoint import Checkpoint
 from client.connection import Client
+from client.errors import ClientError
+from client.note import Note
 from service.demo import BENXI
 from service.enrolment import identity_key, node_keys
 from service.inquiry import Found, verify
 from service.settings import Settings
+from service.witnessing import witness_keys
 
+_PATIENCE = 20  # looks, four a second
 IDENTITY = "shenyang"
 PURPOSE = "P1"
 CASE = "沈审〔2026〕12号"
@@ -72,6 +79,7 @@ class Shown:
 
     answered: Found
     refused: Found
+    witnessed_by: tuple[str, ...] = ()
 
     @property
     def held(self) -> bool:
@@ -93,7 +101,24 @@ def demonstrate(root: Path, settings: Settings, code: str) -> Shown:
     with Client(settings.url, key, node_keys(root, BENXI.node), http=http) as client:
         answer = client.query(QUESTION, {"code": code}, purpose=PURPOSE, case=CASE)
         refusal = client.query(QUESTION, {"code": code}, purpose=REFUSED_PURPOSE, case=CASE)
-        return Shown(verify(client, answer), verify(client, refusal))
+        shown = Shown(verify(client, answer), verify(client, refusal))
+    return replace(shown, witnessed_by=_witnesses(root, settings, shown.refused))
+
+
+def _witnesses(root: Path, settings: Settings, last: Found) -> tuple[str, ...]:
+    """Who has cosigned a head that covers the last entry, within a few seconds; often a partner
+    that still starts has not."""
+    keys = witness_keys(root, settings)
+    if last.inclusion is None or not keys:
+        return ()
+    for _ in range(_PATIENCE):
+        with contextlib.suppress(httpx.HTTPError, ClientError):
+            answer = httpx.get(f"{settings.url}/log/access/cosigned", timeout=5, trust_env=False)
+            note = Note.parse(answer.raise_for_status().content)
+            if Checkpoint.parse(note.text).size > last.inclusion.index:
+                return tuple(key.name for key in note.verified_by(keys))
+        time.sleep(0.25)
+    return ()
 
 
 def show(shown: Shown, code: str, out: Console) -> None:
@@ -111,6 +136,8 @@ def show(shown: Shown, code: str, out: Console) -> None:
     for error in shown.refused.answer.errors:
         out.print(f"[yellow]{error['extensions']['code']}[/]: {error['message']}")
     _show_proof(shown.refused, out)
+    if shown.witnessed_by:
+        out.print(f"[green]✔ 日志已由伙伴见证[/] head cosigned by {', '.join(shown.witnessed_by)}")
 
 
 def _show_firm(firm: dict[str, object], out: Console) -> None:

@@ -20,11 +20,11 @@ from rich.progress import (
 from security.field_encryption import FieldCipher
 from security.keys import KeyFolder
 from service.cli.output import notices
+from service.database import database
 from service.enrolment import establish
 from service.home import NodeHome
 from service.kinds import served_kinds
 from service.node import prepare_database
-from service.serve import database
 from service.settings import load_settings
 from store.intake import ImportSummary, IntakeRules, import_paths
 from store.pool import open_pool

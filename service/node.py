@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -20,14 +21,17 @@ from schema.records import kinds
 from security.access_log import AccessLog
 from security.evidence import EvidenceKeys
 from security.field_encryption import FieldCipher
-from security.keys import KeyFolder, SigningKey
+from security.keys import KeyFolder
 from security.policy import Policy, Scope, load_policy
 from security.registry import PUBLIC, Caller, Registry, load_registry
 from security.review import LogReview
 from security.tlog.reader import TileReader
 from service.enrolment import (
+    AnswerKey,
     OwnKeys,
     enrol_identities,
+    keys_stamp,
+    node_directory,
     own_keys,
     partner_region,
     record_agreements,
@@ -75,6 +79,7 @@ class Node:
     audit_log: AccessLog
     review: LogReview
     keys: OwnKeys
+    keys_stamp: int
     registry: Registry
     graph: GraphConnection
     reader: GraphReader
@@ -95,7 +100,7 @@ class Node:
     public: Caller = PUBLIC
 
     @property
-    def answer_key(self) -> SigningKey:
+    def answer_key(self) -> AnswerKey:
         """The key that signs answers."""
         return self.keys.answer
 
@@ -131,7 +136,14 @@ class Node:
 
         `data_version` is the outbox position that every answer from now on includes.
         """
+        for log in (self.access_log, self.audit_log):
+            await log.look_at_sealing(self.work_pool, time.monotonic())
         self.registry = await load_registry(self.work_pool, self.registry)
+        if (stamp := keys_stamp(self.home)) != self.keys_stamp:
+            self.keys_stamp, self.keys = stamp, own_keys(self.home)
+            self.review = LogReview(
+                self.work_pool, self.home.log / "access", self.keys.access.verifier
+            )
         items = await declarations(self.work_pool)
         if items != self.items:
             self.items, self.kinds = items, kinds_with(items)
@@ -170,11 +182,13 @@ async def prepare_database(dsn: str, root: Path, settings: Settings) -> None:
         await raise_walls(connection, kinds())
         await load_reference(connection, demo=settings.demo)
         await load_schemes(connection)
+        node_home = NodeHome(root, settings.node)
         if settings.demo:
             await load_demo_catalogues(connection, kinds(), settings.region, settings.domain_date())
-            await enrol_identities(connection, root)
+            await enrol_identities(node_directory(connection, node_home, "demo"), root)
         else:
-            await enrol_partners(connection, root, settings)
+            by = "papers of the partner"
+            await enrol_partners(node_directory(connection, node_home, by), root, settings)
         await record_agreements(connection, root)
         await record_mappings(connection, root)
     finally:
@@ -187,7 +201,8 @@ async def open_node(
 ) -> AsyncIterator[Node]:
     """Open a node on a prepared database."""
     home = NodeHome(root, settings.node)
-    keys, folder, declared = own_keys(home), KeyFolder(home.keys), kinds()
+    stamp, keys = keys_stamp(home), own_keys(home)
+    folder, declared = KeyFolder(home.keys), kinds()
     evidence_keys = EvidenceKeys(folder)
     async with AsyncExitStack() as opened:
         pool = await open_pool(dsn, answering=True)
@@ -218,8 +233,9 @@ async def open_node(
             operations=Operations(CreditSchema(declared)),
             access_log=AccessLog(pool, keys.access.name, settings.node, evidence_keys),
             audit_log=AccessLog(pool, keys.audit.name, settings.node, evidence_keys),
-            review=LogReview(pool, home.log / "access", keys.access.verifier),
+            review=LogReview(work_pool, home.log / "access", keys.access.verifier),
             keys=keys,
+            keys_stamp=stamp,
             registry=await load_registry(pool),
             graph=graph,
             reader=GraphReader(graph, settings.graph_seconds),

@@ -19,7 +19,14 @@ from uuid import UUID
 import asyncpg
 
 from schema.records import kinds as declared
-from security.approval import approvals, decide_approval, request_approval
+from security.approval import (
+    Approval,
+    Question,
+    approvals,
+    approved_question,
+    decide_approval,
+    request_approval,
+)
 from security.authorisation import (
     DAYS,
     Authorisation,
@@ -30,10 +37,14 @@ from security.authorisation import (
     revoke_authorisation,
 )
 from security.case import cases, close_case, open_case
-from security.policy import Role
+from security.entry import redacted
+from security.event import append_event
+from security.field_encryption import FieldCipher
+from security.keys import KeyFolder
+from security.policy import PolicyError, Role
 from security.registry import Caller, load_registry
 from service.enrolled import node_connection
-from service.enrolment import EnrolmentError, identity_key
+from service.enrolment import EnrolmentError, identity_key, log_origin
 from service.home import NodeHome
 from service.subject import subject_of
 
@@ -45,6 +56,17 @@ class Desk:
     connection: asyncpg.Connection[Any]
     home: NodeHome
     caller: Caller
+
+    async def tell(self, kind: str, **detail: object) -> None:
+        """Say in the access log what was decided and by whom; ids only, nobody is named."""
+        node = self.home.name
+        told = {"by": self.caller.id, **detail}
+        await append_event(self.connection, log_origin(node, "access"), node, kind, told)
+
+    @property
+    def cipher(self) -> FieldCipher:
+        """What encrypts at this node."""
+        return FieldCipher(KeyFolder(self.home.keys))
 
     async def subject(self, text: str) -> UUID:
         """The subject of a code, of an identity card number, or of the id of a person that the
@@ -121,7 +143,18 @@ async def grant(
             granted_by=name,
             evidence_hash=paper,
         )
-        await record_authorisation(at.connection, one)
+        async with at.connection.transaction():
+            await record_authorisation(at.connection, one)
+            await at.tell(
+                "AUTHORISATION",
+                act="GRANTED",
+                id=one.id,
+                grantee=to,
+                kinds=sorted(one.kinds),
+                purpose=purpose,
+                validTo=one.valid_to.isoformat(timespec="seconds"),
+                maxUses=one.max_uses,
+            )
     return _told(one)
 
 
@@ -139,10 +172,12 @@ async def revoke(root: Path, node: str, name: str, id_: str) -> None:
         if itself and at.caller.subject is None:
             raise _unbound()
         own = at.caller.subject if itself else None
-        if not await revoke_authorisation(at.connection, id_, name, own):
-            raise EnrolmentError(
-                "AUTHORISATION_UNKNOWN", "no authorisation of this id is in force; see `list`"
-            )
+        async with at.connection.transaction():
+            if not await revoke_authorisation(at.connection, id_, name, own):
+                raise EnrolmentError(
+                    "AUTHORISATION_UNKNOWN", "no authorisation of this id is in force; see `list`"
+                )
+            await at.tell("AUTHORISATION", act="REVOKED", id=id_)
 
 
 async def listed_authorisations(root: Path, node: str, name: str) -> list[dict[str, Any]]:
@@ -176,12 +211,43 @@ def _told(one: Authorisation) -> dict[str, Any]:
 
 
 async def ask_approval(
-    root: Path, node: str, name: str, *, case: str, subjects: Sequence[str], reason: str
+    root: Path,
+    node: str,
+    name: str,
+    *,
+    case: str,
+    subjects: Sequence[str],
+    reason: str,
+    question: Question,
 ) -> str:
-    """Ask a supervisor for restricted data of named subjects; gives the request's id."""
+    """Ask a supervisor for a question about named subjects; gives the request's id."""
     async with desk(root, node, name, Role.ANALYST) as at:
         found = [await at.subject(text) for text in subjects]
-        return await request_approval(at.connection, name, case, found, reason)
+        async with at.connection.transaction():
+            id_ = await request_approval(
+                at.connection, name, case, found, reason, question, at.cipher
+            )
+            await at.tell(
+                "APPROVAL", act="REQUESTED", id=id_, case=case, subjects=len(found)
+            )
+        return id_
+
+
+async def shown_approval(root: Path, node: str, name: str, id_: str) -> dict[str, Any]:
+    """A request with the question it asks: to a supervisor any, to an analyst its own.
+
+    Raises PolicyError APPROVAL_UNKNOWN.
+    """
+    async with desk(root, node, name, Role.SUPERVISOR, Role.ANALYST) as at:
+        one, question = await approved_question(at.connection, id_, at.cipher)
+        if at.caller.role != Role.SUPERVISOR and one.requester != name:
+            raise PolicyError("APPROVAL_UNKNOWN", "no request has this id; see `approval list`")
+        return {
+            **_approval(one),
+            "document": question.document,
+            "operationName": question.operation_name,
+            "variables": dict(question.variables),
+        }
 
 
 async def decide(
@@ -189,9 +255,11 @@ async def decide(
 ) -> None:
     """Grant or refuse a request, as a supervisor."""
     async with desk(root, node, name, Role.SUPERVISOR) as at:
-        await decide_approval(
-            at.connection, id_, name, granted=granted, decision=decision, at=datetime.now(UTC)
-        )
+        async with at.connection.transaction():
+            await decide_approval(
+                at.connection, id_, name, granted=granted, decision=decision, at=datetime.now(UTC)
+            )
+            await at.tell("APPROVAL", act="GRANTED" if granted else "REFUSED", id=id_)
 
 
 async def listed_approvals(root: Path, node: str, name: str) -> list[dict[str, Any]]:
@@ -199,20 +267,25 @@ async def listed_approvals(root: Path, node: str, name: str) -> list[dict[str, A
     async with desk(root, node, name, Role.SUPERVISOR, Role.ANALYST) as at:
         every = at.caller.role == Role.SUPERVISOR
         return [
-            {
-                "id": one.id,
-                "requester": one.requester,
-                "case": one.case,
-                "subjects": len(one.subjects),
-                "reason": one.reason,
-                "requestedAt": one.requested_at.isoformat(timespec="seconds"),
-                "state": _STATES[one.granted],
-                "decidedBy": one.decided_by,
-                "validTo": one.valid_to.isoformat(timespec="seconds") if one.valid_to else None,
-            }
+            _approval(one)
             for one in await approvals(at.connection)
             if every or one.requester == name
         ]
+
+
+def _approval(one: Approval) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "requester": one.requester,
+        "case": one.case,
+        "subjects": len(one.subjects),
+        "reason": one.reason,
+        "question": one.question_digest.hex() if one.question_digest else None,
+        "requestedAt": one.requested_at.isoformat(timespec="seconds"),
+        "state": _STATES[one.granted],
+        "decidedBy": one.decided_by,
+        "validTo": one.valid_to.isoformat(timespec="seconds") if one.valid_to else None,
+    }
 
 
 _STATES = {None: "waiting", True: "granted", False: "refused"}
@@ -234,13 +307,24 @@ async def open_matter(
         found = [await subject_of(connection, home, text) for text in subjects]
         async with connection.transaction():
             await open_case(connection, unit, number, purpose, found, opened_by)
+            detail = {"act": "OPENED", "unit": unit, "purpose": purpose, "subjects": len(found)}
+            await _tell_of_case(connection, node, number, {**detail, "by": redacted(opened_by)})
 
 
 async def close_matter(root: Path, node: str, *, unit: str, number: str) -> None:
     """Close a unit's matter. Raises EnrolmentError CASE_UNKNOWN."""
     async with node_connection(root, node) as connection:
-        if not await close_case(connection, unit, number):
-            raise EnrolmentError("CASE_UNKNOWN", "the unit has no open case of this number")
+        async with connection.transaction():
+            if not await close_case(connection, unit, number):
+                raise EnrolmentError("CASE_UNKNOWN", "the unit has no open case of this number")
+            await _tell_of_case(connection, node, number, {"act": "CLOSED", "unit": unit})
+
+
+async def _tell_of_case(
+    connection: asyncpg.Connection[Any], node: str, number: str, detail: dict[str, object]
+) -> None:
+    told = {**detail, "case": redacted(number)}
+    await append_event(connection, log_origin(node, "access"), node, "CASE", told)
 
 
 async def listed_matters(root: Path, node: str, unit: str | None) -> list[dict[str, Any]]:

@@ -19,13 +19,15 @@ from urllib.parse import parse_qsl
 
 import orjson
 
-from client.profile import body_digest
+from client.profile import LABEL, body_digest
 from resolvers.plan import RefusedPlan
 from resolvers.request import RequestError, parse_request
+from security.approval import Question
 from security.authorisation import use_authorisation
 from security.entry import Entry, Lists
 from security.errors import LogUnavailableError, ReplayedError, SignatureError
 from security.evidence import Evidence
+from security.pkcs11 import TokenError
 from security.policy import PolicyError, Role, Scope
 from security.signature import (
     ReceivedRequest,
@@ -34,7 +36,7 @@ from security.signature import (
     sign_response,
     verify_request,
 )
-from service.standing import demand_agreed, grounds_of, legal_basis
+from service.standing import demand_agreed, grounds_of, legal_basis, with_approval
 from sync.errors import AgreementError, FeedError
 
 if TYPE_CHECKING:
@@ -114,6 +116,7 @@ class Pipeline:
 
     def __init__(self, node: Node) -> None:
         self._node = node
+        self._served = (node.kinds, frozenset(node.kinds.by_name))
 
     async def respond(self, incoming: Incoming) -> Outgoing:
         """The signed answer, or the signed refusal, to a question at `/graphql`."""
@@ -122,6 +125,35 @@ class Pipeline:
     async def exchange(self, incoming: Incoming) -> Outgoing:
         """The same for a partner's request at `/sync/…`."""
         return await self._pass(incoming, self._partner)
+
+    async def review(
+        self, incoming: Incoming, read: Callable[[], bytes | None], rows: int
+    ) -> Outgoing:
+        """The same for an auditor's reading of the log itself: `rows` entries that `read` gives."""
+
+        async def produce(passage: Passage, scope: Scope) -> Produced:
+            passage.kind = "REVIEW"
+            data = read() if scope.role is Role.AUDITOR else None
+            if data is None:
+                raise Refusal(404, "NOT_FOUND", "there is nothing here")
+            return Produced(200, data, rows=rows, media="application/octet-stream")
+
+        return await self._pass(incoming, produce)
+
+    async def enrolment(
+        self, incoming: Incoming, enrol: Callable[[], Awaitable[bytes]]
+    ) -> Outgoing:
+        """The same for a device's enrolment by a one-time code: `enrol` gives the body."""
+
+        async def produce(passage: Passage, scope: Scope) -> Produced:
+            passage.kind = "KEY"
+            # The code in the body is nobody's to keep.
+            passage.incoming = replace(incoming, body=b"")
+            if scope.role is not Role.PUB:
+                raise Refusal(400, "ENROLMENT_SIGNED", "send it without Signature: the proof is it")
+            return Produced(200, await enrol())
+
+        return await self._pass(incoming, produce)
 
     async def _pass(
         self, incoming: Incoming, produce: Callable[[Passage, Scope], Awaitable[Produced]]
@@ -144,7 +176,7 @@ class Pipeline:
             except ReplayedError as error:
                 passage.verified = replace(passage.verified, once=None)
                 return await self._send(passage, _refused(error), now)
-        except LogUnavailableError as error:
+        except (LogUnavailableError, TokenError) as error:
             return unlogged(503, error.code, error.message)
 
     async def _question(self, passage: Passage, scope: Scope) -> Produced:
@@ -157,6 +189,9 @@ class Pipeline:
         )
         passage.document = question.document
         passage.variables = orjson.dumps(dict(question.variables))
+        asked = Question(question.document, question.variables, question.operation_name)
+        scope = await with_approval(node, scope, asked)
+        passage.legal_basis = legal_basis(scope.grounds)
         plan = node.operations.prepare(
             question.document, question.operation_name, scope, may_mutate=question.may_mutate
         )
@@ -236,10 +271,17 @@ class Pipeline:
             verified.purpose,
             verified.case,
             grounds,
-            kinds=frozenset(node.kinds.by_name),
+            kinds=self._kinds(),
         )
         demand_agreed(agreement, verified.purpose)
         return scope
+
+    def _kinds(self) -> frozenset[str]:
+        """The names of all kinds that the node serves, which seldom change."""
+        served = self._node.kinds
+        if self._served[0] is not served:
+            self._served = (served, frozenset(served.by_name))
+        return self._served[1]
 
     async def _send(self, passage: Passage, produced: Produced, now: float) -> Outgoing:
         """Log the access, then sign: the order is the promise."""
@@ -275,6 +317,8 @@ class Pipeline:
             document=passage.document,
             variables=passage.variables,
             lists=produced.lists,
+            body=passage.incoming.body if verified.signature else b"",
+            label=passage.received.fields.get("signature", LABEL).partition("=")[0],
         )
         log = node.audit_log if entry.role == Role.AUDITOR else node.access_log
         receipt = await log.append(entry, evidence, None if passage.claimed else once)

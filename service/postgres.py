@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib.util
+import json
 import os
 import secrets
 import shutil
@@ -17,6 +18,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -59,8 +61,22 @@ _SETTINGS: Mapping[str, str] = MappingProxyType(
         "log_timezone": "UTC",
         "log_line_prefix": "%m [%p] ",
         "log_checkpoints": "off",
+        # Every session but the node's own is written down, statement by statement: reads that
+        # bypass the API become findings (security/direct_access.py).
+        "logging_collector": "on",
+        "log_destination": "jsonlog",
+        "log_directory": "log",
+        "log_filename": "session-%Y-%m-%d.log",
+        "log_rotation_size": "0",
+        "log_statement": "all",
+        "log_parameter_max_length": "0",
+        "log_connections": "authorization",
+        "log_disconnections": "on",
+        "log_replication_commands": "on",
     }
 )
+# What makes a session the node's own: it is silent, for it is the one whose reads are logged above.
+_OWN_SESSION = "application_name=xinqiao&options=-c%20log_statement%3Dnone"
 
 
 class PostgresServer:
@@ -105,7 +121,10 @@ class PostgresServer:
                 "POSTGRES_NOT_STARTED", "The database of this node was never started: start it."
             ) from cause
         folder = quote(str(self._socket_folder), safe="")
-        return f"postgresql://{DATABASE}:{password}@/{database}?host={folder}&port={PORT}"
+        return (
+            f"postgresql://{DATABASE}:{password}@/{database}?host={folder}&port={PORT}"
+            f"&{_OWN_SESSION}"
+        )
 
     def start(self, seconds: float = 60) -> str:
         """Make sure that the server answers, and return the address of the node's database.
@@ -298,7 +317,7 @@ class PostgresServer:
         ):
             self._process = process
             return
-        reason = _last_line(self._log)
+        reason = _last_fatal(sessions_log(self._home)) or _last_line(self._log)
         if process.poll() is None:
             process.terminate()
             process.wait()
@@ -337,6 +356,22 @@ def _run(account: Account, command: list[str | Path], text: str | None = None) -
             "POSTGRES_FAILED",
             f"{Path(command[0]).name} failed: {lines[-1] if lines else done.returncode}",
         )
+
+
+def sessions_log(node_home: NodeHome) -> Path:
+    """Where the embedded server writes what its sessions do (jsonlog, a file a day)."""
+    return node_home.postgres / "log"
+
+
+def _last_fatal(folder: Path) -> str:
+    """Why the server ended, as its own log of the last minute says; empty when it does not."""
+    with contextlib.suppress(OSError, IndexError, ValueError):
+        newest = max(folder.glob("*.json"))
+        if time.time() - newest.stat().st_mtime < 60:
+            told = [json.loads(line) for line in newest.read_bytes().splitlines()[-20:]]
+            fatal = [one for one in told if one.get("error_severity") in ("FATAL", "PANIC")]
+            return str(fatal[-1]["message"])
+    return ""
 
 
 def _last_line(log: Path) -> str:

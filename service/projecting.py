@@ -13,10 +13,10 @@ from graph.connection import GraphConnection
 from graph.drift import VerifyReport
 from graph.projection import Projection
 from graph.verification import verify
+from service.database import database, graph_server
 from service.enrolment import establish
 from service.home import NodeHome
 from service.node import prepare_database
-from service.serve import database, graph_server
 from service.settings import load_settings
 
 

@@ -8,43 +8,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 from service.answering import Ending
-from service.enrolment import establish
+from service.database import database, graph_server
+from service.enrolment import establish, token_paths
 from service.home import NodeHome, cache, home
 from service.installation import install
-from service.neo4j import Neo4jAddress, Neo4jServer
 from service.node import open_node, prepare_database
 from service.partnership import enrolment_folder, publish_own, receive_papers
-from service.postgres import PostgresServer
 from service.sandbox import confine
 from service.settings import Settings, load_settings
 from service.supervisor import end_with_parent
 from service.work import at_work
 from service.worker import Workers
-
-
-@contextmanager
-def database(settings: Settings, node_home: NodeHome) -> Iterator[str]:
-    """The node's database for the time of the block: its own server, or the one it is given."""
-    if settings.postgres_url:
-        yield settings.postgres_url
-        return
-    with PostgresServer(node_home) as server:
-        yield server.dsn
-
-
-@contextmanager
-def graph_server(settings: Settings, node_home: NodeHome) -> Iterator[Neo4jAddress]:
-    """The node's Neo4j for the time of the block."""
-    if settings.graph_uri:
-        yield Neo4jAddress(settings.graph_uri, *settings.graph_login)
-        return
-    with Neo4jServer(node_home, port=settings.neo4j_port) as server:
-        yield server.address
 
 
 def confine_node(root: Path, node_home: NodeHome) -> bool:
@@ -53,7 +31,8 @@ def confine_node(root: Path, node_home: NodeHome) -> bool:
     own_identity = root / "identities" / f"{node_home.name}.pem"
     return confine(
         readable=[project, Path(sys.prefix), Path(sys.base_prefix), cache(), root / "public"]
-        + ([own_identity] if own_identity.exists() else []),
+        + ([own_identity] if own_identity.exists() else [])
+        + token_paths(node_home),
         writable=[node_home.path],
         withheld=[root],
     )

@@ -14,12 +14,15 @@ from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo
 
 from service.home import NodeHome
 from store.rule_set import Transition
+
+if TYPE_CHECKING:
+    from security.witness.address import WitnessAddress
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 _KEY = re.compile(r"""\s*["']?([A-Za-z0-9_-]+)["']?\s*[=.]""")
@@ -65,6 +68,9 @@ class Settings:
         "PostgreSQL to use instead of the embedded one; `{node}` stands for the node's name.", ""
     )
     database_password: str = _setting("Password for that PostgreSQL, where its URL has none.", "")
+    postgres_log: str = _setting(
+        "Folder of that PostgreSQL's jsonlog files, watched for reads that bypass the API.", ""
+    )
     neo4j_uri: str = _setting("Neo4j to use instead of the embedded one.", "")
     neo4j_user: str = _setting("User name at that Neo4j.", "neo4j")
     neo4j_password: str = _setting("Password at that Neo4j.", "")
@@ -72,6 +78,9 @@ class Settings:
         "User name and password in one, `neo4j/secret`, as Neo4j's image takes them.", ""
     )
     neo4j_port: int = _setting("Bolt port of the embedded Neo4j; 0 takes a free one.", 0)
+    answer_key: str = _setting(
+        "Token with the key that signs answers, an RFC 7512 URI (docs/keys.md); none: a file.", ""
+    )
     policy: str = _setting("Version of the access policy.", "2026-2")
     rule_transition: str = _setting(
         "Rule set of a decision from before the newest one: `decision_date` (that of its day) or"
@@ -83,6 +92,15 @@ class Settings:
     )
     partners: tuple[Partner, ...] = _setting(
         "Nodes of other cities, as name=url, comma-separated.", ()
+    )
+    witnesses: tuple[WitnessAddress, ...] = _setting(
+        "Further witnesses of this node's logs, as `verifier-key url`, comma-separated.", ()
+    )
+    witness_quorum: int = _setting("Witnesses that must cosign a log's head; 0 for none.", 1)
+    witness_interval: float = _setting("Seconds between two asks of one witness.", 1.0)
+    witness_alarm: float = _setting("Seconds without enough cosignatures until the alarm.", 60.0)
+    witness_stop: float = _setting(
+        "Seconds without enough cosignatures until the node answers no more; 0 for never.", 0.0
     )
     public_per_minute: int = _setting("Unsigned requests per minute and address.", 30)
     public_burst: int = _setting("Unsigned requests at once, per address.", 60)
@@ -140,6 +158,11 @@ def _parse(setting: Field[Any], raw: Any) -> Any:
         if not all(one.name and one.url.startswith(("http://", "https://")) for one in partners):
             raise ValueError
         return partners
+    if setting.name == "witnesses":
+        entries = raw.split(",") if isinstance(raw, str) else raw
+        from security.witness.address import WitnessAddress
+
+        return tuple(WitnessAddress.parse(one) for one in entries if one.strip())
     if kind == "bool":
         if isinstance(raw, bool):
             return raw
@@ -224,6 +247,24 @@ def read_settings(
             where = f" ({places[name]})" if name in places else ""
             faults.append(SettingsError("SETTING_INVALID", f"setting {name}{where}: {doc}"))
     return SettingsReading(None if faults else Settings(**parsed), tuple(faults))
+
+
+def one_setting(name: str, node_home: NodeHome, environment: Mapping[str, str] = os.environ) -> str:
+    """One setting of a node that is text, whatever the others hold; empty without a value.
+
+    Raises SettingsError SETTINGS_UNREADABLE, SETTING_TWICE, SETTING_FILE_UNREADABLE.
+    """
+    found = _of_environment(name, node_home.name, environment)
+    if found is not None:
+        return found[1]
+    path = node_home.settings_file
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as cause:
+        raise SettingsError(
+            "SETTINGS_UNREADABLE", f"{path.name} cannot be read: {cause}. Correct the file."
+        ) from cause
+    return str(values.get(name, ""))
 
 
 def _lines(text: str) -> dict[str, int]:

@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from security.approval import approved_subjects
+from security.approval import Question, approved_subjects
 from security.authorisation import usable_authorisation
 from security.case import case_subjects
-from security.policy import Grounds, KindsOf, PolicyError, Reach, Row
+from security.policy import Grounds, KindsOf, PolicyError, Reach, Row, Scope
 from security.registry import Caller
 from security.signature import VerifiedRequest
 from store.catalogue import Catalogue
@@ -69,11 +69,19 @@ async def grounds_of(
     if row.clear is Reach.MATTER and verified.case:
         subjects = await case_subjects(node.pool, caller.unit_uscc or "", verified.case, purpose)
         return replace(found, matter=subjects)
-    if row.clear is Reach.APPROVED and verified.case:
-        now = datetime.now(UTC)
-        subjects, approval = await approved_subjects(node.pool, caller.id, verified.case, now)
-        return replace(found, approved=subjects, approval=approval)
     return found
+
+
+async def with_approval(node: Node, scope: Scope, question: Question) -> Scope:
+    """The scope with what a supervisor opened for this very question (access rules §5.2)."""
+    if scope.row.clear is not Reach.APPROVED or not scope.case:
+        return scope
+    subjects, approval = await approved_subjects(
+        node.pool, scope.caller, scope.case, question.digest, datetime.now(UTC)
+    )
+    if approval is None:
+        return scope
+    return replace(scope, grounds=replace(scope.grounds, approved=subjects, approval=approval))
 
 
 def legal_basis(grounds: Grounds) -> str | None:

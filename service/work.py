@@ -13,13 +13,18 @@ from functools import partial
 from typing import Any
 
 import asyncpg
+import httpx
 
 from graph.errors import GraphError
 from graph.projection import Projection
+from security.registry import note_use
 from security.sealer import Sealer
+from security.tlog.note import NoteSigner
 from service.enrolment import identity_key, node_keys
 from service.node import Node
+from service.reviewing import reviewing
 from service.settings import Partner
+from service.witnessing import record_policy, standing_json, witness_standings, witnessing
 from store.intake.party import NUMBER_CONTEXT
 from sync.errors import SyncError
 from sync.mirror import Mirror
@@ -33,6 +38,7 @@ _log = logging.getLogger("xinqiao.work")
 _FEED_INTERVAL = 0.5
 _STATE_AGE = 0.2
 _TOKEN_INTERVAL = 2.0
+_USE_INTERVAL = 60.0
 _FEED_STATE = """
 SELECT f.size, EXISTS (
     SELECT FROM outbox o
@@ -80,7 +86,18 @@ class Work:
             }
             for region, partner in self.node.partners.items()
         }
-        return {"graph": graph_state, "feed": dict(feed or {}), "mirrors": mirrors}
+        node = self.node
+        logs = {
+            standing.log.rpartition("/")[2]: standing_json(standing)
+            for standing in await witness_standings(pool, node.root, node.settings)
+        }
+        return {
+            "graph": graph_state,
+            "feed": dict(feed or {}),
+            "mirrors": mirrors,
+            "witnessed": logs,
+            "forks": await pool.fetchval("SELECT count(*) FROM log_fork"),
+        }
 
 
 @asynccontextmanager
@@ -117,11 +134,14 @@ async def at_work(node: Node, dsn: str) -> AsyncIterator[Work]:
             _again(stop, partial(_refreshing, node)),
             _again(stop, partial(publisher.run, _FEED_INTERVAL)),
             _again(stop, partial(_tokening, node)),
+            _again(stop, partial(reviewing, node)),
             projection.run(stop, node.settings.graph_interval),
         ]
-        for name, signer in (("access", node.keys.access), ("audit", node.keys.audit)):
-            sealer = Sealer(connect, node.home.log / name, signer)
-            running.append(sealer.run(stop, node.settings.seal_interval))
+        running += [_sealing(node, connect, name, stop) for name in ("access", "audit")]
+        async with node.work_pool.acquire() as connection:
+            await record_policy(connection, node.root, node.settings)
+        http = await opened.enter_async_context(httpx.AsyncClient(trust_env=False))
+        running.append(_being_witnessed(node, http, stop))
         for region, partner in node.partners.items():
             transport = _transport(node, partner)
             opened.push_async_callback(transport.close)
@@ -164,9 +184,52 @@ async def _tokening(node: Node, stop: asyncio.Event) -> None:
             await _pause(stop, _TOKEN_INTERVAL)
 
 
+@dataclass(frozen=True, slots=True)
+class _Rekeyed:
+    """Stops the sealer of a log when the node stops or the log's key is changed."""
+
+    node: Node
+    log: str
+    signer: NoteSigner
+    stop: asyncio.Event
+
+    def is_set(self) -> bool:
+        return self.stop.is_set() or getattr(self.node.keys, self.log) is not self.signer
+
+    async def wait(self) -> object:
+        return await self.stop.wait()
+
+
+async def _sealing(
+    node: Node, connect: Callable[[], Awaitable[Any]], log: str, stop: asyncio.Event
+) -> None:
+    """Seal a log, each time with the key that is the log's."""
+    while not stop.is_set():
+        signer: NoteSigner = getattr(node.keys, log)
+        sealer = Sealer(connect, node.home.log / log, signer, node=node.settings.node)
+        await sealer.run(_Rekeyed(node, log, signer, stop), node.settings.seal_interval)
+
+
+async def _being_witnessed(node: Node, http: httpx.AsyncClient, stop: asyncio.Event) -> None:
+    """Have the node's logs witnessed, each time with the keys that are theirs."""
+    while not stop.is_set():
+        keys, ended = node.keys, asyncio.Event()
+        tasks = [asyncio.ensure_future(_again(ended, one.run)) for one in witnessing(node, http)]
+        try:
+            while not stop.is_set() and node.keys is keys:
+                await _pause(stop, 1.0)
+        finally:
+            ended.set()
+            await asyncio.gather(*tasks)
+
+
 async def _refreshing(node: Node, stop: asyncio.Event) -> None:
+    noted = time.monotonic()
     while not stop.is_set():
         await node.refresh()
+        if time.monotonic() - noted >= _USE_INTERVAL:
+            noted = time.monotonic()
+            await note_use(node.work_pool, node.registry.used, time.time())
         await _pause(stop, 1.0)
 
 

@@ -52,6 +52,16 @@ def logs(incomplete: str) -> Offer:
     return _beginning(incomplete, ["access", "audit", "feed"])
 
 
+def algorithms(incomplete: str) -> Offer:
+    """Signature algorithms."""
+    return _beginning(incomplete, ["ed25519", "ecdsa-p256-sha256", "sm2-sm3"])
+
+
+def key_uses(incomplete: str) -> Offer:
+    """Uses of a node's own keys."""
+    return _beginning(incomplete, ["answer", "access", "audit", "feed", "acknowledgement"])
+
+
 def roles(incomplete: str) -> Offer:
     """Roles that can be enrolled."""
     from security.policy import Role

@@ -5,8 +5,7 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
+from client.algorithm import load_private_key
 from client.checkpoint import Checkpoint
 from client.errors import ClientError
 from client.keys import NodeKeys
@@ -15,12 +14,15 @@ from security.errors import LogError
 from security.tlog.reader import TileReader
 from security.tlog.tile import BUNDLE_LEVEL, HASH_SIZE, WIDTH, tiles_of
 from service.doctor.finding import Finding, fault, fine
-from service.enrolment import LOGS, log_origin
+from service.enrolment import LOGS, current_origin
 from service.home import NodeHome
 
 
-def examine_keys(folder: Path, *, set_up: bool) -> list[Finding]:
-    """Check that key files are there, readable by their owner alone, and whole."""
+def examine_keys(folder: Path, *, set_up: bool, in_token: bool = False) -> list[Finding]:
+    """Check that key files are there, readable by their owner alone, and whole.
+
+    `in_token`: the key that signs answers is in a token, so its file may be missing.
+    """
     if not folder.is_dir():
         return []
     faults = []
@@ -34,12 +36,12 @@ def examine_keys(folder: Path, *, set_up: bool) -> list[Finding]:
             faults.append(_open(name, path, 600))
         elif path.suffix == ".pem":
             try:
-                load_pem_private_key(path.read_bytes(), None)
-            except (OSError, ValueError, TypeError):
+                load_private_key(path.read_bytes())
+            except (OSError, ValueError, ClientError):
                 faults.append(
                     _lost(name, "KEY_FILE_MALFORMED", "不是可用的私钥", "is no usable key")
                 )
-    wanted = [f"{log}-note.pem" for log in LOGS] + ["answer.pem"]
+    wanted = [f"{log}-note.pem" for log in LOGS] + ([] if in_token else ["answer.pem"])
     if set_up and any(path.suffix == ".pem" for path in files):
         if (folder.parent / "postgres").exists():
             wanted.append("postgres.password")
@@ -82,7 +84,7 @@ def examine_log(node_home: NodeHome, log: str, papers: Path) -> list[Finding]:
         if note is None:
             lost = (folder / "tile").exists()
             return [_files_lost(log, "checkpoint")] if lost else []
-        checkpoint = _checkpoint(note, papers, log_origin(node_home.name, log))
+        checkpoint = _checkpoint(note, papers, current_origin(node_home, log))
         for tile in tiles_of(checkpoint.size):
             if tile.width < WIDTH:
                 reader.tile(tile)

@@ -13,6 +13,9 @@ from typing import Any
 import asyncpg
 import httpx
 
+from client.errors import ClientError
+from client.key_change import changes_of, follow
+from client.keys import NodeKeys
 from service.doctor.files import examine_keys, examine_log
 from service.doctor.finding import Finding, State, fault, fine
 from service.doctor.machine import judge_folder, port
@@ -24,6 +27,7 @@ from service.doctor.node_judgement import (
     judge_port,
     judge_postgres,
 )
+from service.doctor.witness import examine_witnesses
 from service.enrolment import LOGS
 from service.home import NodeHome
 from service.settings import Partner, Settings
@@ -46,13 +50,17 @@ async def examine_node(root: Path, settings: Settings, *, own: bool) -> list[Fin
         findings.append(judge_neo4j(_neo4j(settings.graph_uri, *settings.graph_login)))
     if node_home.path.exists():
         findings.append(judge_folder(node_home.path))
-    findings += examine_keys(node_home.keys, set_up=node_home.keys.is_dir())
+    findings += examine_keys(
+        node_home.keys, set_up=node_home.keys.is_dir(), in_token=bool(settings.answer_key)
+    )
     findings += examine_keys(root / "identities", set_up=False)
     for log in LOGS:
         findings += examine_log(node_home, log, root / "public" / f"{settings.node}.json")
     for partner in settings.partners:
         findings += examine_partner(root, partner, own=own)
-    if not own:
+    if own:
+        findings += examine_witnesses(_reachable_url(settings))
+    else:
         findings += _last_start(node_home.logs / "node.log")
     return findings
 
@@ -127,13 +135,27 @@ def examine_partner(root: Path, partner: Partner, *, own: bool) -> list[Finding]
         return [*findings, _unreachable(partner, f"HTTP {answer.status_code}", own=own)]
     if papers.exists():
         known = json.loads(papers.read_text(encoding="utf-8"))
-        parts = ("answers", "logs", "region", "agreement")
-        if any(known.get(part) != given.get(part) for part in parts):
+        if any(known.get(part) != given.get(part) for part in ("region", "agreement")) or (
+            not _same_keys(papers.read_text(encoding="utf-8"), answer.text)
+        ):
             return [*findings, _other_keys(partner.name)]
     return [
         *findings,
         fine("partner", f"伙伴节点 {partner.name} 可达", f"partner {partner.name} answers"),
     ]
+
+
+def _same_keys(papers: str, given: str) -> bool:
+    """Whether the shown keys are those of the papers, or follow from them by signed changes."""
+    try:
+        known, shown = NodeKeys.from_json(papers), NodeKeys.from_json(given)
+        reached = follow(known, changes_of(given), time.time())
+    except ClientError:
+        return False
+    return (
+        shown.logs == reached.logs
+        and shown.answers.items() <= {**known.answers, **reached.answers}.items()
+    )
 
 
 def _offset(name: str, told: str, began: float, ended: float) -> Offset:

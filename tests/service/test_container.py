@@ -157,7 +157,7 @@ async def _database(server: PostgresServer, name: str, password: str) -> str:
         await admin.execute(f"ALTER ROLE {name} SET client_min_messages = warning")
     finally:
         await admin.close()
-    query = server.dsn.partition("?")[2]
+    query = server.dsn.partition("?")[2].partition("&options=")[0]  # a superuser's
     return f"postgresql://{name}@/{name}?{query}"
 
 

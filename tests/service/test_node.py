@@ -53,11 +53,11 @@ def test_no_log_no_answer(lone_node: LoneNode) -> None:
     document = "{ regions(first: 3) { nodes { name } } }"
     with lone_node.client() as client:
         assert client.query(document).require().data["regions"]
-        asyncio.run(_execute(lone_node, "ALTER TABLE access_pending RENAME TO hidden"))
+        asyncio.run(_execute(lone_node, "ALTER TABLE access_batch RENAME TO hidden"))
         try:
             answer = client.query(document)
         finally:
-            asyncio.run(_execute(lone_node, "ALTER TABLE hidden RENAME TO access_pending"))
+            asyncio.run(_execute(lone_node, "ALTER TABLE hidden RENAME TO access_batch"))
         assert answer.status == 503
         assert answer.data is None
         assert answer.errors[0]["extensions"]["code"] == "LOG_UNAVAILABLE"

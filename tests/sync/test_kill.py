@@ -63,7 +63,7 @@ async def nodes(benxi: City, shenyang: City, agreed: bytes) -> AsyncIterator[tup
     benxi_keys = KeyFolder(benxi.folder / "keys")
     answer_key = benxi_keys.signing_key("benxi")
     access = benxi_keys.note_signer("xinqiao.benxi/access", "access")
-    known = NodeKeys({answer_key.key_id: answer_key.public}, {access.name: access.verifier})
+    known = NodeKeys({answer_key.key_id: answer_key.public_key}, {access.name: access.verifier})
     asking = KeyFolder(shenyang.folder / "keys").signing_key("shenyang")
     caller = Caller("shenyang", "沈阳市", "PCITY", region=SHENYANG)
     async with benxi.pool.acquire() as connection:

@@ -1,0 +1,87 @@
+"""Findings of the after-review and half-year statistics: for auditors and supervisors."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from resolvers.answer import Disclosure
+from resolvers.context import Call
+from resolvers.errors import QuestionError
+from resolvers.log_page import (
+    asked_of,
+    in_china,
+    page_info,
+    page_size,
+    page_start,
+    reader,
+    told,
+)
+from resolvers.projection import shaper
+from resolvers.statement import Selected, Statement
+from security.review_queue import State, WantedFindings
+
+_SHANGHAI = ZoneInfo("Asia/Shanghai")
+
+
+async def findings(statement: Statement, selected: Selected, call: Call) -> tuple[Any, Disclosure]:
+    """One page of findings, newest first.
+
+    Raises QuestionError FORBIDDEN, LOG_UNAVAILABLE, LIST_LIMIT, BAD_SIZE, CURSOR_INVALID.
+    """
+    log = reader(statement, call)
+    asked = asked_of(selected, call)
+    state = asked.get("state")
+    wanted = WantedFindings(
+        (State(state),) if state else None,
+        asked.get("rule"),
+        asked.get("caller"),
+        bool(asked.get("overdue")),
+    )
+    start = page_start(selected, call)
+    rows, more = await told(
+        log.findings(
+            wanted,
+            first=page_size(statement, selected, call),
+            after=start,
+            today=dt.datetime.now(_SHANGHAI).date(),
+        )
+    )
+    value = {
+        "pageInfo": page_info([row["number"] for row in rows], more=more, start=start),
+        "nodes": [in_china(row) for row in rows],
+    }
+    coordinates = ("ReviewFinding.rule",) if rows else ()
+    shown = shaper(statement, selected)(value)
+    return shown, Disclosure(coordinates=coordinates, rows=len(rows))
+
+
+async def statistics(
+    statement: Statement, selected: Selected, call: Call
+) -> tuple[Any, Disclosure]:
+    """Accesses and reviews of half a year, counted.
+
+    Raises QuestionError FORBIDDEN, LOG_UNAVAILABLE, and HALF_YEAR_INVALID unless the half is
+    written as 2026H1.
+    """
+    log = reader(statement, call)
+    half = selected.given("half")
+    assert half is not None
+    since, until = half_year(half.read(call))
+    counted = await told(log.statistics(since, until, dt.datetime.now(_SHANGHAI).date()))
+    value = {**in_china(counted), "samples": await told(log.samples())}
+    shown = shaper(statement, selected)(value)
+    return shown, Disclosure(coordinates=("AccessStatistics.entries",), rows=1)
+
+
+def half_year(text: str) -> tuple[dt.datetime, dt.datetime]:
+    """When half a year begins and ends in China; raises QuestionError HALF_YEAR_INVALID."""
+    match = re.fullmatch(r"(20[0-9]{2})H([12])", text)
+    if match is None:
+        raise QuestionError("HALF_YEAR_INVALID", "write the half year as 2026H1 or 2026H2")
+    year, half = int(match[1]), int(match[2])
+    begin = dt.datetime(year, 1 if half == 1 else 7, 1, tzinfo=_SHANGHAI)
+    end = dt.datetime(year + half - 1, 7 if half == 1 else 1, 1, tzinfo=_SHANGHAI)
+    return begin, end

@@ -1,0 +1,111 @@
+"""What the lists that are read of the access log share: who may read, pages, failures."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import datetime as dt
+from collections.abc import Awaitable, Mapping
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+import asyncpg
+
+from resolvers.argument import Given
+from resolvers.context import Call
+from resolvers.errors import QuestionError
+from resolvers.page import DEFAULT_FIRST
+from resolvers.reading import refusal_of
+from resolvers.statement import Selected, Statement
+from security.errors import SecurityError
+from security.review import LogReview
+
+FORBIDDEN = QuestionError(
+    "FORBIDDEN", "the access log is read by auditors, supervisors and the subject itself only"
+)
+_SHANGHAI = ZoneInfo("Asia/Shanghai")
+Found = TypeVar("Found")
+
+
+async def told(reading: Awaitable[Found]) -> Found:
+    """What a reading of the log gives; its failures as the reader sees them."""
+    try:
+        return await reading
+    except SecurityError as error:
+        raise QuestionError(error.code, error.message) from error
+    except (OSError, OverflowError, UnicodeEncodeError) as error:
+        raise refusal_of(error) from error
+    except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise refusal_of(error) from error
+
+
+def reader(statement: Statement, call: Call, *, own: bool = False) -> LogReview:
+    """The log's reader, for whom may read all of it, or with `own` what is about itself.
+
+    Raises QuestionError FORBIDDEN, LOG_UNAVAILABLE.
+    """
+    log = statement.scope.row.log
+    if log == "NONE" or (log == "OWN" and not own):
+        raise FORBIDDEN
+    if call.context.access is None:
+        raise QuestionError("LOG_UNAVAILABLE", "this node has no access log to read")
+    return call.context.access
+
+
+def page_size(statement: Statement, selected: Selected, call: Call) -> int:
+    """`first`, or the default; raises QuestionError BAD_SIZE, LIST_LIMIT."""
+    first = selected.given("first")
+    size = first.read(call) if first else DEFAULT_FIRST
+    limit = statement.scope.row.list_limit
+    if size < 0:
+        raise QuestionError("BAD_SIZE", "`first` must not be negative")
+    if size > limit:
+        raise QuestionError("LIST_LIMIT", f"ask for at most {limit} rows per list")
+    return int(size)
+
+
+def page_start(selected: Selected, call: Call) -> int | None:
+    """The place in `after`, None without; raises QuestionError CURSOR_INVALID."""
+    after = selected.given("after")
+    if after is None:
+        return None
+    try:
+        name, _, index = (
+            base64.b64decode(after.read(call), validate=True).decode("ascii").partition(":")
+        )
+        if name == "entry" and 0 <= int(index) < 1 << 62:
+            return int(index)
+    except (binascii.Error, ValueError):
+        pass
+    raise QuestionError("CURSOR_INVALID", "the cursor is not one of this list: start without it")
+
+
+def page_info(places: list[int], *, more: bool, start: int | None) -> dict[str, Any]:
+    """What lies before and after a page of these places."""
+    cursors = [cursor(place) for place in places]
+    return {
+        "hasNextPage": more,
+        "hasPreviousPage": start is not None,
+        "startCursor": cursors[0] if cursors else None,
+        "endCursor": cursors[-1] if cursors else None,
+    }
+
+
+def cursor(index: int) -> str:
+    return base64.b64encode(f"entry:{index}".encode()).decode()
+
+
+def asked_of(selected: Selected, call: Call) -> dict[str, Any]:
+    """The conditions of the argument `filter` that are given."""
+    members = selected.members("filter").items()
+    return {name: value.read(call) for name, value in members if isinstance(value, Given)}
+
+
+def in_china(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row with its moments as the API writes them: whole seconds, +08:00."""
+    return {
+        name: value.astimezone(_SHANGHAI).replace(microsecond=0)
+        if isinstance(value, dt.datetime)
+        else value
+        for name, value in row.items()
+    }
