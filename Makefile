@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv/bin
 
-.PHONY: help setup setup-dev run test check docs-check bench lock clean
+.PHONY: help setup setup-dev run test check docs-check bench faults lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -17,8 +17,8 @@ setup-dev: ## the same, with the tools of tests and checks
 run: setup ## two city nodes with a demo world; ONCE=1 ends after the demonstration
 	@exec $(VENV)/xinqiao run $(if $(ONCE),--once)
 
-test: setup-dev ## run the tests; ARGS='-k name' passes arguments to pytest
-	@exec $(VENV)/pytest $(ARGS)
+test: setup-dev ## run the tests in two processes; ARGS='-n0 -k name' passes arguments to pytest
+	@exec $(VENV)/pytest -n2 --dist=loadfile $(ARGS)
 
 check: setup-dev ## style, types, import arrows, documents
 	$(VENV)/ruff check .
@@ -33,6 +33,9 @@ docs-check: setup-dev ## documents say what the code does
 
 bench: setup-dev ## run the benchmarks
 	@exec $(VENV)/python -m bench
+
+faults: setup-dev ## break nodes in every way and judge the logs; ONLY='name' picks, WRITE=1 keeps the table
+	@exec $(VENV)/python -m tests.faults $(if $(ONLY),--only '$(ONLY)') $(if $(WRITE),--write)
 
 lock: ## pin the newest allowed versions: requirements/*.txt (needs uv) and jgo.lock.toml
 	for name in runtime dev; do \
