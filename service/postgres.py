@@ -157,7 +157,7 @@ class PostgresServer:
         if lease is None:
             return
         with held(self._home.run / "postgres.start"):
-            postmaster = self._postmaster()
+            postmaster = self.postmaster()
             if lease.release() and postmaster is not None:
                 end(postmaster, signal.SIGINT, 60)
                 self._clear_remains()
@@ -166,7 +166,7 @@ class PostgresServer:
 
     def is_running(self) -> bool:
         """Whether the server accepts connections now."""
-        return self._postmaster() is not None and self._ready()
+        return self.postmaster() is not None and self._ready()
 
     def processes(self) -> list[Identity]:
         """The live processes of this cluster: postmaster, workers, sessions, and orphans."""
@@ -208,7 +208,7 @@ class PostgresServer:
         except OSError:
             return []
 
-    def _postmaster(self) -> Identity | None:
+    def postmaster(self) -> Identity | None:
         """The live postmaster of this cluster: its pid file may name a stranger by now."""
         lines = self._pid_lines()
         if not lines or not lines[0].strip().isdigit():
@@ -232,7 +232,7 @@ class PostgresServer:
         """Remove what a killed postmaster left: orphaned backends, pid file, socket."""
         if not self._data.exists():
             return
-        postmaster = self._postmaster()
+        postmaster = self.postmaster()
         if postmaster is not None:
             # Still starting, or stuck: whoever started it did not live to see it ready.
             if wait_until(self._ready, 5):

@@ -48,7 +48,7 @@ async def serve(settings: Settings, root: Path) -> None:
             None, lambda: servers.enter_context(graph_server(settings, node_home))
         )
         dsn = await loop.run_in_executor(
-            None, lambda: servers.enter_context(database(settings, node_home))
+            None, lambda: servers.enter_context(database(settings, node_home, kept=True))
         )
         try:
             await prepare_database(dsn, root, settings)
