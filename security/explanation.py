@@ -6,7 +6,6 @@ their content, never by their name.
 
 from __future__ import annotations
 
-from binascii import Error as Base64Error
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,7 +22,7 @@ from client.receipt import Receipt
 from client.structured import parse_base64
 from security.errors import LogError, SecurityError
 from security.package import verify_by_algorithm
-from security.package_check import Check, check_package, read_package_bytes
+from security.package_check import UNREADABLE, Check, check_package, read_package_bytes
 from security.timestamp import Stamp, read_timestamp, verify_timestamp
 from security.witness.fork import explain_fork, is_fork_proof
 
@@ -119,7 +118,7 @@ def explain(
         raise SecurityError("EXPLAIN_UNREADABLE", error.message) from None
     except LogError as error:
         raise SecurityError("EXPLAIN_UNREADABLE", error.message) from None
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError, Base64Error):
+    except UNREADABLE:
         raise SecurityError(
             "EXPLAIN_UNREADABLE", "Get the file again from where it came: it is damaged."
         ) from None
@@ -128,10 +127,14 @@ def explain(
 def _package(data: bytes, known: Known) -> Explanation:
     files = read_package_bytes(data)
     keys = [key.text for key in known.keys]
-    checks = check_package(files, keys, verify_by_algorithm)
+    token = files.get("timestamp.tsr") if known.anchors else None
+    stamped, one = None, None
+    if token is not None:
+        one = _stamp_check(token, files["checkpoint"], known)
+        stamped = read_timestamp(token).at.timestamp() if one.holds else None
+    checks = check_package(files, keys, verify_by_algorithm, stamped)
     vouched = any(check.name == "checkpoint" and check.holds for check in checks)
-    if "timestamp.tsr" in files and known.anchors:
-        one = _stamp_check(files["timestamp.tsr"], files["checkpoint"], known)
+    if one is not None:
         checks = [check for check in checks if check.name != "timestamp"] + [one]
     return Explanation(Form.PACKAGE, tuple(checks), vouched)
 

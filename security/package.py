@@ -59,7 +59,8 @@ class Package:
     `state` is `KEPT`, `ERASED`, `MISSING` or `NONE` (an event of the node, which has no evidence);
     `caller_keys` all keys of the caller, as the registry knows them today; `node_keys` the keys
     that sign answers, `changes` the node's statements about changes of its keys; `vkeys` the
-    log's verifier keys and those of its witnesses.
+    log's verifier keys and those of its witnesses; `history` what the access log tells of the
+    caller's keys, each entry in the `extra` of its proof.
     """
 
     node: str
@@ -73,6 +74,7 @@ class Package:
     changes: Sequence[Mapping[str, Any]] = ()
     answer: KeptAnswer | None = None
     timestamp: bytes | None = None
+    history: Sequence[LogProof] = ()
     made_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def files(self) -> dict[str, bytes]:
@@ -97,6 +99,8 @@ class Package:
                 files["answer/headers.txt"] = self.answer.headers
         if self.timestamp is not None:
             files["timestamp.tsr"] = self.timestamp
+        for number, proof in enumerate(self.history, 1):
+            files[f"keys/{number}.tlog-proof"] = proof.text().encode()
         lines = [f"{sha256(data).hexdigest()}  {name}\n" for name, data in files.items()]
         return {**files, MANIFEST: "".join(lines).encode()}
 

@@ -1,6 +1,7 @@
 """核验查询证据包 Checks an evidence package of a Xinqiao node, entry by entry, offline.
 
-Usage: python3 check.py PACKAGE [--vkey KEY]...   exit 0 holds, 1 does not, 2 unreadable
+Usage: python3 check.py PACKAGE [--vkey KEY]...
+Exit status: 0 holds, 1 does not, 2 unreadable, 3 holds, but no KEY that you gave has signed
 
 This file is written into every package and stands alone: Python 3.11 and the library
 `cryptography` are all it needs. It was handed over by the node it checks: read it, or do what it
@@ -8,9 +9,9 @@ does with other tools (README.txt names them). A KEY is a verifier key of the lo
 that you have from elsewhere.
 """
 
-import binascii
 import hmac
 import json
+import re
 import sys
 import zipfile
 import zlib
@@ -40,6 +41,16 @@ MAX_SIZE = 64 * 1024 * 1024
 """Most bytes of a package, unpacked."""
 SKEW = 5
 """Seconds that the caller's clock may be ahead of the node's."""
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+LAST = 253402300800
+"""The year 10000: no signature is of a later second."""
+NAMES = re.compile(
+    r"README\.txt|check\.py|about\.json|entry\.json|entry\.key|evidence\.bin|proof\.tlog-proof"
+    r"|checkpoint|vkeys|timestamp\.tsr|MANIFEST\.sha256|answer/(?:body|headers\.txt)|request/(?:body"
+    r"|signature-base\.txt|signature\.bin|document\.graphql|variables\.json|label)"
+    r"|keys/[0-9]{1,15}\.tlog-proof"
+)
+"""The files that a package may have."""
 
 Verify = Callable[[str, bytes, bytes, bytes], bool | None]
 """(algorithm, public key, signature, data): holds, does not, or cannot be judged here (None)."""
@@ -66,9 +77,14 @@ class Key:
 
 
 def check_package(
-    files: Mapping[str, bytes], trusted: Sequence[str] = (), verify: Verify | None = None
+    files: Mapping[str, bytes],
+    trusted: Sequence[str] = (),
+    verify: Verify | None = None,
+    stamped_at: float | None = None,
 ) -> list[Check]:
     """Check a package's files; `trusted` are verifier keys known from elsewhere.
+
+    `stamped_at` is the time of the package's timestamp (Unix seconds) where it was verified.
 
     Raises ValueError or KeyError when the files are no package.
     """
@@ -77,10 +93,12 @@ def check_package(
         raise ValueError("the package is of another form")
     entry = json.loads(files["entry.json"])
     verify = verify or verify_signature
-    checks = _log(files, about, trusted)
+    checks, cosigned = _log(files, about, [*trusted, *_linked(about, trusted, verify)])
     checks += _evidence(files, about, entry)
     if "request/signature-base.txt" in files:
-        checks += _request(files, about, entry, verify)
+        stamp = [] if stamped_at is None else [(int(stamped_at), True)]
+        checks += _request(files, about, entry, verify, [*cosigned, *stamp])
+    checks += _keys(files, about, verify)
     if "answer/body" in files:
         checks += _answer(files, about, verify)
     if "timestamp.tsr" in files:
@@ -97,42 +115,94 @@ def check_package(
     return checks
 
 
-def _log(files: Mapping[str, bytes], about: Any, trusted: Sequence[str]) -> list[Check]:
+@dataclass(frozen=True)
+class Proof:
+    """A C2SP tlog-proof, read: what is signed of its head and by whom, nothing verified yet."""
+
+    index: int
+    path: list[bytes]
+    extra: bytes
+    note: bytes
+    text: str
+    lines: list[tuple[str, bytes]]
+
+    @classmethod
+    def read(cls, data: bytes) -> "Proof":
+        """Read a proof; ValueError when it is none."""
+        head, _, note = data.decode().partition("\n\n")
+        form, *lines = head.split("\n")
+        extra = b""
+        if lines and lines[0].startswith("extra "):
+            extra = b64decode(lines.pop(0)[6:], validate=True)
+        if form != "c2sp.org/tlog-proof@v1" or not lines or not lines[0].startswith("index "):
+            raise ValueError("the proof is of another form")
+        path = [b64decode(line, validate=True) for line in lines[1:]]
+        text, _, block = note.rpartition("\n\n")
+        signed = []
+        for line in block.splitlines():
+            dash, name, encoded = line.split(" ")
+            if dash != "—":
+                raise ValueError("the checkpoint is of another form")
+            signed.append((name, b64decode(encoded, validate=True)))
+        return cls(int(lines[0][6:]), path, extra, note.encode(), text + "\n", signed)
+
+    @property
+    def origin(self) -> str:
+        """The log that the head is of."""
+        return self.text.split("\n")[0]
+
+    @property
+    def size(self) -> int:
+        """Number of entries under the head."""
+        return int(self.text.split("\n")[1])
+
+    def holds(self, entry: bytes) -> bool:
+        """Tell whether the path leads from the entry to the head's root."""
+        root = b64decode(self.text.split("\n")[2], validate=True)
+        leaf = sha256(b"\x00" + entry).digest()
+        return root_of(leaf, self.index, self.size, self.path) == root
+
+    def signers(self, keys: Sequence[Key]) -> tuple[list[tuple[Key, int | None]], list[str]]:
+        """Give the keys that signed, a witness with its time, and the names whose lines fail."""
+        signed: list[tuple[Key, int | None]] = []
+        broken: list[str] = []
+        for name, raw in self.lines:
+            key = next((k for k in keys if (k.name, k.id) == (name, raw[:4])), None)
+            if key is None:
+                continue
+            at = int.from_bytes(raw[4:12], "big") if key.type == 4 else None
+            text = self.text.encode()
+            data = text if at is None else b"cosignature/v1\ntime %d\n%b" % (at, text)
+            if (at is None or at < LAST) and _ed25519(
+                key.public, raw[4 if at is None else 12 :], data
+            ):
+                signed.append((key, at))
+            else:
+                broken.append(name)
+        return signed, broken
+
+
+def _log(
+    files: Mapping[str, bytes], about: Any, trusted: Sequence[str]
+) -> tuple[list[Check], list[tuple[int, bool]]]:
+    """Check the proof and its head; also the times of cosignatures, and whether each is trusted."""
     leaf = sha256(b"\x00" + files["entry.json"]).digest()
-    head, _, note = files["proof.tlog-proof"].decode().partition("\n\n")
-    form, *lines = [line for line in head.split("\n") if not line.startswith("extra ")]
-    if form != "c2sp.org/tlog-proof@v1" or not lines[0].startswith("index "):
-        raise ValueError("the proof is of another form")
-    index = int(lines[0][6:])
-    path = [b64decode(line, validate=True) for line in lines[1:]]
-    text, _, block = note.rpartition("\n\n")
-    text += "\n"
-    origin, size, root = text.split("\n")[:3]
-    same = note.encode() == files["checkpoint"] and leaf.hex() == about["leaf"]
-    included = root_of(leaf, index, int(size), path) == b64decode(root)
+    proof = Proof.read(files["proof.tlog-proof"])
+    origin = proof.origin
+    same = proof.note == files["checkpoint"] and leaf.hex() == about["leaf"]
+    same = same and (origin, proof.index) == (about["log"], about["index"])
+    included = same and proof.holds(files["entry.json"])
     checks = [
         Check(
             "inclusion",
-            same and included,
-            f"登记在日志 {origin} 第 {index} 条(共 {size} 条)the log holds this entry there"
-            if same and included
+            included,
+            f"登记在日志 {origin} 第 {proof.index} 条(共 {proof.size} 条)"
+            "the log holds this entry there"
+            if included
             else "登记不在该检查点之下 the checkpoint's log does not hold this entry there",
         )
     ]
-    keys = [key_of(line) for line in files["vkeys"].decode().splitlines()]
-    signed: list[tuple[Key, int | None]] = []
-    broken: list[str] = []
-    for _, name, encoded in [line.split(" ") for line in block.splitlines()]:
-        raw = b64decode(encoded, validate=True)
-        key = next((k for k in keys if (k.name, k.id) == (name, raw[:4])), None)
-        if key is None:
-            continue
-        at = int.from_bytes(raw[4:12], "big") if key.type == 4 else None
-        data = text.encode() if at is None else b"cosignature/v1\ntime %d\n%b" % (at, text.encode())
-        if _ed25519(key.public, raw[4 if at is None else 12 :], data):
-            signed.append((key, at))
-        else:
-            broken.append(name)
+    signed, broken = proof.signers([key_of(line) for line in files["vkeys"].decode().splitlines()])
     own = [key for key, at in signed if at is None and key.name == origin]
     known = [key for key in own if key.text in trusted]
     ok = bool(own) and not broken
@@ -147,7 +217,7 @@ def _log(files: Mapping[str, bytes], about: Any, trusted: Sequence[str]) -> list
         )
     )
     witnesses = [(key, at) for key, at in signed if at is not None]
-    told = ", ".join(f"{key.name} {_moment(at or 0)}" for key, at in witnesses)
+    told = ", ".join(f"{key.name} {_moment(at)}" for key, at in witnesses)
     trust = any(key.text in trusted for key, _ in witnesses)
     checks.append(
         Check(
@@ -158,13 +228,20 @@ def _log(files: Mapping[str, bytes], about: Any, trusted: Sequence[str]) -> list
             else "无见证 no witness has cosigned this checkpoint",
         )
     )
-    return checks
+    return checks, [(at, key.text in trusted) for key, at in witnesses]
 
 
 def _evidence(files: Mapping[str, bytes], about: Any, entry: Any) -> list[Check]:
     if "evidence" not in entry:
+        if any(name.startswith(("request/", "answer/", "evidence")) for name in files):
+            return [
+                Check("evidence", False, "节点事件无请求 an event has neither question nor answer")
+            ]
         return [Check("evidence", None, f"节点事件 {entry['kind']} an event of the node itself")]
     if "evidence.bin" not in files:
+        if about["evidence"] == "KEPT" or any(name.startswith("request/") for name in files):
+            told = "请求无证据可核 the evidence is missing that would vouch for the question"
+            return [Check("evidence", False, told)]
         erased = about["evidence"] == "ERASED"
         told = (
             "证据已删除 ERASED by a decision or at the end of retention" if erased else "证据未附"
@@ -259,7 +336,13 @@ def kept_question(kept: Any) -> dict[str, bytes]:
     }
 
 
-def _request(files: Mapping[str, bytes], about: Any, entry: Any, verify: Verify) -> list[Check]:
+def _request(
+    files: Mapping[str, bytes],
+    about: Any,
+    entry: Any,
+    verify: Verify,
+    proven: Sequence[tuple[int, bool]],
+) -> list[Check]:
     base = files["request/signature-base.txt"]
     lines = dict(line.split(": ", 1) for line in base.decode().split("\n"))
     covered, _, pairs = lines['"@signature-params"'].partition(")")
@@ -303,22 +386,125 @@ def _request(files: Mapping[str, bytes], about: Any, entry: Any, verify: Verify)
             else f"此处不能核验 {key['algorithm']} not judged here: xinqiao audit explain can",
         )
     )
-    return [*checks, _standing(key, at, entry["time"])]
+    return [*checks, _standing(key, at, entry["time"], int(parameters["created"]), proven)]
 
 
-def _standing(key: Any, at: float, time: str) -> Check:
+def _standing(
+    key: Any, at: float, time: str, created: int, proven: Sequence[tuple[int, bool]]
+) -> Check:
+    """Judge the key by the registry; one compromised later by who saw the entry before that.
+
+    `proven` are the times of cosignatures and of the timestamp, with whether they can be trusted.
+    """
     ends = [_seconds(key[name]) for name in ("validTo", "revokedAt", "compromisedAt") if key[name]]
     name = key["keyId"]
     if not _seconds(key["validFrom"]) <= at < min(ends, default=at + 1):
         says = f"据节点名录,公钥当时无效 by the node's registry {name} was not valid at {time}"
         return Check("key", False, says)
-    if key["compromisedAt"]:
+    if not key["compromisedAt"]:
+        says = f"据节点名录,公钥当时有效 by the node's registry {name} was valid at {time}"
+        return Check("key", True, says)
+    stolen = _seconds(key["compromisedAt"])
+    says = f"公钥后来失密 {name} was compromised at {key['compromisedAt']}: "
+    early = [one for one in proven if one[0] < stolen]
+    if early and created > min(one[0] for one in early) + SKEW:
+        return Check("key", False, f"{says}见证早于签名 witnessed before it was signed")
+    if any(trusted for _, trusted in early):
+        seen = _moment(min(moment for moment, trusted in early if trusted))
+        return Check("key", True, f"{says}此前已有见证,仍算 it counts, witnessed at {seen}")
+    if early:
+        says += "见证在前而其公钥未核 a witness saw it before: compare the key in vkeys"
+        return Check("key", None, says)
+    if proven:
+        says += "见证均在其后,不算 it does not count, whoever witnessed it did so later"
+        return Check("key", False, says)
+    says += "无见证 only the node's word says that the entry is older: ask for a witness's or stamp"
+    return Check("key", None, says)
+
+
+def _keys(files: Mapping[str, bytes], about: Any, verify: Verify) -> list[Check]:
+    """Check what the log itself tells of the caller's keys, and the node's changes of its own."""
+    checks = []
+    told = sorted(name for name in files if name.startswith("keys/"))
+    if told:
+        problems = [name for name in told if not _told_by_log(files, files[name], about)]
+        says = f"公钥名录所载与日志 {len(told)} 条登记一致 the log tells the same of the keys"
+        if problems:
+            says = f"公钥登记不成立或与名录不符 the log tells otherwise: {', '.join(problems)}"
+        checks.append(Check("history", not problems, says))
+    holds = [_statement_holds(one, about, verify) for one in about["nodeKeyChanges"]]
+    if holds:
         says = (
-            f"公钥后来失密,须证明登记更早 {name} was compromised at {key['compromisedAt']}: prove"
+            f"节点 {len(holds)} 次换钥,新旧密钥均已签名 both keys signed each change of the node's"
         )
-        return Check("key", None, f"{says} the entry older, by a cosignature or timestamp")
-    says = f"据节点名录,公钥当时有效 by the node's registry {name} was valid at {time}"
-    return Check("key", True, says)
+        if False in holds:
+            says = "节点换钥声明不成立 a statement about a change of the node's keys is forged"
+        checks.append(
+            Check("changes", False if False in holds else None if None in holds else True, says)
+        )
+    return checks
+
+
+def _told_by_log(files: Mapping[str, bytes], data: bytes, about: Any) -> bool:
+    """Tell whether an entry about a key stands in the access log and agrees with about.json."""
+    proof = Proof.read(data)
+    signed, broken = proof.signers([key_of(line) for line in files["vkeys"].decode().splitlines()])
+    own = any(at is None and key.name == proof.origin for key, at in signed)
+    entry = json.loads(proof.extra)
+    if broken or not own or not proof.holds(proof.extra) or entry["kind"] != "KEY_CHANGE":
+        return False
+    if entry["node"] != about["node"]:
+        return False
+    event = entry["detail"]
+    key = next((k for k in about["callerKeys"] if k["keyId"] == event["keyId"]), None)
+    if key is None or (event["algorithm"], event["public"]) != (key["algorithm"], key["public"]):
+        return False
+    change, ended = event["change"], (key["revokedAt"], key["compromisedAt"])
+    if change == "COMPROMISE":
+        return None not in ended and _seconds(ended[1]) <= _seconds(event["compromisedAt"]) + 1
+    if change == "REVOKE":
+        return ended[0] is not None and _seconds(ended[0]) <= _seconds(event["at"]) + 1
+    return change in ("ENROL", "ROTATE")
+
+
+def _linked(about: Any, trusted: Sequence[str], verify: Verify) -> list[str]:
+    """Give the log's keys before and after a trusted one, as far as its holders signed so.
+
+    A change that names a compromise leads nowhere.
+    """
+    found: list[str] = []
+    changes = about["nodeKeyChanges"]
+    for one in [*changes, *reversed(changes)]:
+        if one["use"] in ("answer", "acknowledgement") or one["compromised"] is not None:
+            continue
+        sides = [_log_key(one[side]) for side in ("old", "new")]
+        if any(key in trusted or key in found for key in sides):
+            found += sides if _statement_holds(one, about, verify) else []
+    return found
+
+
+def _log_key(side: Any) -> str:
+    """Write a log's key in a statement as a verifier key."""
+    raw = b"\x01" + bytes.fromhex(side["public"])
+    return f"{side['keyId']}+{b64encode(raw).decode()}"
+
+
+def _statement_holds(change: Any, about: Any, verify: Verify) -> bool | None:
+    """Tell whether the old key and the new one signed a change; None where one cannot be judged."""
+    members = ("node", "use", "old", "new", "since", "until", "compromised")
+    content = json.dumps(
+        {name: change[name] for name in members},
+        sort_keys=True,
+        separators=(",", ":"),
+        ensure_ascii=False,
+    )
+    holds: list[bool | None] = [change["node"] == about["node"]]
+    for side in ("old", "new"):
+        algorithm, _, digits = change[side]["public"].rpartition(":")
+        signature = b64decode(change[f"{side}Signature"], validate=True)
+        data = b"xinqiao key change v1\n" + content.encode()
+        holds.append(verify(algorithm or "ed25519", bytes.fromhex(digits), signature, data))
+    return False if False in holds else None if None in holds else True
 
 
 def _answer(files: Mapping[str, bytes], about: Any, verify: Verify) -> list[Check]:
@@ -338,7 +524,8 @@ def _answer(files: Mapping[str, bytes], about: Any, verify: Verify) -> list[Chec
         return [Check("answer", None, says)]
     label, _, given = headers["signature-input"].partition("=")
     components, _, parameters = given.partition(")")
-    key_id = next(p[6:].strip('"') for p in parameters.split(";") if p.startswith("keyid="))
+    named = [p[6:].strip('"') for p in parameters.split(";") if p.startswith("keyid=")]
+    key_id = named[0]
     given_signature = headers["signature"]
     signature = b64decode(given_signature[len(label) + 2 : -1], validate=True)
     base = files.get("request/signature-base.txt", b"").decode()
@@ -433,11 +620,18 @@ def read_package_bytes(data: bytes) -> dict[str, bytes]:
 
     Every file must be what MANIFEST.sha256 says of it.
     """
+    if not data.startswith(b"PK\x03\x04"):
+        raise ValueError("not a package, or a damaged one")
     try:
         with zipfile.ZipFile(BytesIO(data)) as packed:
-            if sum(info.file_size for info in packed.infolist()) > MAX_SIZE:
+            members = packed.infolist()
+            if sum(info.file_size for info in members) > MAX_SIZE:
                 raise ValueError("the package is too large")
-            return _whole({info.filename: packed.read(info) for info in packed.infolist()})
+            if len({info.filename for info in members}) != len(members):
+                raise ValueError("the package has two files of one name")
+            if any(info.compress_type not in METHODS for info in members):
+                raise ValueError("the package is packed in another way")
+            return _whole({info.filename: packed.read(info) for info in members})
     except (zipfile.BadZipFile, NotImplementedError, EOFError, RuntimeError, zlib.error) as error:
         raise ValueError("not a package, or a damaged one") from error
 
@@ -445,8 +639,11 @@ def read_package_bytes(data: bytes) -> dict[str, bytes]:
 def read_package(path: Path) -> dict[str, bytes]:
     """Read a package from its zip or from the folder into which it was unpacked; ValueError."""
     if not path.is_dir():
-        return read_package_bytes(path.read_bytes())
+        with path.open("rb") as file:
+            return read_package_bytes(file.read(MAX_SIZE + 1))
     found = [one for one in path.rglob("*") if one.is_file()]
+    if sum(one.stat().st_size for one in found) > MAX_SIZE:
+        raise ValueError("the package is too large")
     return _whole({one.relative_to(path).as_posix(): one.read_bytes() for one in found})
 
 
@@ -456,7 +653,21 @@ def _whole(files: dict[str, bytes]) -> dict[str, bytes]:
     found = {n: sha256(data).hexdigest() for n, data in files.items() if n != "MANIFEST.sha256"}
     if found != listed:
         raise ValueError("the files are not those of MANIFEST.sha256")
+    if strange := [name for name in files if NAMES.fullmatch(name) is None]:
+        raise ValueError(f"no package has a file {strange[0]!r}")
     return files
+
+
+UNREADABLE = (
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+)
+"""What reading a file raises that is no package, or a damaged one."""
 
 
 def _seconds(text: str) -> float:
@@ -474,14 +685,24 @@ def main(arguments: list[str]) -> int:
         return 2
     trusted = [key for flag, key in pairwise(arguments) if flag == "--vkey"]
     try:
+        given = [key_of(text) for text in trusted]
         checks = check_package(read_package(Path(arguments[0])), trusted)
-    except (OSError, ValueError, KeyError, TypeError, IndexError, binascii.Error) as error:
-        print(f"✘ 无法读取 unreadable: {error}")
+    except UNREADABLE as error:
+        print(f"✘ 无法读取 unreadable: {type(error).__name__} {error}")
         return 2
     for check in checks:
         mark = {True: "✔", False: "✘", None: "·"}[check.holds]
         print(f"{mark} {check.name}: {check.says}")
-    return 1 if any(check.holds is False for check in checks) else 0
+    if any(check.holds is False for check in checks):
+        return 1
+    found = {check.name: check.holds for check in checks}
+    if found["checkpoint"] is None:
+        print("! 未给出或不符之日志公钥 not by a log's key that you gave: compare, and use --vkey")
+        return 3
+    if any(key.type == 4 for key in given) and not found["witnesses"]:
+        print("! 所给见证者均未见证 no witness whose key you gave has signed")
+        return 3
+    return 0
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from security.errors import SecurityError
 from security.event import append_event
 from security.evidence_store import erase_all
 from security.keys import KeyFolder
+from security.registry import PUBLIC
 from security.tlog.reader import TileReader
 from security.tlog.tile import WIDTH
 
@@ -72,7 +73,7 @@ def retention_class(log: str, entry: Mapping[str, Any]) -> str | None:
         return "AUDIT"
     if entry["kind"] in _PROVISION:
         return "PROVISION"
-    if entry["decision"] == "DENIED" and entry["keyId"] is None:
+    if entry["decision"] == "DENIED" and entry["caller"] == PUBLIC.id:
         return "NETWORK"
     return "QUERY"
 

@@ -28,6 +28,9 @@ from security.tlog.note import Note
 
 Connection: TypeAlias = "asyncpg.Connection[Any]"
 
+_CERTIFICATES = 0xA0
+"""DER tag of the certificates in SignedData (RFC 5652 §5.1)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
@@ -137,11 +140,47 @@ async def stamped(connection: Connection, log: str, index: int) -> tuple[bytes, 
 
 def _response(token: bytes) -> TimeStampResponse:
     try:
-        return decode_timestamp_response(token)
+        return decode_timestamp_response(_ordered(token))
     except ValueError:
         raise SecurityError(
             "TIMESTAMP_UNREADABLE", "Give the authority's response, a file in DER (.tsr)."
         ) from None
+
+
+def _ordered(token: bytes) -> bytes:
+    """Put the certificates of a response in the order of DER (X.690 §11.6).
+
+    OpenSSL writes them as they come, and nothing that is signed covers their order. Raises
+    ValueError when the response is cut.
+    """
+    # TimeStampResp: status, token; ContentInfo: type, [0]; SignedData: version, digests, content.
+    at = 0
+    for skipped in (1, 1, 0, 3):
+        at = _element(token, at)[0]
+        for _ in range(skipped):
+            at = _element(token, at)[1]
+    start, end = _element(token, at)
+    if token[at] != _CERTIFICATES:
+        return token
+    members, at = [], start
+    while at < end:
+        after = _element(token, at)[1]
+        members.append(token[at:after])
+        at = after
+    return token[:start] + b"".join(sorted(members)) + token[end:]
+
+
+def _element(data: bytes, at: int) -> tuple[int, int]:
+    """Where the content of the DER element at a position begins and ends."""
+    if at + 2 > len(data):
+        raise ValueError
+    length, start = data[at + 1], at + 2
+    if length & 0x80:
+        start += length & 0x7F
+        length = int.from_bytes(data[at + 2 : start], "big")
+    if start + length > len(data):
+        raise ValueError
+    return start, start + length
 
 
 def _stamp(response: TimeStampResponse) -> Stamp:

@@ -34,7 +34,7 @@ from security.package import KeptAnswer, Package, verify_by_algorithm
 from security.package_check import Check, check_package
 from security.pending import store
 from security.policy import Role
-from security.registry import Registry, load_registry
+from security.registry import FOREVER, Registry, load_registry
 from security.signature import VerifiedRequest, read_request, sign_request, verify_request
 from security.timestamp import stamped
 from security.tlog.reader import TileReader
@@ -55,6 +55,14 @@ SELECT r.audit_ref, s.category, o.name, o.uscc, p.name AS person
  ORDER BY r.at
 """
 
+_EARLY = "SELECT note FROM cosigned_head WHERE log = $1 AND size > $2 ORDER BY size LIMIT 1"
+_HISTORY = """
+SELECT DISTINCT s.leaf, s.index FROM key_event e JOIN access_sealed s USING (leaf)
+ WHERE e.key_id = ANY ($1) AND s.log = $2
+   AND e.change IN ('ENROL', 'ROTATE', 'REVOKE', 'COMPROMISE')
+ ORDER BY s.index
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Bench:
@@ -73,10 +81,23 @@ class Bench:
     async def place(self, text: str) -> Place:
         """Find an entry by index, leaf hash in hex, or receipt.
 
-        Raises SecurityError ENTRY_UNKNOWN.
+        By leaf hash or receipt it is found in logs that ended, too, as far as their files are
+        left. Raises SecurityError ENTRY_UNKNOWN.
         """
         leaf, index = reference(text)
-        return await find_entry(self.connection, self.log.folder, self.log.signer.name, leaf, index)
+        logs = [self.log] if leaf is None else [self.log, *self.log.ended()]
+        for number, log in enumerate(logs, 1):
+            try:
+                return await find_entry(self.connection, log.folder, log.signer.name, leaf, index)
+            except SecurityError as error:
+                if error.code != "ENTRY_UNKNOWN" or number == len(logs):
+                    raise
+        raise AssertionError
+
+    def log_of(self, place: Place) -> OwnLog:
+        """The log that an entry stands in: the present one, or one that ended."""
+        logs = [self.log, *self.log.ended()]
+        return next(log for log in logs if log.signer.name == place.log)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +170,8 @@ async def open_evidence(
         if kept is not None:
             recorded = await _record(at, place, kept, "EXPORT" if export else "UNMASK")
             subjects = await _named(at.connection, kept.evidence.lists.subjects)
-        trusted = [key.text for key in (*at.log.signer.verifiers, *at.log.witnesses)]
+        of = at.log_of(place)
+        trusted = [key.text for key in (*of.signer.verifiers, *of.witnesses)]
         checks = check_package(package.files(), trusted, verify_by_algorithm)
     return Opened(package, tuple(checks), subjects, recorded)
 
@@ -213,16 +235,24 @@ async def _record(at: Bench, place: Place, kept: Kept, kind: str) -> str:
 
 async def _package(at: Bench, place: Place, kept: Kept | None, state: str) -> Package:
     entry = json.loads(place.entry)
-    dated = await stamped(at.connection, place.log, place.index)
-    note = dated[0] if dated else head_over(at.log, place)
-    size = Checkpoint.parse(Note.parse(note).text).size
-    path = TileReader(at.log.folder).inclusion(place.index, size)
+    log = at.log_of(place)
     key = at.registry.keys.get(entry.get("keyId") or "")
+    dated = await stamped(at.connection, place.log, place.index)
+    early = await at.connection.fetchval(_EARLY, place.log, place.index)
+    if early is not None and key is not None and key.compromised_at != FOREVER:
+        dated = None  # what counts is who saw the entry first
+    if dated is not None:
+        note = dated[0]
+    else:
+        note = head_over(log, place) if early is None else early.encode()
+    size = Checkpoint.parse(Note.parse(note).text).size
+    path = TileReader(log.folder).inclusion(place.index, size)
     callers = [
         one
         for one in at.registry.keys.values()
         if key is not None and one.caller.id == key.caller.id
     ]
+    told = await _key_history(at, [one.key_id for one in callers])
     published = (at.root / "public" / f"{at.node}.json").read_text(encoding="utf-8")
     changes = changes_of(published)
     answers = {c.old.key_id: c.old.public for c in changes if c.use == "answer"}
@@ -231,13 +261,37 @@ async def _package(at: Bench, place: Place, kept: Kept | None, state: str) -> Pa
         place,
         LogProof(place.index, path, note),
         state,
-        (*at.log.signer.verifiers, *_cosigners(note, at.log.witnesses)),
+        tuple(dict.fromkeys((*log.signer.verifiers, *_cosigners(note, log.witnesses), *told[0]))),
         {**answers, **NodeKeys.from_json(published).answers},
         kept,
         sorted(callers, key=lambda one: one.key_id != (entry.get("keyId") or "")),
         [change.to_json() for change in changes],
         timestamp=dated[1] if dated else None,
+        history=told[1],
     )
+
+
+async def _key_history(
+    at: Bench, key_ids: Sequence[str]
+) -> tuple[tuple[VerifierKey, ...], tuple[LogProof, ...]]:
+    """What the access log tells of keys, each entry with its proof; and the keys to check it."""
+    present = at.log if at.log.name == "access" else OwnLog.of(at.root, at.node, "access")
+    signers: list[VerifierKey] = []
+    proofs = []
+    for log in (present, *present.ended()):
+        for row in await at.connection.fetch(_HISTORY, list(key_ids), log.signer.name):
+            try:
+                place = await find_entry(
+                    at.connection, log.folder, log.signer.name, row["leaf"], None
+                )
+                note = head_over(log, place)
+                size = Checkpoint.parse(Note.parse(note).text).size
+                path = TileReader(log.folder).inclusion(place.index, size)
+            except SecurityError:
+                continue  # the files of a log that ended may be lost
+            signers += log.signer.verifiers
+            proofs.append(LogProof(place.index, path, note, place.entry))
+    return tuple(signers), tuple(proofs)
 
 
 def head_over(log: OwnLog, place: Place) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ import httpx
 import orjson
 
 from client.errors import ClientError
+from client.key_change import changes_of, follow
 from client.note import COSIGNATURE, VerifierKey
 from security.event import append_event
 from security.tlog.checkpoint import Checkpoint
@@ -28,6 +30,8 @@ from sync.witnessing import OwnLog, Witnessing
 if TYPE_CHECKING:
     from service.node import Node
 
+_LOOK = 5.0
+"""Seconds for a partner to show its keys."""
 PATH = "/witness"
 """Where a node serves as a witness: the submission and the monitoring prefix."""
 
@@ -65,6 +69,23 @@ def partner_logs(root: Path, settings: Settings) -> dict[str, Sequence[VerifierK
     for partner in settings.partners:
         with contextlib.suppress(OSError, ClientError, EnrolmentError):
             found |= {o: (key,) for o, key in node_keys(root, partner.name).logs.items()}
+    return found
+
+
+async def followed_logs(root: Path, settings: Settings) -> dict[str, Sequence[VerifierKey]]:
+    """The partners' logs with the keys to which their signed changes lead from their papers.
+
+    A partner that does not answer, or whose changes do not hold or tell of a compromise, is left
+    out: what its papers say goes on to count (docs/keys.md).
+    """
+    found: dict[str, Sequence[VerifierKey]] = {}
+    async with httpx.AsyncClient(timeout=_LOOK, trust_env=False) as http:
+        for partner in settings.partners:
+            with contextlib.suppress(OSError, httpx.HTTPError, ClientError, EnrolmentError):
+                answer = (await http.get(f"{partner.url}/keys")).raise_for_status()
+                changes = changes_of(answer.text)
+                keys = follow(node_keys(root, partner.name), changes, time.time())
+                found |= {origin: (key,) for origin, key in keys.logs.items()}
     return found
 
 

@@ -114,11 +114,15 @@ class Witness:
         self._pool = pool
         self._cosigner = cosigner
         self._memory = WitnessMemory(directory, cosigner.verifier)
-        self._logs = {
-            origin: [key for key in keys if key.name == origin and key.type == ED25519]
-            for origin, keys in logs.items()
-        }
+        self._logs: dict[str, list[VerifierKey]] = {}
+        self.trust(logs)
         self._clock = clock
+
+    def trust(self, logs: Mapping[str, Sequence[VerifierKey]]) -> None:
+        """Take these keys for these logs, in the place of those before."""
+        for origin, keys in logs.items():
+            own = [key for key in keys if key.name == origin and key.type == ED25519]
+            self._logs[origin] = own
 
     async def add_checkpoint(self, body: bytes) -> Verdict:
         """Judge a submission: 200 with the cosignature, or 400, 403, 404, 409, 422."""

@@ -337,12 +337,12 @@ async def test_no_class_is_kept_shorter_than_its_source_demands(
 
 
 def test_classes_of_entries() -> None:
-    query = {"kind": "QUERY", "evidence": "", "decision": "ALLOWED", "keyId": "k"}
+    query = {"kind": "QUERY", "evidence": "", "decision": "ALLOWED", "caller": "bank"}
     assert retention_class(ORIGIN, query) == "QUERY"
     assert retention_class(ORIGIN, {**query, "decision": "DENIED"}) == "QUERY"
-    unknown = {**query, "decision": "DENIED", "keyId": None}
+    unknown = {**query, "decision": "DENIED", "caller": "public"}
     assert retention_class(ORIGIN, unknown) == "NETWORK"
-    assert retention_class(ORIGIN, {**query, "keyId": None}) == "QUERY"
+    assert retention_class(ORIGIN, {**query, "caller": "public"}) == "QUERY"
     assert retention_class(ORIGIN, {**query, "kind": "SHARE_OUT"}) == "PROVISION"
     assert retention_class("xinqiao.benxi/audit", query) == "AUDIT"
     assert retention_class(ORIGIN, {"kind": "KEY_CHANGE", "detail": {}}) is None

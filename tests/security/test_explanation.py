@@ -59,9 +59,15 @@ class Authority:
     def root(self) -> bytes:
         return (self.folder / "ca.pem").read_bytes()
 
-    def stamp(self, request: bytes) -> bytes:
+    def stamp(self, request: bytes, *chain: str) -> bytes:
+        """Stamp a request; the names of certificates to put into the answer, in this order."""
         (self.folder / "q.tsq").write_bytes(request)
-        self._openssl("ts", "-reply", "-config", "tsa.cnf", "-queryfile", "q.tsq",
+        more = []
+        if chain:
+            several = b"".join((self.folder / name).read_bytes() for name in chain)
+            (self.folder / "chain.pem").write_bytes(several)
+            more = ["-chain", "chain.pem"]
+        self._openssl("ts", "-reply", "-config", "tsa.cnf", "-queryfile", "q.tsq", *more,
                       "-signer", "tsa.pem", "-inkey", "tsa.key", "-out", "r.tsr")  # fmt: skip
         return (self.folder / "r.tsr").read_bytes()
 
@@ -153,6 +159,16 @@ async def test_a_timestamp_dates_every_entry_below_its_checkpoint(
     assert (alone.form, alone.outcome) == (Form.TIMESTAMP, Outcome.HOLDS)
     assert explain(token, known, stamped=b"x").outcome is Outcome.BROKEN
     assert explain(token, Known()).outcome is Outcome.UNVOUCHED
+
+
+def test_a_timestamp_may_bring_its_certificates_in_any_order(authority: Authority) -> None:
+    request = timestamp_request(b"a head")
+    for chain in (("ca.pem", "tsa.pem"), ("tsa.pem", "ca.pem")):
+        token = authority.stamp(request, *chain)
+        assert verify_timestamp(token, b"a head", [authority.root]).authority == "CN=Test Root"
+        for cut in (len(token) // 2, len(token) - 1, 20):
+            with pytest.raises(SecurityError, match="TIMESTAMP_UNREADABLE"):
+                verify_timestamp(token[:cut], b"a head", [authority.root])
 
 
 def test_a_timestamp_of_another_authority_or_of_other_data_is_refused(
