@@ -14,11 +14,7 @@ class SecurityError(Exception):
 
 
 class SignatureError(SecurityError):
-    """A question's signature is refused; `key_id` is the key it claims, never trusted."""
-
-    def __init__(self, code: str, message: str, key_id: str | None = None) -> None:
-        super().__init__(code, message)
-        self.key_id = key_id
+    """A question's signature is refused."""
 
 
 class KeyFileError(SecurityError):

@@ -117,18 +117,16 @@ class Registry:
         key = self.keys.get(key_id)
         if key is None:
             raise SignatureError(
-                "KEY_UNKNOWN", "Enrol the key at this node, or sign with one that is.", key_id
+                "KEY_UNKNOWN", "Enrol the key at this node, or sign with one that is."
             )
         caller = key.caller
         if at >= key.revoked_at or at >= key.compromised_at:
-            raise SignatureError("KEY_REVOKED", "Enrol a new key: this one was revoked.", key_id)
+            raise SignatureError("KEY_REVOKED", "Enrol a new key: this one was revoked.")
         if at < key.valid_from or at < caller.valid_from:
-            raise SignatureError(
-                "KEY_NOT_YET_VALID", "Wait until the key's validity begins.", key_id
-            )
+            raise SignatureError("KEY_NOT_YET_VALID", "Wait until the key's validity begins.")
         if at >= key.valid_to or at >= caller.valid_to:
             raise SignatureError(
-                "KEY_EXPIRED", "Enrol a new key: the validity of this one is over.", key_id
+                "KEY_EXPIRED", "Enrol a new key: the validity of this one is over."
             )
         return key
 
@@ -139,7 +137,6 @@ class Registry:
             raise SignatureError(
                 "ALGORITHM_NOT_ALLOWED",
                 f"Enrol another key: this node cannot verify {key.algorithm} with the one it has.",
-                key.key_id,
             )
         try:
             found.verify(signature, data)
@@ -147,7 +144,6 @@ class Registry:
             raise SignatureError(
                 "SIGNATURE_INVALID",
                 "Sign the question exactly as it is sent, with the key that keyid names.",
-                key.key_id,
             ) from None
         self.used.add(key.key_id)
 

@@ -37,6 +37,7 @@ from client.profile import (
 from client.question import sign_request
 from client.receipt import Receipt
 from client.structured import byte_sequence, parse_display_string, parse_string, parse_token
+from security.entry import redacted
 from security.errors import SignatureError
 from security.registry import PUBLIC, Caller, Registry
 
@@ -45,6 +46,7 @@ __all__ = [
     "ReceivedRequest",
     "VerifiedRequest",
     "body_digest",
+    "claimed_key",
     "read_request",
     "sign_request",
     "sign_response",
@@ -184,7 +186,7 @@ def verify_request(received: ReceivedRequest, registry: Registry, now: float) ->
     if received.has_body or received.method not in BODILESS_METHODS:
         digest = fields.get("content-digest")
         if digest != content_digest(received.body_digest, received.body_sm3):
-            _refuse("DIGEST_MISMATCH", sent.key_id)
+            _refuse("DIGEST_MISMATCH")
     registry.verify(key, signature, base)
     try:
         purpose = parse_token(fields["credit-purpose"])
@@ -204,7 +206,19 @@ def verify_request(received: ReceivedRequest, registry: Registry, now: float) ->
             signature,
         )
     except ValueError:
-        _refuse("SIGNATURE_MALFORMED", sent.key_id)
+        _refuse("SIGNATURE_MALFORMED")
+
+
+def claimed_key(received: ReceivedRequest) -> str | None:
+    """The key that a question names, good or bad, without what looks like an identity number.
+
+    None where it names none. It says what was tried, never who tried it.
+    """
+    try:
+        claimed = parse_signature_input(received.fields["signature-input"]).values.get("keyid")
+    except (KeyError, ValueError):
+        return None
+    return redacted(claimed) if isinstance(claimed, str) and is_key_id(claimed) else None
 
 
 def sign_response(
@@ -252,7 +266,7 @@ def _check_parameters(sent: SignatureInput, now: float) -> Once:
     values = sent.values
     claimed = sent.key_id if is_key_id(sent.key_id) else None
     if "alg" in values:
-        _refuse("ALGORITHM_NOT_ALLOWED", claimed)
+        _refuse("ALGORITHM_NOT_ALLOWED")
     created, expires, nonce = values.get("created"), values.get("expires"), values.get("nonce")
     if (
         values.keys() != _PARAMETERS
@@ -261,15 +275,16 @@ def _check_parameters(sent: SignatureInput, now: float) -> Once:
         or not isinstance(expires, int)
         or not isinstance(nonce, str)
         or not is_nonce(nonce)
+        or redacted(nonce) != nonce  # an identity number, which the log would keep
         or claimed is None
     ):
-        _refuse("SIGNATURE_COMPONENTS", claimed)
+        _refuse("SIGNATURE_COMPONENTS")
     if not 1 <= expires - created <= MAX_LIFETIME:
-        _refuse("SIGNATURE_LIFETIME", claimed)
+        _refuse("SIGNATURE_LIFETIME")
     if created > now + MAX_SKEW:
-        _refuse("SIGNATURE_NOT_YET_VALID", claimed)
+        _refuse("SIGNATURE_NOT_YET_VALID")
     if now >= expires:
-        _refuse("SIGNATURE_EXPIRED", claimed)
+        _refuse("SIGNATURE_EXPIRED")
     return Once(claimed, nonce, created // 3600 % 24)
 
 
@@ -278,15 +293,15 @@ def _base(received: ReceivedRequest, sent: SignatureInput) -> bytes:
     optional = [name for name in OPTIONAL_FIELDS if name in fields]
     components, names = request_form(received.method, optional)
     if sent.components != components:
-        _refuse("SIGNATURE_COMPONENTS", sent.key_id)
+        _refuse("SIGNATURE_COMPONENTS")
     try:
         return request_base(
             names, components, sent.parameters, received.method, received.target_uri, fields
         )
     except KeyError:
-        _refuse("SIGNATURE_COMPONENTS", sent.key_id)
+        _refuse("SIGNATURE_COMPONENTS")
     except UnicodeEncodeError:
-        _refuse("SIGNATURE_MALFORMED", sent.key_id)
+        _refuse("SIGNATURE_MALFORMED")
 
 
 def _bounded(text: str) -> str:
@@ -295,5 +310,5 @@ def _bounded(text: str) -> str:
     return text
 
 
-def _refuse(code: str, key_id: str | None = None) -> NoReturn:
-    raise SignatureError(code, _MESSAGES[code], key_id)
+def _refuse(code: str) -> NoReturn:
+    raise SignatureError(code, _MESSAGES[code])

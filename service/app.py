@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect
 
 from service.pipeline import Incoming, Outgoing, Pipeline, unlogged
 from service.routes import routes
@@ -15,10 +18,16 @@ if TYPE_CHECKING:
     from service.node import Node
     from service.work import Work
 
-_UNWITNESSED = "ask again when the node's witnesses answer: its log is unwitnessed for too long"
+BODY_SECONDS = 30.0
+"""How long a body may take to arrive."""
+_READ_ON = 8  # times the limit: so much of a body is read to give its digest
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+class BodyTimeoutError(Exception):
+    """A body took too long to arrive."""
 
 
 class App:
@@ -43,22 +52,20 @@ class App:
         if self._working >= self._node.settings.max_waiting:
             await _send(send, unlogged(503, "BUSY", "ask again in a moment"))
             return
-        if self._node.unwitnessed:
-            await _send(send, unlogged(503, "LOG_UNWITNESSED", _UNWITNESSED))
-            return
         self._working += 1
         try:
-            body = await read_body(receive, self._node.settings.max_body)
-            if body is None:
-                outgoing = unlogged(413, "BODY_TOO_LARGE", "send a shorter document or variables")
-            else:
-                outgoing = await answer(incoming(scope, body))
+            body, cut = await read_body(receive, self._node.settings.max_body)
+            outgoing = await answer(incoming(scope, body, cut))
+        except ClientDisconnect:
+            return
+        except BodyTimeoutError:
+            outgoing = unlogged(408, "BODY_TIMEOUT", "send the whole body within 30 seconds")
         finally:
             self._working -= 1
         await _send(send, outgoing)
 
 
-def incoming(scope: MutableMapping[str, Any], body: bytes) -> Incoming:
+def incoming(scope: MutableMapping[str, Any], body: bytes, cut: bytes | None = None) -> Incoming:
     """The parts of a request that the pipeline looks at."""
     query: bytes = scope["query_string"]
     target = (scope.get("raw_path") or scope["path"].encode()).decode("ascii", "replace")
@@ -66,20 +73,42 @@ def incoming(scope: MutableMapping[str, Any], body: bytes) -> Incoming:
         target = f"{target}?{query.decode('ascii', 'replace')}"
     client = scope.get("client")
     return Incoming(
-        scope["method"], target, query, scope["headers"], body, client[0] if client else ""
+        scope["method"], target, query, scope["headers"], body, client[0] if client else "", cut
     )
 
 
-async def read_body(receive: Receive, limit: int) -> bytes | None:
-    """The whole body, or None when it is longer than `limit` bytes."""
+async def read_body(receive: Receive, limit: int) -> tuple[bytes, bytes | None]:
+    """The body, or nothing and its SHA-256 when it is longer than `limit` bytes.
+
+    Of one that is far too long it is the digest of the beginning. Raises ClientDisconnect and
+    BodyTimeoutError when it does not come whole.
+    """
     message = await receive()
     body: bytes = message.get("body", b"")
-    while message.get("more_body"):
-        if len(body) > limit:
-            return None
-        message = await receive()
-        body += message.get("body", b"")
-    return body if len(body) <= limit else None
+    if not message.get("more_body") and len(body) <= limit:
+        return body, None
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            while message.get("more_body") and len(body) <= limit:
+                message = await _more(receive)
+                body += message.get("body", b"")
+            if len(body) <= limit:
+                return body, None
+            hashing, size = sha256(body), len(body)
+            while message.get("more_body") and size <= _READ_ON * limit:
+                message = await _more(receive)
+                hashing.update(message.get("body", b""))
+                size += len(message.get("body", b""))
+            return b"", hashing.digest()
+    except TimeoutError:
+        raise BodyTimeoutError from None
+
+
+async def _more(receive: Receive) -> MutableMapping[str, Any]:
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise ClientDisconnect
+    return message
 
 
 async def _send(send: Send, outgoing: Outgoing) -> None:

@@ -28,10 +28,11 @@ from security.entry import Entry, Lists
 from security.errors import LogUnavailableError, ReplayedError, SignatureError
 from security.evidence import Evidence
 from security.pkcs11 import TokenError
-from security.policy import PolicyError, Role, Scope
+from security.policy import PolicyError, Reach, Role, Scope
 from security.signature import (
     ReceivedRequest,
     VerifiedRequest,
+    claimed_key,
     read_request,
     sign_response,
     verify_request,
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger("xinqiao.pipeline")
 
 _JSON = "application/json; charset=utf-8"
+_UNWITNESSED = "ask again when the node's witnesses answer: its log is unwitnessed for too long"
+_TOO_LARGE = "send a shorter document or variables"
 _GRAPHQL_RESPONSE = "application/graphql-response+json; charset=utf-8"
 
 
@@ -60,7 +63,10 @@ class Refusal(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A request as it came in; `target` is path and query as sent, `peer` the sender's address."""
+    """A request as it came in; `target` is path and query as sent, `peer` the sender's address.
+
+    Of a body that is too long `cut` is the digest, and `body` is empty.
+    """
 
     method: str
     target: str
@@ -68,10 +74,14 @@ class Incoming:
     headers: Sequence[tuple[bytes, bytes]]
     body: bytes
     peer: str
+    cut: bytes | None = None
 
     def header(self, name: bytes) -> bytes:
         """The value of a header by its lower-case name, empty when it was not sent."""
-        return next((value for key, value in self.headers if key == name), b"")
+        for key, value in self.headers:
+            if key == name:
+                return value
+        return b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +104,7 @@ class Passage:
     legal_basis: str | None = None
     document: str = ""
     variables: bytes = b"{}"
-    claimed: bool = False  # the nonce is used up already
+    claimed: bool = False  # the nonce was used up before
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +126,7 @@ class Pipeline:
 
     def __init__(self, node: Node) -> None:
         self._node = node
+        self._unsigned = VerifiedRequest(node.public)
         self._served = (node.kinds, frozenset(node.kinds.by_name))
 
     async def respond(self, incoming: Incoming) -> Outgoing:
@@ -159,11 +170,16 @@ class Pipeline:
         self, incoming: Incoming, produce: Callable[[Passage, Scope], Awaitable[Produced]]
     ) -> Outgoing:
         node, now = self._node, time.time()
+        if node.unwitnessed:
+            return unlogged(503, "LOG_UNWITNESSED", _UNWITNESSED)
         target_uri = node.settings.url + incoming.target
         received = read_request(incoming.method, target_uri, incoming.headers, incoming.body)
-        passage = Passage(incoming, received, VerifiedRequest(node.public))
+        passage = Passage(incoming, received, self._unsigned)
         try:
             try:
+                if incoming.cut is not None:
+                    passage.received = replace(received, body_digest=incoming.cut)
+                    raise Refusal(413, "BODY_TOO_LARGE", _TOO_LARGE)
                 passage.verified = verify_request(received, node.registry, now)
                 exchanging = produce == self._partner
                 scope = await self._scope(passage.verified, incoming.peer, exchanging)
@@ -174,7 +190,7 @@ class Pipeline:
             try:
                 return await self._send(passage, produced, now)
             except ReplayedError as error:
-                passage.verified = replace(passage.verified, once=None)
+                passage.claimed = True
                 return await self._send(passage, _refused(error), now)
         except (LogUnavailableError, TokenError) as error:
             return unlogged(503, error.code, error.message)
@@ -183,15 +199,19 @@ class Pipeline:
         node, incoming = self._node, passage.incoming
         question = parse_request(
             incoming.method,
-            incoming.header(b"content-type").decode("latin-1") or None,
+            passage.received.fields.get("content-type")
+            or incoming.header(b"content-type").decode("latin-1")
+            or None,
             incoming.query,
             incoming.body,
         )
         passage.document = question.document
-        passage.variables = orjson.dumps(dict(question.variables))
-        asked = Question(question.document, question.variables, question.operation_name)
-        scope = await with_approval(node, scope, asked)
-        passage.legal_basis = legal_basis(scope.grounds)
+        if not (incoming.body and passage.verified.signature):  # else the body is kept
+            passage.variables = orjson.dumps(dict(question.variables))
+        if scope.row.clear is Reach.APPROVED:
+            asked = Question(question.document, question.variables, question.operation_name)
+            scope = await with_approval(node, scope, asked)
+            passage.legal_basis = legal_basis(scope.grounds)
         plan = node.operations.prepare(
             question.document, question.operation_name, scope, may_mutate=question.may_mutate
         )
@@ -301,7 +321,7 @@ class Pipeline:
             response_body=digest,
             rows=produced.rows,
             actor=verified.actor,
-            key_id=verified.key_id,
+            key_id=verified.key_id or claimed_key(passage.received),
             nonce=once.nonce if once else None,
             operation=sha256(passage.document.encode()).digest() if passage.document else None,
             request_signature=verified.signature or None,

@@ -1,25 +1,89 @@
-"""How often one address may ask unsigned: a token bucket each, bounded in number."""
+"""How often somebody may ask: token buckets in memory that all workers of a node share.
+
+The memory is an anonymous file (memfd_create(2)) that a worker inherits by its number. It is a
+table of buckets found by a keyed hash; of those in one row the one unused for longest gives way.
+"""
 
 from __future__ import annotations
 
-from collections import OrderedDict
+import fcntl
+import mmap
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import blake2b
+from struct import Struct
+
+_BUCKET = Struct("=Qdd")  # whose it is (0: free), tokens, time of the last request
+_PER_ROW = 8
+_ROW = _BUCKET.size * _PER_ROW
+_KEY = 16
+
+
+class RateTable:
+    """Buckets of 65,536 askers at most: 1.5 MiB, of which only what is used is ever real.
+
+    `descriptor` is that of another process's table, inherited; without it the table is new, of
+    so many rows of eight buckets.
+    """
+
+    def __init__(self, descriptor: int | None = None, rows: int = 8192) -> None:
+        made = descriptor is None
+        self.descriptor = os.memfd_create("xinqiao-rates") if descriptor is None else descriptor
+        if made:
+            os.ftruncate(self.descriptor, _KEY + _ROW * rows)
+        size = os.fstat(self.descriptor).st_size
+        self._rows = (size - _KEY) // _ROW
+        self._memory = mmap.mmap(self.descriptor, size)
+        if made:
+            self._memory[:_KEY] = os.urandom(_KEY)
+        self._key = self._memory[:_KEY]
+
+    def take(self, asker: bytes, now: float, per_second: float, burst: float) -> bool:
+        """Take a token from the asker's bucket and tell whether there was one.
+
+        `now` is monotonic, which is one clock for all processes of the machine.
+        """
+        hashed = blake2b(asker, digest_size=16, key=self._key).digest()
+        row = int.from_bytes(hashed[8:]) % self._rows
+        tag = int.from_bytes(hashed[:8]) or 1
+        start = _KEY + row * _ROW
+        with self._alone(row):
+            found = list(_BUCKET.iter_unpack(self._memory[start : start + _ROW]))
+            at = next((i for i, bucket in enumerate(found) if bucket[0] == tag), None)
+            if at is None:
+                at = min(range(_PER_ROW), key=lambda i: (found[i][0] != 0, found[i][2]))
+                level = burst
+            else:
+                _, level, since = found[at]
+                now = max(now, since)
+                level = min(burst, level + (now - since) * per_second)
+            admitted = level >= 1
+            level = level - 1 if admitted else level
+            _BUCKET.pack_into(self._memory, start + at * _BUCKET.size, tag, level, now)
+        return admitted
+
+    @contextmanager
+    def _alone(self, row: int) -> Iterator[None]:
+        # Locks of POSIX are a process's own, also on a descriptor that it inherited; the kernel
+        # takes them from one that ends.
+        fcntl.lockf(self.descriptor, fcntl.LOCK_EX, 1, row)
+        try:
+            yield
+        finally:
+            fcntl.lockf(self.descriptor, fcntl.LOCK_UN, 1, row)
 
 
 class RateLimit:
-    """`burst` requests at once, `per_minute` over time; `addresses` are remembered at most."""
+    """`burst` requests of one asker at once, `per_minute` over time; `of` says what is limited."""
 
-    def __init__(self, per_minute: int, burst: int, addresses: int = 50_000) -> None:
-        self._rate = per_minute / 60
+    def __init__(self, of: str, per_minute: int, burst: int, table: RateTable) -> None:
+        self._of = of
+        self._per_second = per_minute / 60
         self._burst = float(burst)
-        self._addresses = addresses
-        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._table = table
 
-    def admit(self, address: str, now: float) -> bool:
-        """Whether a request of this address at this time (seconds, monotonic) may pass."""
-        level, since = self._buckets.pop(address, (self._burst, now))
-        level = min(self._burst, level + (now - since) * self._rate)
-        admitted = level >= 1
-        self._buckets[address] = (level - 1 if admitted else level, now)
-        if len(self._buckets) > self._addresses:
-            self._buckets.popitem(last=False)
-        return admitted
+    def admit(self, asker: str, now: float) -> bool:
+        """Whether a request of this asker at this time (seconds, monotonic) may pass."""
+        whose = f"{self._of}\n{asker}".encode()
+        return self._table.take(whose, now, self._per_second, self._burst)

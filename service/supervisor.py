@@ -30,9 +30,9 @@ class NodeFailed(Exception):
         self.message = message
 
 
-def end_with_parent(parent: int) -> None:
-    """Ask the kernel to send this process SIGTERM when its parent ends, however it ends."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+def end_with_parent(parent: int, how: signal.Signals = signal.SIGTERM) -> None:
+    """Ask the kernel to send this process a signal when its parent ends, however it ends."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, how)
     if os.getppid() != parent:
         raise SystemExit(1)
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,7 +17,7 @@ import httpx
 
 from graph.errors import GraphError
 from graph.projection import Projection
-from security.registry import note_use
+from security.registry import load_registry, note_use
 from security.sealer import Sealer
 from security.tlog.note import NoteSigner
 from service.enrolment import identity_key, node_keys
@@ -26,6 +26,7 @@ from service.reviewing import reviewing
 from service.settings import Partner
 from service.witnessing import record_policy, standing_json, witness_standings, witnessing
 from store.intake.party import NUMBER_CONTEXT
+from store.rotation import rekey_chunk
 from sync.errors import SyncError
 from sync.mirror import Mirror
 from sync.partner import partner_states
@@ -39,6 +40,9 @@ _FEED_INTERVAL = 0.5
 _STATE_AGE = 0.2
 _TOKEN_INTERVAL = 2.0
 _USE_INTERVAL = 60.0
+_REGISTRY_INTERVAL = 0.25  # so a revoked key is refused within a second, whatever else is slow
+_REKEY_INTERVAL = 2.0
+_REKEY_REST = 0.05  # between chunks: intake and answers go first
 _FEED_STATE = """
 SELECT f.size, EXISTS (
     SELECT FROM outbox o
@@ -104,14 +108,12 @@ class Work:
 async def looking_on(node: Node, dsn: str) -> AsyncIterator[Work]:
     """What a worker needs for the time of the block: the node read again, its work only seen."""
     stop = asyncio.Event()
-    refreshing = asyncio.ensure_future(_again(stop, partial(_refreshing, node)))
+    tasks = [asyncio.ensure_future(one) for one in _keeping_up(node, stop)]
     try:
         yield Work(node, Projection(partial(asyncpg.connect, dsn), node.graph))
     finally:
         stop.set()
-        await asyncio.wait([refreshing], timeout=5)
-        refreshing.cancel()
-        await asyncio.gather(refreshing, return_exceptions=True)
+        await _ended(tasks, 5)
 
 
 @asynccontextmanager
@@ -121,19 +123,12 @@ async def at_work(node: Node, dsn: str) -> AsyncIterator[Work]:
     connect = partial(asyncpg.connect, dsn)
     projection = Projection(connect, node.graph)
     work = Work(node, projection)
-    publisher = Publisher(
-        node.work_pool,
-        node.home.log / "feed",
-        node.keys.feed,
-        region=node.settings.region,
-        kinds=node.kinds,
-        today=node.settings.domain_date,
-    )
     async with contextlib.AsyncExitStack() as opened:
         running: list[Awaitable[None]] = [
-            _again(stop, partial(_refreshing, node)),
-            _again(stop, partial(publisher.run, _FEED_INTERVAL)),
+            *_keeping_up(node, stop),
+            _again(stop, partial(_publishing, node)),
             _again(stop, partial(_tokening, node)),
+            _again(stop, partial(_rekeying, node)),
             _again(stop, partial(reviewing, node)),
             projection.run(stop, node.settings.graph_interval),
         ]
@@ -145,25 +140,26 @@ async def at_work(node: Node, dsn: str) -> AsyncIterator[Work]:
         for region, partner in node.partners.items():
             transport = _transport(node, partner)
             opened.push_async_callback(transport.close)
-            mirror = Mirror(
-                node.work_pool,
-                transport,
-                region=region,
-                kinds=node.kinds,
-                cipher=node.cipher,
-                signer=node.keys.acknowledgement,
-                today=node.settings.domain_date,
-            )
-            running.append(_again(stop, partial(mirror.run, node.settings.mirror_interval)))
+            running.append(_again(stop, partial(_mirroring, node, transport, region)))
         tasks = [asyncio.ensure_future(one) for one in running]
         try:
             yield work
         finally:
             stop.set()
-            _, late = await asyncio.wait(tasks, timeout=10)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await _ended(tasks, 10)
+
+
+async def _ended(tasks: Sequence[asyncio.Future[None]], seconds: float) -> None:
+    """Wait for tasks that were told to stop, and cancel those that are late."""
+    _, late = await asyncio.wait(tasks, timeout=seconds)
+    for task in late:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _keeping_up(node: Node, stop: asyncio.Event) -> list[Awaitable[None]]:
+    """What has the node, or one of its workers, know what has changed."""
+    return [_again(stop, partial(one, node)) for one in (_refreshing, _registering)]
 
 
 def _transport(node: Node, partner: Partner) -> SignedTransport:
@@ -184,20 +180,63 @@ async def _tokening(node: Node, stop: asyncio.Event) -> None:
             await _pause(stop, _TOKEN_INTERVAL)
 
 
+async def _rekeying(node: Node, stop: asyncio.Event) -> None:
+    """Carry through what a rotation of the fields' keys has begun."""
+    while not stop.is_set():
+        async with node.work_pool.acquire() as connection:
+            more = await rekey_chunk(connection, node.cipher)
+        await _pause(stop, _REKEY_REST if more else _REKEY_INTERVAL)
+
+
 @dataclass(frozen=True, slots=True)
 class _Rekeyed:
-    """Stops the sealer of a log when the node stops or the log's key is changed."""
+    """Stops work that signs when the node stops or the key of that name is changed."""
 
     node: Node
-    log: str
+    use: str
     signer: NoteSigner
     stop: asyncio.Event
 
     def is_set(self) -> bool:
-        return self.stop.is_set() or getattr(self.node.keys, self.log) is not self.signer
+        return self.stop.is_set() or getattr(self.node.keys, self.use) is not self.signer
 
     async def wait(self) -> object:
         return await self.stop.wait()
+
+
+async def _publishing(node: Node, stop: asyncio.Event) -> None:
+    """Publish the feed, each time with the key that is the feed's."""
+    while not stop.is_set():
+        signer = node.keys.feed
+        publisher = Publisher(
+            node.work_pool,
+            node.home.log / "feed",
+            signer,
+            region=node.settings.region,
+            kinds=node.kinds,
+            today=node.settings.domain_date,
+        )
+        await publisher.run(_FEED_INTERVAL, _Rekeyed(node, "feed", signer, stop))
+
+
+async def _mirroring(
+    node: Node, transport: SignedTransport, region: str, stop: asyncio.Event
+) -> None:
+    """Mirror a partner's feed, acknowledging it each time with the key that is for that."""
+    while not stop.is_set():
+        signer = node.keys.acknowledgement
+        mirror = Mirror(
+            node.work_pool,
+            transport,
+            region=region,
+            kinds=node.kinds,
+            cipher=node.cipher,
+            signer=signer,
+            today=node.settings.domain_date,
+        )
+        await mirror.run(
+            node.settings.mirror_interval, _Rekeyed(node, "acknowledgement", signer, stop)
+        )
 
 
 async def _sealing(
@@ -221,6 +260,12 @@ async def _being_witnessed(node: Node, http: httpx.AsyncClient, stop: asyncio.Ev
         finally:
             ended.set()
             await asyncio.gather(*tasks)
+
+
+async def _registering(node: Node, stop: asyncio.Event) -> None:
+    while not stop.is_set():
+        node.registry = await load_registry(node.work_pool, node.registry)
+        await _pause(stop, _REGISTRY_INTERVAL)
 
 
 async def _refreshing(node: Node, stop: asyncio.Event) -> None:

@@ -22,6 +22,7 @@ from service.answering import Ending
 from service.home import NodeHome, home
 from service.neo4j import Neo4jAddress
 from service.node import open_node
+from service.rate import RateTable
 from service.settings import Settings, load_settings
 from service.supervisor import end_with_parent
 from service.work import looking_on
@@ -49,6 +50,7 @@ class Workers:
         self._settings = settings
         self._order = json.dumps({"dsn": dsn, "graph": asdict(graph)}).encode()
         self._listening = listen(settings)
+        self._rates = RateTable()
         self._keepers: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Workers:
@@ -84,6 +86,7 @@ class Workers:
             await asyncio.sleep(_PAUSE)
 
     async def _start(self) -> asyncio.subprocess.Process:
+        inherited = [self._listening.fileno(), self._rates.descriptor]
         # Addresses hold passwords: they go through a pipe, not through arguments or environment.
         process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -91,9 +94,9 @@ class Workers:
             "service.worker",
             self._settings.node,
             str(os.getpid()),
-            str(self._listening.fileno()),
+            *map(str, inherited),
             stdin=asyncio.subprocess.PIPE,
-            pass_fds=[self._listening.fileno()],
+            pass_fds=inherited,
         )
         assert process.stdin is not None
         with contextlib.suppress(ConnectionError):
@@ -103,30 +106,37 @@ class Workers:
         return process
 
 
-async def _answer(settings: Settings, listening: socket.socket, order: dict[str, object]) -> None:
+async def _answer(
+    settings: Settings, listening: socket.socket, rates: RateTable, order: dict[str, object]
+) -> None:
     ending = Ending()
     dsn, graph = str(order["dsn"]), order["graph"]
     assert isinstance(graph, dict)
     address = Neo4jAddress(**graph)
-    async with open_node(settings, home(), dsn, address) as node, looking_on(node, dsn) as work:
+    async with (
+        open_node(settings, home(), dsn, address, rates) as node,
+        looking_on(node, dsn) as work,
+    ):
         await ending.answer(node, work, listening)
 
 
 def main(arguments: list[str]) -> int:
-    """Answer for a node; `arguments` are its name, the parent's pid and the socket's number."""
+    """Answer for a node; `arguments` are its name, the parent's pid, socket and rate table."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("neo4j").setLevel(logging.ERROR)
-    name, parent, number = arguments
+    name, parent, number, rates = arguments
     # Until it can answer, a worker that is told to end just ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    end_with_parent(int(parent))
+    # A node without its own process neither seals nor refreshes: its workers go with it at once,
+    # and leave the port. Whatever they answered is committed.
+    end_with_parent(int(parent), signal.SIGKILL)
     order = json.loads(sys.stdin.buffer.read())
     settings = load_settings(NodeHome(home(), name))
     listening = socket.socket(fileno=int(number))
     import uvloop
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_answer(settings, listening, order))
+        runner.run(_answer(settings, listening, RateTable(int(rates)), order))
     return 0
 
 

@@ -1,0 +1,65 @@
+"""Rate limits hold for a node, however many workers it has."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from service.rate import RateLimit, RateTable
+
+_WORKER = """
+import sys
+from service.rate import RateLimit, RateTable
+limit = RateLimit("public", 1, 100, RateTable(int(sys.argv[1])))
+sys.stdin.read()
+print(sum(limit.admit("10.0.0.1", 5.0) for _ in range(400)))
+"""
+
+
+def test_workers_count_together_what_one_address_asks() -> None:
+    table = RateTable()
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "-c", _WORKER, str(table.descriptor)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            pass_fds=[table.descriptor],
+        )
+        for _ in range(4)
+    ]
+    assert all(one.poll() is None for one in workers)
+    with ThreadPoolExecutor(4) as together:
+        counts = [int(told) for told, _ in together.map(subprocess.Popen.communicate, workers)]
+    assert sum(counts) == 100
+    assert not RateLimit("public", 1, 100, table).admit("10.0.0.1", 5.0)
+    # Another asker, and what else is limited, have buckets of their own.
+    assert RateLimit("public", 1, 100, table).admit("10.0.0.2", 5.0)
+    assert RateLimit("match", 1, 100, table).admit("10.0.0.1", 5.0)
+
+
+def _passing(limit: RateLimit, asker: str, now: float, count: int) -> int:
+    return sum(limit.admit(asker, now) for _ in range(count))
+
+
+def test_a_bucket_fills_again_over_time_and_never_beyond_its_burst() -> None:
+    limit = RateLimit("public", 30, 60, RateTable())
+    passing: Callable[[float, int], int] = lambda now, count: _passing(limit, "::1", now, count)  # noqa: E731
+    assert passing(1000.0, 70) == 60
+    assert passing(1001.9, 5) == 0
+    assert passing(1002.0, 5) == 1
+    assert passing(999.0, 5) == 0  # a worker that took its time late gives nothing,
+    assert passing(1002.0, 5) == 0  # nor takes time back
+    assert passing(9000.0, 70) == 60
+
+
+def test_many_addresses_take_no_more_memory_and_do_not_free_one_that_asks_on() -> None:
+    limit = RateLimit("public", 1, 2, RateTable(rows=64))
+    assert _passing(limit, "10.9.9.9", 0.0, 3) == 2
+    for number in range(5_000):
+        now = number / 1000
+        limit.admit(f"10.0.{number >> 8}.{number & 255}", now)
+        if number % 40 == 0:
+            assert not limit.admit("10.9.9.9", now)
