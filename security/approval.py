@@ -95,10 +95,7 @@ async def request_approval(
     Raises PolicyError APPROVAL_MALFORMED without a case number, subjects, a reason or a document.
     """
     if not (
-        names_something(case)
-        and subjects
-        and names_something(reason)
-        and question.document.strip()
+        names_something(case) and subjects and names_something(reason) and question.document.strip()
     ):
         raise PolicyError(
             "APPROVAL_MALFORMED",

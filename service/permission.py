@@ -227,9 +227,7 @@ async def ask_approval(
             id_ = await request_approval(
                 at.connection, name, case, found, reason, question, at.cipher
             )
-            await at.tell(
-                "APPROVAL", act="REQUESTED", id=id_, case=case, subjects=len(found)
-            )
+            await at.tell("APPROVAL", act="REQUESTED", id=id_, case=case, subjects=len(found))
         return id_
 
 

@@ -4,6 +4,10 @@ ALTER TABLE approval
     ADD COLUMN question_digest bytea CHECK (octet_length(question_digest) = 32),  -- null opens nothing
     ADD COLUMN question        bytea;                -- what was asked, encrypted, for who decides
 
+-- The queue of a district: of the units whose USCC names its division (GB 32100, places 3 to 8).
+CREATE INDEX quality_issue_district ON quality_issue (substr(unit_id, 3, 6), opened_at, issue_id)
+    WHERE closed_at IS NULL;
+
 CREATE TABLE field_rotation (
     key_use     text NOT NULL CHECK (key_use IN ('field', 'blind')),
     number      integer NOT NULL,            -- of the new key or epoch
