@@ -185,9 +185,9 @@ def measure(dsn: str, folder: Path, count: int, postmaster: int = 0) -> list[Tab
 
     row("1 worker, 1 waiting", bench.appended(count // 40, waiting=1))
     row("1 worker, 64 waiting", bench.appended(count))
-    row("1 worker, 1,024 waiting", bench.appended(count, waiting=1024))
+    row("1 worker, 1,024 waiting, entries made inside", bench.appended(count, waiting=1024))
     row(
-        "1 worker, 1,024 waiting, entries made beforehand",
+        "the same, committing entries that were made beforehand",
         bench.appended(count, waiting=1024, prepared=True),
     )
     row("8 workers, 64 waiting", bench.appended(count, workers=8))

@@ -36,7 +36,7 @@ class Peer:
         receive: Callable[[], Awaitable[Message]],
         send: Callable[[Message], Awaitable[None]],
     ) -> None:
-        asked = await read_body(receive, 1_000_000)
+        asked, _ = await read_body(receive, 1_000_000)
         name = scope["path"][1:]
         body = b"hello XDBENCH"
         if name != "hello" and self._pool is not None:

@@ -41,7 +41,7 @@ class Plain:
         receive: Callable[[], Awaitable[Message]],
         send: Callable[[Message], Awaitable[None]],
     ) -> None:
-        body = await read_body(receive, 1_000_000) or b"{}"
+        body = (await read_body(receive, 1_000_000))[0] or b"{}"
         if scope["method"] == "HEAD":  # whether it serves
             await send({"type": "http.response.start", "status": 204, "headers": []})
             await send({"type": "http.response.body", "body": b""})

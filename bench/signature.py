@@ -10,7 +10,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import (
+    Ed25519PrivateKey,
+    Ed25519PublicKey,
+)
 
 from bench.table import Cell, Table
 from client.keys import SigningKey
@@ -72,8 +75,10 @@ def cost(folder: Path, number: int = 3_000) -> Table:
     plain = "21059019640101001X"
     data = cipher.encrypt(plain, b"person.number")
     signature = verified.signature
+    openssl = Ed25519PublicKey.from_public_bytes(key.public)
     rows: list[tuple[str, Callable[[], object]]] = [
         ("Ed25519 verify alone", lambda: registry.verify(known, signature, received_base)),
+        ("the same by OpenSSL", lambda: openssl.verify(signature, received_base)),
         ("Ed25519 sign alone", lambda: node.sign(received_base)),
         (
             "read and verify a question",

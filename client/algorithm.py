@@ -9,13 +9,14 @@
 Which one a key is for is never read from a message: a registry says so.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, Self
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -24,6 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from client.ecdsa import EcdsaPrivateKey, EcdsaPublicKey
+from client.ed25519 import Ed25519PublicKey, Ed25519Signer
 from client.sm2 import Sm2PrivateKey, Sm2PublicKey
 
 
@@ -54,7 +56,7 @@ def verifier(algorithm: str, public: bytes) -> Verifier:
     """
     match algorithm:
         case Algorithm.ED25519:
-            return Ed25519PublicKey.from_public_bytes(public)
+            return Ed25519PublicKey(public)
         case Algorithm.ECDSA_P256_SHA256:
             return EcdsaPublicKey(public)
         case Algorithm.SM2_SM3:
@@ -104,6 +106,11 @@ def algorithm_of(private: PrivateKey) -> Algorithm:
             return Algorithm.SM2_SM3
         case _:
             return Algorithm.ED25519
+
+
+def signing(private: PrivateKey) -> Callable[[bytes], bytes]:
+    """Give what signs with a private key fastest."""
+    return Ed25519Signer(private).sign if isinstance(private, Ed25519PrivateKey) else private.sign
 
 
 def public_bytes(private: PrivateKey) -> bytes:

@@ -2,8 +2,8 @@
 
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -16,6 +16,7 @@ from client.algorithm import (
     new_private_key,
     private_pem,
     public_bytes,
+    signing,
 )
 from client.errors import ClientError
 from client.note import VerifierKey
@@ -27,6 +28,10 @@ class SigningKey:
 
     key_id: str
     private: PrivateKey
+    _sign: Callable[[bytes], bytes] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_sign", signing(self.private))
 
     @classmethod
     def generate(cls, key_id: str, algorithm: Algorithm = Algorithm.ED25519) -> Self:
@@ -50,7 +55,7 @@ class SigningKey:
 
     def sign(self, data: bytes) -> bytes:
         """Sign; 64 bytes with each algorithm."""
-        return self.private.sign(data)
+        return self._sign(data)
 
     @classmethod
     def load(cls, path: Path, key_id: str) -> Self:

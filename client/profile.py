@@ -6,7 +6,6 @@ reads answers is in `client.question` and `client.answer`, what a node does with
 """
 
 import re
-from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -14,7 +13,7 @@ from typing import Protocol
 
 from cryptography.hazmat.primitives.hashes import SM3, Hash
 
-from client.structured import parse_byte_sequence
+from client.structured import byte_sequence, parse_byte_sequence
 
 REQUEST_TAG = "credit-query-v1"
 RESPONSE_TAG = "credit-answer-v1"
@@ -77,12 +76,12 @@ def parse_signature_input(value: str) -> SignatureInput:
     match = _INPUT.fullmatch(value)
     if match is None:
         raise ValueError("Signature-Input must hold one signature in canonical form")
-    values: dict[str, str | int] = {}
-    for name, number, text in _PARAMETER.findall(match[3]):
-        if name in values:
-            raise ValueError("a signature parameter is given twice")
-        values[name] = int(number) if number else text
-    return SignatureInput(match[1], match[2], match[3], values)
+    label, components, parameters = match.groups()
+    found = _PARAMETER.findall(parameters)
+    values = {name: int(number) if number else text for name, number, text in found}
+    if len(values) < len(found):
+        raise ValueError("a signature parameter is given twice")
+    return SignatureInput(label, components, parameters, values)
 
 
 def parse_signature(value: str, label: str) -> bytes:
@@ -105,8 +104,8 @@ def is_nonce(text: object) -> bool:
 
 def content_digest(digest: bytes, sm3: bytes | None = None) -> str:
     """Write `Content-Digest` (RFC 9530 §2) of a SHA-256 value, an SM3 value behind it if given."""
-    written = f"sha-256=:{b64encode(digest).decode()}:"
-    return written if sm3 is None else f"{written}, sm3=:{b64encode(sm3).decode()}:"
+    written = f"sha-256={byte_sequence(digest)}"
+    return written if sm3 is None else f"{written}, sm3={byte_sequence(sm3)}"
 
 
 def names_sm3(digest: str | None) -> bool:

@@ -1,10 +1,9 @@
 """Receipts: the promise that an access is in the log, and the proof that it was kept."""
 
 import re
-from base64 import b64encode
 from dataclasses import dataclass
 
-from client.structured import parse_byte_sequence
+from client.structured import byte_sequence, parse_byte_sequence
 
 MAX_DELAY = 2
 """Seconds within which an entry must be in the log."""
@@ -32,8 +31,8 @@ class Receipt:
     def header(self) -> str:
         """Serialise as the dictionary of `Credit-Receipt` (RFC 9651 §3.2)."""
         return (
-            f"leaf=:{b64encode(self.leaf).decode()}:, time=@{self.time}, delay={self.delay}, "
-            f'log="{self.log}", body=:{b64encode(self.body).decode()}:'
+            f"leaf={byte_sequence(self.leaf)}, time=@{self.time}, delay={self.delay}, "
+            f'log="{self.log}", body={byte_sequence(self.body)}'
         )
 
     @classmethod

@@ -11,6 +11,7 @@ from resolvers.answer import Disclosure
 from resolvers.context import Call
 from resolvers.errors import QuestionError
 from resolvers.log_page import (
+    CURSOR_INVALID,
     asked_of,
     in_china,
     page_info,
@@ -21,9 +22,12 @@ from resolvers.log_page import (
 )
 from resolvers.projection import shaper
 from resolvers.statement import Selected, Statement
+from security.review import Place
 from security.review_queue import State, WantedFindings
 
 _SHANGHAI = ZoneInfo("Asia/Shanghai")
+_LIST = "finding"
+"""What cursors of this list name in place of a log."""
 
 
 async def findings(statement: Statement, selected: Selected, call: Call) -> tuple[Any, Disclosure]:
@@ -41,16 +45,20 @@ async def findings(statement: Statement, selected: Selected, call: Call) -> tupl
         bool(asked.get("overdue")),
     )
     start = page_start(selected, call)
+    if start is not None and start.log != _LIST:
+        raise CURSOR_INVALID
     rows, more = await told(
         log.findings(
             wanted,
             first=page_size(statement, selected, call),
-            after=start,
+            after=None if start is None else start.index,
             today=dt.datetime.now(_SHANGHAI).date(),
         )
     )
     value = {
-        "pageInfo": page_info([row["number"] for row in rows], more=more, start=start),
+        "pageInfo": page_info(
+            [Place(_LIST, row["number"]) for row in rows], more=more, start=start
+        ),
         "nodes": [in_china(row) for row in rows],
     }
     coordinates = ("ReviewFinding.rule",) if rows else ()

@@ -55,6 +55,8 @@ class Context:
     graph: GraphReader | None = None
     access: LogReview | None = None
     read_number: Callable[[bytes], str] | None = None  # decrypts a person's document number
+    # Under what a person's identity card number is indexed.
+    number_indexes: Callable[[str], Sequence[str]] | None = None
     region: str = ""  # the node's own city
     matcher: Matcher | None = None
     catalogues: Catalogues = field(default_factory=Catalogues)  # of the node's own city

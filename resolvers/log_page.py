@@ -18,10 +18,13 @@ from resolvers.page import DEFAULT_FIRST
 from resolvers.reading import refusal_of
 from resolvers.statement import Selected, Statement
 from security.errors import SecurityError
-from security.review import LogReview
+from security.review import LogReview, Place
 
 FORBIDDEN = QuestionError(
     "FORBIDDEN", "the access log is read by auditors, supervisors and the subject itself only"
+)
+CURSOR_INVALID = QuestionError(
+    "CURSOR_INVALID", "the cursor is not one of this list: start without it"
 )
 _SHANGHAI = ZoneInfo("Asia/Shanghai")
 Found = TypeVar("Found")
@@ -64,23 +67,23 @@ def page_size(statement: Statement, selected: Selected, call: Call) -> int:
     return int(size)
 
 
-def page_start(selected: Selected, call: Call) -> int | None:
+def page_start(selected: Selected, call: Call) -> Place | None:
     """The place in `after`, None without; raises QuestionError CURSOR_INVALID."""
     after = selected.given("after")
     if after is None:
         return None
     try:
-        name, _, index = (
-            base64.b64decode(after.read(call), validate=True).decode("ascii").partition(":")
+        log, _, index = (
+            base64.b64decode(after.read(call), validate=True).decode("ascii").rpartition(":")
         )
-        if name == "entry" and 0 <= int(index) < 1 << 62:
-            return int(index)
+        if 0 <= int(index) < 1 << 62:
+            return Place(log, int(index))
     except (binascii.Error, ValueError):
         pass
-    raise QuestionError("CURSOR_INVALID", "the cursor is not one of this list: start without it")
+    raise CURSOR_INVALID
 
 
-def page_info(places: list[int], *, more: bool, start: int | None) -> dict[str, Any]:
+def page_info(places: list[Place], *, more: bool, start: Place | None) -> dict[str, Any]:
     """What lies before and after a page of these places."""
     cursors = [cursor(place) for place in places]
     return {
@@ -91,8 +94,8 @@ def page_info(places: list[int], *, more: bool, start: int | None) -> dict[str, 
     }
 
 
-def cursor(index: int) -> str:
-    return base64.b64encode(f"entry:{index}".encode()).decode()
+def cursor(place: Place) -> str:
+    return base64.b64encode(f"{place.log}:{place.index}".encode()).decode()
 
 
 def asked_of(selected: Selected, call: Call) -> dict[str, Any]:

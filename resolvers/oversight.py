@@ -3,7 +3,8 @@ it; everybody else is refused alike."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -12,6 +13,7 @@ from resolvers.answer import Disclosure
 from resolvers.context import Call
 from resolvers.errors import QuestionError
 from resolvers.log_page import (
+    CURSOR_INVALID,
     FORBIDDEN,
     asked_of,
     cursor,
@@ -24,10 +26,13 @@ from resolvers.log_page import (
 )
 from resolvers.lookup import read_code
 from resolvers.projection import shaper
+from resolvers.pseudonym import person_of
 from resolvers.reading import fetch
+from resolvers.search import read_global_id
 from resolvers.statement import Selected, Statement
 from security.access_search import Wanted
 from security.policy import Role
+from security.review import LogReview, Place
 
 # Access rules §3 (SELF) and §5.4: a subject does not see investigative queries; those of auditors
 # stand in a log of their own.
@@ -39,15 +44,18 @@ _EXTRA = ("proof", "witnesses", "evidenceState")
 _PROVED = 20
 """Most entries of a page with proofs; each costs up to 10 ms."""
 _NAMES = 1_000
-_OWN = (
-    "SELECT audit_ref FROM subject WHERE subject_id = ANY($1::uuid[])"
-    " OR merged_into = ANY($1::uuid[]) OR subject_id IN"
-    " (SELECT merged_into FROM subject WHERE subject_id = ANY($1::uuid[]))"
-)
-_NAMED = (
-    "SELECT s.audit_ref FROM identifier i JOIN subject s USING (subject_id)"
-    " WHERE i.value = ANY($1::text[]) AND i.scheme = ANY($2::text[]) AND i.is_open"
-)
+# A subject that was found to be another one keeps the reference under which it was read before.
+_REFERENCES = """
+WITH root AS (SELECT COALESCE(merged_into, subject_id) AS id
+                FROM subject WHERE subject_id = ANY ($1::uuid[]))
+SELECT audit_ref FROM subject WHERE subject_id IN (SELECT id FROM root)
+UNION
+SELECT audit_ref FROM subject WHERE merged_into IN (SELECT id FROM root)
+"""
+_CARRIERS = "SELECT subject_id FROM identifier WHERE value = ANY($1::text[])"
+_OPEN = f"{_CARRIERS} AND scheme = ANY($2::text[]) AND is_open"
+_NUMBER = f"{_CARRIERS} AND scheme = 'person_number'"
+_IDENTITY_NUMBER = re.compile(r"(?:(?:id|identity_card):)?([0-9]{17}[0-9Xx])")
 
 
 async def answer(statement: Statement, selected: Selected, call: Call) -> tuple[Any, Disclosure]:
@@ -58,7 +66,7 @@ async def answer(statement: Statement, selected: Selected, call: Call) -> tuple[
     """
     log = reader(statement, call, own=True)
     own = statement.scope.row.log == "OWN"
-    size, start = page_size(statement, selected, call), page_start(selected, call)
+    size, start = page_size(statement, selected, call), _start(log, selected, call)
     asked = asked_of(selected, call)
     wanted = await _wanted(statement, asked, call)
     if own:
@@ -74,8 +82,8 @@ async def answer(statement: Statement, selected: Selected, call: Call) -> tuple[
         entries = [{**entry, **dict.fromkeys(_UNTOLD)} for entry in entries]
     progress = {"sealed": 0, "indexed": 0} if own else await told(log.progress())
     value = {
-        "pageInfo": page_info([entry["index"] for entry in entries], more=more, start=start),
-        "edges": [{"cursor": cursor(entry["index"]), "node": entry} for entry in entries],
+        "pageInfo": page_info([_place(one) for one in entries], more=more, start=start),
+        "edges": [{"cursor": cursor(_place(entry)), "node": entry} for entry in entries],
         "nodes": entries,
         **progress,
     }
@@ -91,26 +99,34 @@ async def entry(statement: Statement, selected: Selected, call: Call) -> tuple[A
     one of both is given.
     """
     log = reader(statement, call)
-    place, leaf = selected.given("index"), selected.given("leaf")
-    if (place is None) == (leaf is None):
-        raise QuestionError("ENTRY_REQUIRED", "name the entry by `index` or by `leaf`")
-    if place is not None:
-        index: int | None = place.read(call)
-    else:
-        assert leaf is not None
-        try:
-            index = await told(log.index_of(bytes.fromhex(leaf.read(call))))
-        except ValueError:
-            index = None
-    if index is None or index < 0:
+    place = await _named_place(log, selected, call)
+    if place is None or place.index < 0 or place.log not in log.logs:
         return None, Disclosure()
     found, _ = await told(
-        log.entries(Wanted(), first=1, after=index + 1, members=_members(selected, statement))
+        log.entries(
+            Wanted(),
+            first=1,
+            after=replace(place, index=place.index + 1),
+            members=_members(selected, statement),
+        )
     )
-    if not found or found[0]["index"] != index:
+    if not found or _place(found[0]) != place:
         return None, Disclosure()
     shown = shaper(statement, selected)(found[0])
     return shown, Disclosure(coordinates=("AccessEntry.entry",), rows=1)
+
+
+async def _named_place(log: LogReview, selected: Selected, call: Call) -> Place | None:
+    index, leaf = selected.given("index"), selected.given("leaf")
+    if index is not None and leaf is None:
+        origin = selected.given("log")
+        return Place(log.key.name if origin is None else origin.read(call), index.read(call))
+    if leaf is None or index is not None:
+        raise QuestionError("ENTRY_REQUIRED", "name the entry by `index` or by `leaf`")
+    try:
+        return await told(log.place_of(bytes.fromhex(leaf.read(call))))
+    except ValueError:
+        return None
 
 
 async def history(statement: Statement, selected: Selected, call: Call) -> tuple[Any, Disclosure]:
@@ -122,14 +138,14 @@ async def history(statement: Statement, selected: Selected, call: Call) -> tuple
     if statement.scope.row.log != "OWN":
         raise FORBIDDEN
     log = reader(statement, call, own=True)
-    size, start = page_size(statement, selected, call), page_start(selected, call)
+    size, start = page_size(statement, selected, call), _start(log, selected, call)
     wanted = await _about_itself(Wanted(outcome="ALLOWED"), call)
     found, more = await told(log.entries(wanted, first=size, after=start))
     items = [
         {**item, "callerName": None if item["role"] == Role.SELF else item["callerName"]}
         for item in found
     ]
-    places = [item["index"] for item in items]
+    places = [_place(item) for item in items]
     value = {"pageInfo": page_info(places, more=more, start=start), "nodes": items}
     coordinates = ("AccessHistoryItem.time",) if items else ()
     shown = shaper(statement, selected)(value)
@@ -163,7 +179,10 @@ async def exposure(statement: Statement, selected: Selected, call: Call) -> tupl
                 unknown.append(code)
         wanted = replace(wanted, subjects=refs)
     else:
-        wanted = replace(wanted, records=[one for text in ids or () if (one := _uuid(text))])
+        named_records = {text: _record(text) for text in ids or ()}
+        wanted = replace(wanted, records=sorted({one for one in named_records.values() if one}))
+        known = await told(log.known_records(wanted.records or ()))
+        unknown = [text for text, one in named_records.items() if one not in known]
     rows, more = await told(log.exposure(wanted))
     progress = await told(log.progress())
     value = {
@@ -188,7 +207,7 @@ async def _wanted(statement: Statement, asked: Mapping[str, Any], call: Call) ->
     if "subject" in asked:
         wanted = replace(wanted, subjects=await _references(asked["subject"], call))
     if "record" in asked:
-        record = _uuid(asked["record"])
+        record = _record(asked["record"])
         wanted = replace(wanted, records=[record] if record else [])
     type_ = asked.get("recordType", asked.get("record_type"))
     if type_ is not None:
@@ -198,19 +217,52 @@ async def _wanted(statement: Statement, asked: Mapping[str, Any], call: Call) ->
 
 
 async def _references(code: str, call: Call) -> list[bytes]:
-    read = read_code(code)
-    rows = await fetch(call.context.pool, _NAMED, (read.values, read.schemes))
-    return sorted({row["audit_ref"] for row in rows})
+    """Under what a subject stands in the log: named by an open code, an identity card number, or
+    its id in the API as this caller sees it."""
+    context = call.context
+    node_id, number = read_global_id(code), _IDENTITY_NUMBER.fullmatch(code.strip())
+    if node_id is not None and node_id[0] == "Person":
+        found = [person_of(context.person_key, node_id[1])]
+    elif node_id is not None and node_id[0] == "Organisation":
+        found = [_uuid(node_id[1])]
+    else:
+        read = read_code(code)
+        rows = list(await fetch(context.pool, _OPEN, (read.values, read.schemes)))
+        if number is not None and context.number_indexes is not None:
+            indexes = list(context.number_indexes(number[1].upper()))
+            rows += await fetch(context.pool, _NUMBER, (indexes,))
+        found = [row["subject_id"] for row in rows]
+    return await _references_of([one for one in found if one], call)
+
+
+async def _references_of(subjects: Sequence[UUID], call: Call) -> list[bytes]:
+    rows = await fetch(call.context.pool, _REFERENCES, (list(subjects),)) if subjects else ()
+    return sorted(row["audit_ref"] for row in rows)
 
 
 async def _about_itself(wanted: Wanted, call: Call) -> Wanted:
     """What the subject that asks may see of the log."""
-    context = call.context
-    mine = await fetch(context.pool, _OWN, [list(context.scope.grounds.own)])
-    refs = {row["audit_ref"] for row in mine}
+    refs = set(await _references_of(list(call.context.scope.grounds.own), call))
     asked = wanted.subjects
     own = sorted(refs if asked is None else refs & set(asked))
     return replace(wanted, subjects=own, without_purposes=INVESTIGATIVE)
+
+
+def _start(log: LogReview, selected: Selected, call: Call) -> Place | None:
+    start = page_start(selected, call)
+    if start is not None and start.log not in log.logs:
+        raise CURSOR_INVALID
+    return start
+
+
+def _place(entry: Mapping[str, Any]) -> Place:
+    return Place(entry["log"], entry["index"])
+
+
+def _record(text: str) -> UUID | None:
+    """A record's id, as the API or as the log has it."""
+    node_id = read_global_id(text)
+    return _uuid(text if node_id is None else node_id[1])
 
 
 def _uuid(text: str) -> UUID | None:

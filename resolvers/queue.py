@@ -1,4 +1,5 @@
-"""The work queue as stewards read it; everybody else is refused alike."""
+"""The work queue as stewards read it, and the offices of a district theirs; everybody else is
+refused alike."""
 
 from __future__ import annotations
 
@@ -18,6 +19,7 @@ from resolvers.page import DEFAULT_FIRST
 from resolvers.projection import shaper
 from resolvers.reading import fetch, fetch_one
 from resolvers.statement import Selected, Statement
+from security.scope import Queue
 from store.kind import Kinds
 from store.task import Wanted, count_sql, tasks_sql
 
@@ -29,9 +31,9 @@ async def answer(statement: Statement, selected: Selected, call: Call) -> tuple[
 
     Raises QuestionError FORBIDDEN, LIST_LIMIT, BAD_SIZE, CURSOR_INVALID.
     """
-    row = statement.scope.row
-    if not row.queue:
-        raise QuestionError("FORBIDDEN", "the work queue is read by stewards only")
+    row, district = statement.scope.row, call.context.scope.grounds.district
+    if row.queue is Queue.NONE or (row.queue is Queue.DISTRICT and district is None):
+        raise QuestionError("FORBIDDEN", "the work queue is read by stewards and districts only")
     told: dict[str, Any] = {}
     for name in ("unit", "code", "state", "first", "after"):
         given = selected.given(name)
@@ -44,7 +46,7 @@ async def answer(statement: Statement, selected: Selected, call: Call) -> tuple[
     if size > row.list_limit:
         raise QuestionError("LIST_LIMIT", f"ask for at most {row.list_limit} rows per list")
     state = told.get("state", "OPEN")
-    wanted = Wanted(told.get("unit"), told.get("code"), getattr(state, "value", state))
+    wanted = Wanted(told.get("unit"), told.get("code"), getattr(state, "value", state), district)
     after = _place(told["after"]) if told.get("after") else None
     pool = call.context.pool
     sql, values = tasks_sql(wanted, first=size, after=after)

@@ -32,6 +32,7 @@ class Witnessing:
 
 @strawberry.type(description="查询登记 one sealed entry of the access log.")
 class AccessEntry:
+    log: str = described("日志 origin of the log; that of an ended log before its successor.")
     index: int = described("序号 position in the log.")
     leaf: str = described("叶哈希 hexadecimal.")
     time: dt.datetime = described("时间.")
@@ -60,7 +61,10 @@ class AccessEntry:
         "存证证明 C2SP tlog-proof: place, inclusion proof, signed checkpoint; 20 a page at most."
     )
     witnesses: list[Witnessing] = described("见证 who cosigned the checkpoint of the proof.")
-    entry: str | None = described("登记原文 canonical JSON, RFC 8785; not told to the subject.")
+    entry: str | None = described(
+        "登记原文 canonical JSON, RFC 8785; not told to the subject; null where the files of an"
+        " ended log are lost."
+    )
 
 
 @strawberry.type(description="查询登记 one row of a page.")
@@ -74,9 +78,9 @@ class AccessEntryConnection:
     page_info: PageInfo = described("分页信息.")
     edges: list[AccessEntryEdge] = described("各登记.")
     nodes: list[AccessEntry] = described("各登记 without cursors.")
-    sealed: int = described("已封存 entries of the log; not told to the subject (0).")
+    sealed: int = described("已封存 entries of the present log; not told to the subject (0).")
     indexed: int = described(
-        "已建索引 entries that this search covers; not told to the subject (0)."
+        "已建索引 entries of it that this search covers; not told to the subject (0)."
     )
 
 
@@ -106,7 +110,8 @@ class AccessEntryFilter:
         default=strawberry.UNSET, description="时间至 exclusive."
     )
     subject: str | None = strawberry.field(
-        default=strawberry.UNSET, description="主体 USCC or any other code."
+        default=strawberry.UNSET,
+        description="主体 USCC or any other code, an identity card number, or an id.",
     )
     record: strawberry.ID | None = strawberry.field(
         default=strawberry.UNSET, description="记录标识 that the answer disclosed."
@@ -119,7 +124,8 @@ class AccessEntryFilter:
 
 @strawberry.type(description="本人被查询记录 one time that somebody read about the subject.")
 class AccessHistoryItem:
-    index: int = described("序号 position in the access log.")
+    log: str = described("日志 origin of the log.")
+    index: int = described("序号 position in the log.")
     leaf: str = described("叶哈希 hexadecimal: ask the log for its proof.")
     time: dt.datetime = described("查询时间.")
     caller: str = described("查询方.")
@@ -135,8 +141,9 @@ class AccessHistory:
     nodes: list[AccessHistoryItem] = described("各次查询.")
 
 
-@strawberry.type(description="知悉方 who saw it: one caller, acting person, purpose and case.")
+@strawberry.type(description="知悉方 who saw it: one log, caller, acting person, purpose and case.")
 class Exposure:
+    log: str = described("日志 origin of the log that holds these entries.")
     caller: str = described("查询方.")
     caller_name: str | None = described("查询方名称.")
     role: str = described("角色.")
@@ -157,6 +164,6 @@ class ExposureReport:
     callers: int = described("查询方数.")
     entries: int = described("登记数.")
     complete: bool = described("完整 false when there are more than 10,000 rows: ask by parts.")
-    indexed: int = described("已建索引 entries of the log that the report covers.")
-    unknown: list[str] = described("未识别 codes of the question that name no subject.")
+    indexed: int = described("已建索引 entries of the present log that the report covers.")
+    unknown: list[str] = described("未识别 codes and ids of the question that name nothing.")
     exposures: list[Exposure] = described("各知悉方, earliest first.")

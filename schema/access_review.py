@@ -76,6 +76,7 @@ class ReviewFindingFilter:
 
 @strawberry.type(description="每周抽查 what draws the sample of a week again.")
 class ReviewSample:
+    log: str = described("日志 origin of the log.")
     week: str = described("周 ISO 8601.")
     first: int = described("起始序号 of the week.")
     size: int = described("日志长度 when the week had ended.")

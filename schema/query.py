@@ -201,6 +201,12 @@ def _access_entry(
     leaf: Annotated[
         str | None, strawberry.argument(description="叶哈希 as in the receipt, hexadecimal.")
     ] = strawberry.UNSET,
+    log: Annotated[
+        str | None,
+        strawberry.argument(
+            description="日志 origin of an ended log for `index`; else the present."
+        ),
+    ] = strawberry.UNSET,
 ) -> Any: ...
 
 
@@ -286,7 +292,9 @@ class Query:
         _neighbourhood, "关联邻域 from the graph; null when there is no such subject to see."
     )
     work_queue: TaskConnection | None = compiled(
-        queue_arguments, "待办 faults that units must mend, newest first; for stewards only."
+        queue_arguments,
+        "待办 faults that units must mend, newest first; for stewards, and the offices of a"
+        " district theirs.",
     )
     access_entries: AccessEntryConnection | None = compiled(
         _access_entries,

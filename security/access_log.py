@@ -1,7 +1,8 @@
 """The access log as the pipeline uses it: durable before an answer leaves, or no answer.
 
 Appends queue up; one committer per worker writes what is waiting in one statement and one
-commit. A lone append is committed at once, and while a commit runs the next batch gathers.
+commit. A lone append is committed at once; while a commit runs the next batch gathers, and when
+several came together it waits until the event loop has nothing left that could add to it.
 """
 
 import asyncio
@@ -31,6 +32,10 @@ PAUSE = 1.0
 """Seconds after a commit that took too long in which nothing is even tried."""
 LONGEST_WAIT = 5.0
 """Seconds that an entry may wait for its seal before nothing new is promised."""
+_LINGER = 0.1
+"""Seconds that the committer keeps its connection when nothing comes."""
+_GATHERING = 0.002
+"""Longest time in seconds that a batch waits for what is on its way to it."""
 
 Use = tuple[int, bytes]
 
@@ -81,6 +86,8 @@ class AccessLog:
         self._waiting: deque[_Waiting] = deque()
         self._bytes = 0
         self._committer: asyncio.Task[None] | None = None
+        self._idle: asyncio.Future[None] | None = None  # the committer waits for more by this
+        self._together = False  # the last batch was of several
         self._looks: deque[tuple[float, int]] = deque()
         self._behind = False
         self._refusing = 0.0
@@ -122,6 +129,8 @@ class AccessLog:
         self._bytes += size
         if self._committer is None:
             self._committer = asyncio.create_task(self._commit_waiting())
+        elif self._idle is not None:
+            _wake(self._idle)
         await done
         return Receipt(recorded.leaf, int(now), MAX_DELAY, self.origin, entry.request_body)
 
@@ -142,13 +151,58 @@ class AccessLog:
     async def _commit_waiting(self) -> None:
         try:
             while self._waiting:
-                await self._commit(self._gathered())
+                await self._commit_on_one()
         finally:
             self._committer = None
-            for item in self._waiting:
-                _settle(item, LogUnavailableError())
-            self._waiting.clear()
-            self._bytes = 0
+            self._fail_waiting()
+
+    async def _commit_on_one(self) -> None:
+        """Commit on one connection until nothing more comes or it fails.
+
+        A pool spends a task on each return, more than an entry costs.
+        """
+        try:
+            async with asyncio.timeout(TIMEOUT):
+                connection = await self._pool.acquire()
+        except Exception as error:
+            if isinstance(error, TimeoutError):
+                self._refusing = asyncio.get_running_loop().time() + PAUSE
+            self._fail_waiting()
+            return
+        try:
+            while self._waiting or await self._next():
+                if self._together:
+                    await self._coming()
+                if not await self._commit(connection, self._gathered()):
+                    break
+        finally:
+            await self._pool.release(connection)
+
+    async def _next(self) -> bool:
+        """Wait until something comes, and tell whether it did."""
+        loop = asyncio.get_running_loop()
+        self._idle = idle = loop.create_future()
+        timer = loop.call_later(_LINGER, _wake, idle)
+        try:
+            await idle
+        finally:
+            timer.cancel()
+            self._idle = None
+        return bool(self._waiting)
+
+    async def _coming(self) -> None:
+        """Let the loop finish what it can do now: each commit costs more than many entries."""
+        loop = asyncio.get_running_loop()
+        latest, seen = loop.time() + _GATHERING, 0
+        while seen < len(self._waiting) < BATCH and loop.time() < latest:
+            seen = len(self._waiting)
+            await asyncio.sleep(0)
+
+    def _fail_waiting(self) -> None:
+        for item in self._waiting:
+            _settle(item, LogUnavailableError())
+        self._waiting.clear()
+        self._bytes = 0
 
     def _gathered(self) -> list[_Waiting]:
         """Take what the next commit stores; whoever has left since is not among it."""
@@ -162,41 +216,42 @@ class AccessLog:
                 batch.append(item)
         return batch
 
-    async def _commit(self, batch: list[_Waiting]) -> None:
+    async def _commit(self, connection: Any, batch: list[_Waiting]) -> bool:
+        """Store a batch and settle it; False when the connection is not to be used again."""
         if not batch:
-            return
+            return True
+        self._together = len(batch) > 1
         try:
-            stored = await self._store(batch)
+            async with asyncio.timeout(TIMEOUT):
+                stored = await self._store(connection, batch)
         except BaseException as error:
-            if isinstance(error, TimeoutError):
-                # What waits behind it would wait as long again, and so would what comes next.
-                batch += self._waiting
-                self._waiting.clear()
-                self._bytes = 0
-                self._refusing = asyncio.get_running_loop().time() + PAUSE
             for item in batch:
                 _settle(item, LogUnavailableError())
+            if isinstance(error, TimeoutError):
+                # What waits behind it would wait as long again, and so would what comes next.
+                self._fail_waiting()
+                self._refusing = asyncio.get_running_loop().time() + PAUSE
             if not isinstance(error, Exception):
                 raise
-            return
+            return False
         for item in batch:
             _settle(item, None if item.entry.leaf in stored else ReplayedError())
+        return True
 
-    async def _store(self, batch: list[_Waiting]) -> set[bytes]:
+    async def _store(self, connection: Any, batch: list[_Waiting]) -> set[bytes]:
         """Store what may be stored in one commit and give the leaves of that."""
         uses: dict[Use, _Waiting] = {}
         stored = [one for one in batch if one.use is None or uses.setdefault(one.use, one) is one]
         # In one order everywhere: workers that claim the same nonces cannot block one another.
         ordered = sorted(uses)
-        async with asyncio.timeout(TIMEOUT), self._pool.acquire() as connection:
-            try:
-                await self._insert(connection, stored, ordered)
-            except asyncpg.UniqueViolationError:
-                async with connection.transaction():
-                    fresh = await _claimed(connection, ordered)
-                    stored = [one for one in stored if one.use is None or one.use in fresh]
-                    if stored:
-                        await self._insert(connection, stored, [])
+        try:
+            await self._insert(connection, stored, ordered)
+        except asyncpg.UniqueViolationError:
+            async with connection.transaction():
+                fresh = await _claimed(connection, ordered)
+                stored = [one for one in stored if one.use is None or one.use in fresh]
+                if stored:
+                    await self._insert(connection, stored, [])
         return {one.entry.leaf for one in stored}
 
     async def _insert(self, connection: Any, items: list[_Waiting], uses: list[Use]) -> None:
@@ -217,6 +272,11 @@ def _use(once: Once | None) -> Use | None:
     if once is None:
         return None
     return once.hour, sha256(f"{once.key_id}\n{once.nonce}".encode()).digest()[:16]
+
+
+def _wake(idle: "asyncio.Future[None]") -> None:
+    if not idle.done():
+        idle.set_result(None)
 
 
 def _settle(item: _Waiting, error: Exception | None) -> None:

@@ -1,8 +1,8 @@
-"""The auditor's search as SQL: conditions on the index, and the span of places of a period."""
+"""The auditor's search as SQL: conditions on the index, and where in a log they can hold."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -37,6 +37,38 @@ class Wanted:
     without_purposes: Sequence[str] = ()
 
 
+REACHES = f"""
+SELECT l.origin, l.log_id, p.low, p.high,
+       ARRAY(SELECT shape_id FROM access_shape WHERE types && $4::text[]) AS shapes
+  FROM indexed_log l,
+       LATERAL (SELECT min(span) * {SPAN} AS low, (max(span) + 1) * {SPAN} AS high
+                  FROM access_span
+                 WHERE log_id = l.log_id AND ($2::timestamptz IS NULL OR latest >= $2)
+                   AND ($3::timestamptz IS NULL OR earliest < $3)) p
+ WHERE l.origin = ANY ($1::text[]) AND p.low IS NOT NULL
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Where in a log entries of a period are, as its times hardly run backwards: places from `low`
+    up to before `high`; and the shapes that show the types asked for.
+
+    Known before the search, so that PostgreSQL plans it for what there is.
+    """
+
+    log: str
+    log_id: int
+    low: int
+    high: int
+    shapes: Sequence[int]
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Reach:
+        """Read a row of `REACHES`."""
+        return cls(row["origin"], row["log_id"], row["low"], row["high"], list(row["shapes"]))
+
+
 _EQUAL = (
     ("caller", "caller"),
     ("unit", "unit"),
@@ -52,9 +84,9 @@ _EQUAL = (
 
 @dataclass(slots=True)
 class Conditions:
-    """Conditions on `access_index i` and their values; `log` is the log's origin."""
+    """Conditions on `access_index i` and their values."""
 
-    log: str
+    reach: Reach
     values: list[Any] = field(default_factory=list)
     terms: list[str] = field(default_factory=list)
 
@@ -64,14 +96,15 @@ class Conditions:
 
     def require(self, wanted: Wanted) -> None:
         """Add what an entry must be."""
-        log = self.bind(self.log, "text")
-        self.terms.append(f"i.log_id = (SELECT log_id FROM indexed_log WHERE origin = {log})")
+        self.terms.append(f"i.log_id = {self.bind(self.reach.log_id, 'smallint')}")
         for name, column in _EQUAL:
             value = getattr(wanted, name)
             if value is not None:
                 self.terms.append(f"i.{column} = {self.bind(value, 'text')}")
         if wanted.caller not in (None, "public"):
             self.terms.append("i.role <> 'PUB'")  # the condition of the index by caller
+        if wanted.outcome not in (None, "ALLOWED"):
+            self.terms.append("i.decision <> 'ALLOWED'")
         if wanted.kind not in (None, "QUERY"):
             self.terms.append("i.kind <> 'QUERY'")
         if wanted.without_purposes:
@@ -80,42 +113,27 @@ class Conditions:
         self._within(wanted.since, wanted.until)
         if wanted.subjects is not None:
             refs = self.bind(list(wanted.subjects), "bytea[]")
-            self._disclosed("access_subject", f"d.audit_ref = ANY ({refs})", log)
+            self._disclosed("access_subject", f"d.audit_ref = ANY ({refs})")
         if wanted.records is not None:
             ids = self.bind(list(wanted.records), "uuid[]")
-            self._disclosed("access_record", f"d.record_id = ANY ({ids})", log)
+            self._disclosed("access_record", f"d.record_id = ANY ({ids})")
         if wanted.types is not None:
-            types = self.bind(list(wanted.types), "text[]")
-            shapes = f"SELECT shape_id FROM access_shape WHERE types && {types}"
-            self.terms.append(f"i.shape_id = ANY (ARRAY({shapes}))")
+            self.terms.append(f"i.shape_id = ANY ({self.bind(self.reach.shapes, 'integer[]')})")
 
-    def _disclosed(self, table: str, condition: str, log: str) -> None:
+    def _disclosed(self, table: str, condition: str) -> None:
+        log = self.bind(self.reach.log, "text")
         self.terms.append(
             f"i.index IN (SELECT s.index FROM {table} d JOIN access_sealed s ON s.leaf = d.leaf"
             f" WHERE {condition} AND s.log = {log})"
         )
 
     def _within(self, since: datetime | None, until: datetime | None) -> None:
-        if since is None and until is None:
-            return
-        overlaps = ["p.log_id = i.log_id"]
         if since is not None:
-            bound = self.bind(since, "timestamptz")
-            self.terms.append(f"i.time >= {bound}")
-            overlaps.append(f"p.latest >= {bound}")
+            self.terms.append(f"i.time >= {self.bind(since, 'timestamptz')}")
+            self.terms.append(f"i.index >= {self.bind(self.reach.low, 'bigint')}")
         if until is not None:
-            bound = self.bind(until, "timestamptz")
-            self.terms.append(f"i.time < {bound}")
-            overlaps.append(f"p.earliest < {bound}")
-        # Times hardly run backwards in a log, so the places of a period are a narrow span.
-        log = "(SELECT log_id FROM indexed_log WHERE origin = $1::text)"
-        where = " AND ".join([f"p.log_id = {log}", *overlaps[1:]])
-        self.terms.append(
-            f"i.index >= (SELECT min(p.span) * {SPAN} FROM access_span p WHERE {where})"
-        )
-        self.terms.append(
-            f"i.index < (SELECT (max(p.span) + 1) * {SPAN} FROM access_span p WHERE {where})"
-        )
+            self.terms.append(f"i.time < {self.bind(until, 'timestamptz')}")
+            self.terms.append(f"i.index < {self.bind(self.reach.high, 'bigint')}")
 
     @property
     def where(self) -> str:
@@ -130,9 +148,11 @@ COLUMNS = (
 )
 
 
-def search_sql(log: str, wanted: Wanted, *, first: int, after: int | None) -> tuple[str, list[Any]]:
+def search_sql(
+    reach: Reach, wanted: Wanted, *, first: int, after: int | None
+) -> tuple[str, list[Any]]:
     """One page of entries, newest first, before index `after`; one row more tells of the next."""
-    conditions = Conditions(log)
+    conditions = Conditions(reach)
     conditions.require(wanted)
     if after is not None:
         conditions.terms.append(f"i.index < {conditions.bind(after, 'bigint')}")
@@ -144,9 +164,9 @@ def search_sql(log: str, wanted: Wanted, *, first: int, after: int | None) -> tu
     return sql, conditions.values
 
 
-def exposure_sql(log: str, wanted: Wanted) -> tuple[str, list[Any]]:
+def exposure_sql(reach: Reach, wanted: Wanted) -> tuple[str, list[Any]]:
     """Who saw these subjects or records: one row per caller, acting person, purpose and case."""
-    conditions = Conditions(log)
+    conditions = Conditions(reach)
     conditions.require(wanted)
     sql = (
         "SELECT i.caller, i.role, i.unit, i.actor, i.purpose, i.case_number, count(*) AS entries,"

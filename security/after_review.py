@@ -32,7 +32,7 @@ _ADVANCE = """
 UPDATE review_position SET size = $4 WHERE log_id = $1 AND version = $2 AND size = $3 RETURNING true
 """
 _ENTRIES = """
-SELECT index, leaf, time, caller, role, unit, actor, purpose, case_number, decision, subjects,
+SELECT index, leaf, time, kind, caller, role, unit, actor, purpose, case_number, decision, subjects,
        persons, records, missing
   FROM access_index WHERE log_id = $1 AND index >= $2 AND index < $3 ORDER BY index
 """
@@ -223,7 +223,7 @@ class AfterReview:
             NewFinding(
                 rule=one.rule,
                 version=self.rules.version,
-                key=one.key,
+                key=f"{self.origin}|{one.key}",  # the places of one finding are of one log
                 caller=who.caller,
                 actor=who.actor,
                 unit=who.unit,
@@ -273,6 +273,7 @@ async def _accesses(
                 purpose=row["purpose"],
                 case=row["case_number"],
                 decision=row["decision"],
+                kind=row["kind"],
                 subjects=row["subjects"],
                 records=row["records"],
                 missing=tuple(row["missing"] or ()),

@@ -22,6 +22,7 @@ MAX_MISSING = 16
 """Most identifiers asked for and not found that an entry names."""
 
 _ID_LENGTH = 18
+_OF_NOTHING = sha256().digest()
 _ID_NUMBER = re.compile(
     r"(?<![0-9])[1-9][0-9]{5}(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
     r"[0-9]{3}[0-9Xx](?![0-9])"
@@ -95,7 +96,8 @@ def encode(
     keyed = Keyed(digest_key).digest
 
     def listed(name: bytes, count: int, content: bytes) -> dict[str, object]:
-        return {"count": count, "digest": keyed(name + sha256(content).digest()).hex()}
+        digest = sha256(content).digest() if content else _OF_NOTHING
+        return {"count": count, "digest": keyed(name + digest).hex()}
 
     operation, signature = entry.operation, entry.request_signature
     disclosed, masked = lists.disclosed, lists.masked

@@ -48,19 +48,18 @@ class Evidence:
 
     def plain(self) -> bytes:
         """Write as JSON, as it is encrypted."""
-        return orjson.dumps(
-            {
-                "v": 1,
-                "signatureBase": self.signature_base.decode(),
-                "signature": b64encode(self.signature).decode(),
-                **self._asked(),
-                **({} if self.label == LABEL else {"label": self.label}),
-                "subjects": self.lists.subjects.hex(),
-                "records": self.lists.records.hex(),
-                "disclosed": self.lists.disclosed,
-                "masked": self.lists.masked,
-            }
-        )
+        lists = self.lists
+        kept: dict[str, object] = {
+            "v": 1,
+            "signatureBase": self.signature_base.decode(),
+            "signature": b64encode(self.signature).decode(),
+        }
+        kept |= self._asked()
+        if self.label != LABEL:
+            kept["label"] = self.label
+        kept["subjects"], kept["records"] = lists.subjects.hex(), lists.records.hex()
+        kept["disclosed"], kept["masked"] = lists.disclosed, lists.masked
+        return orjson.dumps(kept)
 
     def _asked(self) -> dict[str, str]:
         if not self.body:

@@ -74,6 +74,7 @@ class Access:
     purpose: str | None = None
     case: str | None = None
     decision: str = "ALLOWED"
+    kind: str = "QUERY"
     subjects: int = 0
     records: int = 0
     missing: tuple[str, ...] = ()
@@ -143,8 +144,10 @@ def _night_of(local: datetime, rules: Rules) -> date:
 
 
 def _lacks_case(access: Access, rules: Rules) -> bool:
+    # What an agreement delivers (SHARE_OUT) belongs to no single matter.
     return (
-        access.role in rules.case_roles
+        access.kind == "QUERY"
+        and access.role in rules.case_roles
         and access.purpose in rules.case_purposes
         and access.subjects + access.records > 0
         and not names_something(access.case)

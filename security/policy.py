@@ -20,6 +20,7 @@ from security.scope import (
     Names,
     Number,
     PolicyError,
+    Queue,
     Reach,
     Role,
     Row,
@@ -37,6 +38,7 @@ __all__ = [
     "Number",
     "Policy",
     "PolicyError",
+    "Queue",
     "Reach",
     "Role",
     "Row",
@@ -221,7 +223,7 @@ def _granted(kinds: KindsOf, grounds: Grounds, served: frozenset[str]) -> frozen
     return frozenset()
 
 
-def load_policy(version: str = "2026-2") -> Policy:
+def load_policy(version: str = "2026-3") -> Policy:
     """The policy of that version as shipped; PolicyError POLICY_UNKNOWN when there is none."""
     path = resources.files("security").joinpath("policies", f"{version}.toml")
     try:
@@ -260,8 +262,15 @@ def _row(role: Role, row: Mapping[str, Any]) -> Row:
         hops=row["hops"],
         walk=Reach(row["walk"]),
         log=row["log"],
-        queue=row["queue"],
+        queue=_queue(row["queue"]),
     )
+
+
+def _queue(word: str | bool) -> Queue:
+    """The word of the table; versions before 2026-3 say yes or no."""
+    if isinstance(word, bool):
+        return Queue.ALL if word else Queue.NONE
+    return Queue(word)
 
 
 def _matrix(table: Mapping[str, Any]) -> Matrix:

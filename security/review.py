@@ -9,23 +9,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import asyncpg
-import orjson
 
-from client.merkle import leaf_hash
-from client.note import Note, VerifierKey, cosigned_at
-from security.access_search import Wanted, exposure_sql, search_sql
+from client.note import VerifierKey
+from security.access_search import REACHES, Reach, Wanted, exposure_sql, search_sql
 from security.errors import LogError
-from security.receipt import ReceiptState, ReceiptStatus
 from security.review_queue import WantedFindings, findings
-from security.tlog.checkpoint import Checkpoint
-from security.tlog.cosigned import cosigned_checkpoint, served_checkpoint
-from security.tlog.reader import TileReader
-from security.tlog.tile import WIDTH
+from security.sealed_entry import LogFiles
 
 TIMEOUT = 10.0
 """Seconds that one reading of the index may take."""
@@ -36,7 +32,12 @@ _EVIDENCE = """
 SELECT leaf, ciphertext IS NOT NULL AND wrapped_key IS NOT NULL AS kept FROM evidence
  WHERE leaf = ANY ($1::bytea[])
 """
-_OF_LEAF = "SELECT index FROM access_sealed WHERE log = $1 AND leaf = $2"
+_OF_LEAF = "SELECT log, index FROM access_sealed WHERE leaf = $2 AND log = ANY ($1::text[])"
+_KNOWN = """
+SELECT id FROM unnest($1::uuid[]) AS id
+ WHERE EXISTS (SELECT FROM record WHERE record_id = id)
+    OR EXISTS (SELECT FROM access_record WHERE record_id = id)
+"""
 _STATE = """
 SELECT COALESCE((SELECT size FROM indexed_log WHERE origin = $1), 0) AS indexed,
        COALESCE((SELECT size FROM log_state WHERE log = $1), 0) AS sealed
@@ -46,7 +47,8 @@ SELECT role, purpose, decision, count(DISTINCT caller) AS callers, sum(entries):
        sum(subjects)::bigint AS subjects, sum(persons)::bigint AS persons,
        sum(records)::bigint AS records
   FROM access_hour
- WHERE log_id = (SELECT log_id FROM indexed_log WHERE origin = $1) AND hour >= $2 AND hour < $3
+ WHERE log_id = ANY (ARRAY(SELECT log_id FROM indexed_log WHERE origin = ANY ($1::text[])))
+   AND hour >= $2 AND hour < $3
  GROUP BY role, purpose, decision ORDER BY role, purpose, decision
 """
 _REVIEWED = """
@@ -56,16 +58,24 @@ SELECT rule, state, count(*) AS findings,
  GROUP BY rule, state ORDER BY rule, state
 """
 _SAMPLES = """
-SELECT week, first, size, root, seed, population, chosen FROM access_sample
- WHERE log_id = (SELECT log_id FROM indexed_log WHERE origin = $1) ORDER BY size DESC LIMIT 60
+SELECT l.origin AS log, s.week, s.first, s.size, s.root, s.seed, s.population, s.chosen
+  FROM access_sample s JOIN indexed_log l USING (log_id) WHERE l.origin = ANY ($1::text[])
+ ORDER BY s.week DESC, s.log_id DESC LIMIT 60
 """
-_COSIGNATURE = 8 + 64
-"""Bytes of a C2SP cosignature: time and Ed25519 signature."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an entry stands: the origin of its log, and its index there."""
+
+    log: str
+    index: int
 
 
 @dataclass(frozen=True, slots=True)
 class LogReview:
-    """Reads the log in `directory`, whose head `key` signs.
+    """Reads the log in `directory`, whose head `key` signs, and before it the `former` logs of the
+    node, oldest first, which were ended and succeeded.
 
     `pool` reads the index; each statement is planned for its values, for one caller asks for
     half of all entries and another for three.
@@ -74,6 +84,13 @@ class LogReview:
     pool: asyncpg.Pool[Any]
     directory: Path
     key: VerifierKey
+    former: Sequence[LogFiles] = ()
+
+    @property
+    def logs(self) -> dict[str, LogFiles]:
+        """The logs by origin, newest first."""
+        present = LogFiles(self.key.name, self.directory)
+        return {one.origin: one for one in (present, *reversed(self.former))}
 
     async def entries(
         self,
@@ -81,18 +98,18 @@ class LogReview:
         /,
         *,
         first: int,
-        after: int | None,
+        after: Place | None,
         members: Collection[str] = (),
     ) -> tuple[Sequence[Mapping[str, Any]], bool]:
-        """Up to `first` entries before index `after`, newest first, and whether more follow.
+        """Up to `first` entries before a place, newest first, and whether more follow.
 
         `members` names what is wanted of `proof`, `witnesses`, `evidenceState` besides. Raises
-        LogError LOG_INDEX_DIVERGED when the index does not say what the log says.
+        LogError LOG_INDEX_DIVERGED when the index does not say what the log says, LOG_UNKNOWN for
+        a place in no log of this node.
         """
-        sql, values = search_sql(self.key.name, wanted, first=first, after=after)
-        rows = await self.pool.fetch(sql, *values, timeout=TIMEOUT)
+        rows = await self._found(wanted, first, after)
         more, rows = len(rows) > first, rows[:first]
-        shown = await asyncio.to_thread(self._shown, rows, frozenset(members))
+        shown = await asyncio.to_thread(self._told, rows, frozenset(members))
         if "evidenceState" in members and shown:
             leaves = [row["leaf"] for row in rows]
             kept = {row["leaf"]: row["kept"] for row in await self.pool.fetch(_EVIDENCE, leaves)}
@@ -101,24 +118,67 @@ class LogReview:
                 entry["evidenceState"] = states[kept.get(row["leaf"])]
         return shown, more
 
-    async def index_of(self, leaf: bytes) -> int | None:
-        """The place of a leaf in the log, None before it is sealed."""
-        found: int | None = await self.pool.fetchval(_OF_LEAF, self.key.name, leaf)
-        return found
+    async def _found(self, wanted: Wanted, first: int, after: Place | None) -> list[dict[str, Any]]:
+        """Rows of the index, one more than `first` where there are more."""
+        origins = list(self.logs)
+        if after is not None and after.log not in origins:
+            raise LogError("LOG_UNKNOWN", "Name a log of this node, or none.")
+        rows: list[dict[str, Any]] = []
+        reaches = await self._reaches(wanted)
+        for origin in origins if after is None else origins[origins.index(after.log) :]:
+            if (reach := reaches.get(origin)) is not None and len(rows) <= first:
+                before = after.index if after is not None and after.log == origin else None
+                sql, values = search_sql(reach, wanted, first=first - len(rows), after=before)
+                rows += [{"log": origin, **row} for row in await self._planned(sql, values)]
+        return rows
+
+    async def _reaches(self, wanted: Wanted) -> dict[str, Reach]:
+        asked = (list(self.logs), wanted.since, wanted.until, list(wanted.types or ()))
+        rows = await self.pool.fetch(REACHES, *asked, timeout=TIMEOUT)
+        return {row["origin"]: Reach.of(row) for row in rows}
+
+    async def _planned(self, sql: str, values: Sequence[Any]) -> Sequence[Mapping[str, Any]]:
+        # PostgreSQL plans the first five uses of a statement for their values, then maybe for any.
+        async with self.pool.acquire() as connection:
+            statement = await connection.prepare(sql, timeout=TIMEOUT)
+            rows: Sequence[Mapping[str, Any]] = await statement.fetch(*values, timeout=TIMEOUT)
+        return rows
+
+    def _told(
+        self, rows: Sequence[Mapping[str, Any]], members: frozenset[str]
+    ) -> list[dict[str, Any]]:
+        logs, told = self.logs, []
+        for origin, some in groupby(rows, lambda row: str(row["log"])):
+            told += logs[origin].told(list(some), members)
+        return told
+
+    async def place_of(self, leaf: bytes) -> Place | None:
+        """Where a leaf stands, None before it is sealed."""
+        row = await self.pool.fetchrow(_OF_LEAF, list(self.logs), leaf)
+        return None if row is None else Place(row["log"], row["index"])
+
+    async def known_records(self, records: Sequence[UUID]) -> set[UUID]:
+        """Which of these records there are, or were when somebody read them."""
+        return {row["id"] for row in await self.pool.fetch(_KNOWN, list(records), timeout=TIMEOUT)}
 
     async def progress(self) -> Mapping[str, int]:
-        """How many entries are sealed, and how many of them the index holds."""
+        """How many entries the present log has, and how many of them the index holds."""
         row = await self.pool.fetchrow(_STATE, self.key.name)
         assert row is not None
         return {"sealed": row["sealed"], "indexed": row["indexed"]}
 
     async def exposure(self, wanted: Wanted, /) -> tuple[list[dict[str, Any]], bool]:
-        """Who saw what `wanted` names: per caller, acting person, purpose and case; and whether
-        there are more than 10,000 of these."""
-        sql, values = exposure_sql(self.key.name, wanted)
-        rows = await self.pool.fetch(sql, *values, timeout=TIMEOUT)
+        """Who saw what `wanted` names: per log, caller, acting person, purpose and case; and
+        whether there are more than 10,000 of these."""
+        reaches = await self._reaches(wanted)
+        rows: list[dict[str, Any]] = []
+        for origin in reversed(self.logs):
+            if (reach := reaches.get(origin)) is not None:
+                sql, values = exposure_sql(reach, wanted)
+                rows += [{"log": origin, **row} for row in await self._planned(sql, values)]
         told = [
             {
+                "log": row["log"],
                 "caller": row["caller"],
                 "callerName": row["name"],
                 "role": row["role"],
@@ -143,7 +203,7 @@ class LogReview:
 
     async def statistics(self, since: datetime, until: datetime, today: date) -> dict[str, Any]:
         """Accesses and findings of a period, counted; hours are counted whole."""
-        counted = await self.pool.fetch(_COUNTED, self.key.name, since, until, timeout=TIMEOUT)
+        counted = await self.pool.fetch(_COUNTED, list(self.logs), since, until, timeout=TIMEOUT)
         reviewed = await self.pool.fetch(_REVIEWED, since, until, today)
         return {
             "since": since,
@@ -161,89 +221,5 @@ class LogReview:
 
     async def samples(self) -> list[dict[str, Any]]:
         """The weekly samples that were drawn, newest first, with what draws them again."""
-        rows = await self.pool.fetch(_SAMPLES, self.key.name)
+        rows = await self.pool.fetch(_SAMPLES, list(self.logs))
         return [{**row, "root": row["root"].hex(), "seed": row["seed"].hex()} for row in rows]
-
-    def _shown(
-        self, rows: Sequence[Mapping[str, Any]], members: frozenset[str]
-    ) -> list[dict[str, Any]]:
-        if not rows:
-            return []
-        reader = TileReader(self.directory)
-        head = served_checkpoint(self.directory)
-        if head is None:
-            raise _diverged()
-        size = Checkpoint.parse(Note.parse(head).text).size
-        cosigned = cosigned_checkpoint(self.directory, self.key.name)
-        cosigned_size = 0 if cosigned is None else Checkpoint.parse(cosigned.text).size
-        bundles: dict[int, list[bytes]] = {}
-        shown = []
-        for row in rows:
-            number, at = divmod(row["index"], WIDTH)
-            if number not in bundles:
-                bundles.clear()  # rows descend, so a bundle is never needed again
-                bundles[number] = reader.entries(number, size)
-            if at >= len(bundles[number]) or leaf_hash(bundles[number][at]) != row["leaf"]:
-                raise _diverged()
-            entry = _entry(row, bundles[number][at])
-            # The head that witnesses cosigned proves more than a newer one that they did not.
-            if cosigned is not None and row["index"] < cosigned_size:
-                note, covering = cosigned.bytes(), cosigned_size
-            else:
-                note, covering = head, size
-            if "proof" in members:
-                path = reader.inclusion(row["index"], covering)
-                entry["proof"] = ReceiptStatus(
-                    ReceiptState.SEALED, row["leaf"], row["index"], path, note.decode()
-                ).to_tlog_proof()
-            if "witnesses" in members:
-                entry["witnesses"] = witnessed(note)
-            shown.append(entry)
-        return shown
-
-
-def _diverged() -> LogError:
-    return LogError(
-        "LOG_INDEX_DIVERGED",
-        "The index does not say what the log says: make it again with"
-        " `xinqiao audit review rebuild`, and tell the auditor.",
-    )
-
-
-_PLAIN = ("kind", "caller", "role", "actor", "keyId", "purpose", "legalBasis", "case")
-_COUNTS = ("subjects", "records")
-
-
-def _entry(row: Mapping[str, Any], data: bytes) -> dict[str, Any]:
-    """An entry as it is told: what it says itself, and beside it what the index adds."""
-    entry = orjson.loads(data)
-    counts = {name: (entry.get(name) or {}).get("count", 0) for name in _COUNTS}
-    return {
-        "index": row["index"],
-        "leaf": row["leaf"].hex(),
-        "time": entry["time"],
-        **{name: entry.get(name) for name in _PLAIN},
-        "caller": entry.get("caller") or "",
-        "correlation": entry.get("correlation"),
-        "outcome": entry.get("decision") or "ALLOWED",
-        "decision": entry.get("reason") or entry.get("decision") or "ALLOWED",
-        "status": entry.get("status") or 0,
-        "rows": entry.get("rows") or 0,
-        **counts,
-        "policyVersion": entry.get("policyVersion") or "",
-        "callerName": row["caller_name"],
-        "unit": row["unit"],
-        "persons": row["persons"],
-        "types": sorted(row["types"] or ()),
-        "entry": data.decode(),
-    }
-
-
-def witnessed(note: bytes) -> list[dict[str, Any]]:
-    """Who cosigned a checkpoint, and when: its cosignature lines (C2SP tlog-cosignature), as the
-    node verified and kept them; whoever relies on them verifies them with the witnesses' keys."""
-    return [
-        {"name": line.name, "time": datetime.fromtimestamp(cosigned_at(line.signature), UTC)}
-        for line in Note.parse(note).signatures
-        if len(line.signature) == _COSIGNATURE
-    ]

@@ -15,15 +15,16 @@ from datetime import date, datetime, time, timedelta
 from hashlib import sha256
 from heapq import nsmallest
 from math import ceil
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import asyncpg
 
+from security.errors import LogError
 from security.event import append_event
 from security.finding import Rule, Rules
 from security.review_queue import Deadline, NewFinding, record_finding
+from security.sealed_entry import LogFiles
 from security.tlog.reader import TileReader
 
 
@@ -81,11 +82,10 @@ _CHOSEN = "SELECT * FROM access_index WHERE log_id = $1 AND index = ANY ($2::big
 
 @dataclass(frozen=True, slots=True)
 class WeeklySample:
-    """Draws the sample of each week of the log in `directory`, named `origin`, once."""
+    """Draws the sample of each week of a log, once."""
 
     pool: asyncpg.Pool[Any]
-    directory: Path
-    origin: str
+    log: LogFiles
     audit: str  # the log that says what was drawn
     node: str
     rules: Rules
@@ -95,10 +95,11 @@ class WeeklySample:
         """Draw the earliest week that has ended and was not drawn; gives its name.
 
         A week is drawn when the index holds an entry of a later week, so that the log's root at
-        its end is known to be final.
+        its end is known to be final; the last week of an ended log when it is over. Of a log whose
+        files are lost nothing is drawn.
         """
         log = await self.pool.fetchrow(
-            "SELECT log_id, size FROM indexed_log WHERE origin = $1", self.origin
+            "SELECT log_id, size FROM indexed_log WHERE origin = $1", self.log.origin
         )
         if log is None or not log["size"]:
             return None
@@ -115,20 +116,29 @@ class WeeklySample:
             begin, end = bounds(last["week"], zone)
             week, first = week_of(end.date()), last["size"]
         begin, end = bounds(week, zone)
-        if now < end or not await self.pool.fetchval(
+        later = await self.pool.fetchval(
             "SELECT EXISTS (SELECT FROM access_span WHERE log_id = $1 AND latest >= $2)",
             log_id,
             end,
-        ):
+        )
+        if now < end or not (later or (self.log.ended and first < log["size"])):
             return None
         highest = await self.pool.fetchval(_LAST, log_id, end, begin)
         size = max(first, 0 if highest is None else highest + 1)
-        await self._draw(log_id, week, first, size, end)
+        try:
+            root = await asyncio.to_thread(TileReader(self.log.directory).root, size)
+        except LogError:
+            if self.log.ended:
+                return None
+            raise
+        await self._draw(log_id, week, (first, size, root), end)
         return week
 
-    async def _draw(self, log_id: int, week: str, first: int, size: int, end: datetime) -> None:
-        root = await asyncio.to_thread(TileReader(self.directory).root, size)
-        seed = seed_of(self.origin, week, size, root)
+    async def _draw(
+        self, log_id: int, week: str, part: tuple[int, int, bytes], end: datetime
+    ) -> None:
+        first, size, root = part
+        seed = seed_of(self.log.origin, week, size, root)
         rows = await self.pool.fetch(
             _PLACES, log_id, first, size, sorted(self.rules.sample_excepted)
         )
@@ -145,7 +155,7 @@ class WeeklySample:
                     NewFinding(
                         rule=Rule.SAMPLE,
                         version=self.rules.version,
-                        key=f"{self.origin}|{row['index']}",
+                        key=f"{self.log.origin}|{row['index']}",
                         caller=row["caller"],
                         actor=row["actor"],
                         unit=row["unit"],
@@ -163,7 +173,7 @@ class WeeklySample:
                 self.node,
                 "REVIEW_SAMPLE",
                 {
-                    "log": self.origin,
+                    "log": self.log.origin,
                     "week": week,
                     "first": first,
                     "size": size,

@@ -75,6 +75,14 @@ class Number(StrEnum):
     FULL = "FULL"
 
 
+class Queue(StrEnum):
+    """Which tasks of the work queue a role reads; who has a district, only its district's."""
+
+    NONE = "NONE"
+    ALL = "ALL"
+    DISTRICT = "DISTRICT"  # without a district none
+
+
 def names_something(text: str | None) -> bool:
     """Whether a text names an officer or a matter: blanks and dashes do not."""
     return any(map(str.isalnum, text or ""))
@@ -107,7 +115,7 @@ class Row:
     hops: int
     walk: Reach
     log: str
-    queue: bool
+    queue: Queue
 
     @property
     def purpose_required(self) -> bool:

@@ -16,6 +16,7 @@ from typing import Any
 import asyncpg
 
 from client.algorithm import PublicKey, verifier
+from client.ed25519 import is_sound
 from security.entry import timestamp
 from security.keys import KeyFolder, key_id
 from security.policy import Role
@@ -163,6 +164,8 @@ def read_public(text: str) -> PublicKey:
     try:
         key = PublicKey.parse(text)
         verifier(key.algorithm, key.public)
+        if key.algorithm is Algorithm.ED25519 and not is_sound(key.public):
+            raise ValueError
     except ValueError:
         raise EnrolmentError(
             "PUBLIC_KEY",

@@ -23,6 +23,7 @@ from security.key_event import HISTORY, TOKEN, KeyHistory
 from security.keys import KeyFolder, SigningKey
 from security.pkcs11 import TokenKey, TokenUri
 from security.registry import Caller, RegisteredKey
+from security.sealed_entry import LogFiles
 from security.tlog.note import NoteSigner
 from security.witness.cosigner import Cosigner
 from service.demo import CITIES, IDENTITIES, found_settings, is_demo
@@ -79,6 +80,20 @@ def succession(node_home: NodeHome, log: str) -> list[str]:
 def current_origin(node_home: NodeHome, log: str) -> str:
     """The name of a node's log now."""
     return succession(node_home, log)[-1]
+
+
+def former_logs(node_home: NodeHome, log: str) -> list[LogFiles]:
+    """The ended logs before the present one, oldest first, with what is left of their files."""
+    return [
+        LogFiles(origin, node_home.log / f"{log}-ended-{number}", ended=True)
+        for number, origin in enumerate(succession(node_home, log)[:-1], 1)
+    ]
+
+
+def former_signer(node_home: NodeHome, origin: str) -> NoteSigner:
+    """The key of an ended log, with those before it."""
+    folder, history = KeyFolder(node_home.keys), KeyHistory.read(node_home.keys)
+    return _note_signer(folder, history, origin.rpartition("/")[2], origin)
 
 
 def own_keys(node_home: NodeHome) -> OwnKeys:

@@ -28,6 +28,7 @@ from service.node import prepare_database
 from service.settings import load_settings
 from store.intake import ImportSummary, IntakeRules, import_paths
 from store.pool import open_pool
+from store.rotation import writing_keys
 from store.rule_set import Transition
 
 
@@ -60,23 +61,24 @@ async def import_into(
         )
         try:
             with bar, seldom_collected():
-                return await import_paths(
-                    pool,
-                    paths,
-                    kinds=await served_kinds(pool),
-                    cipher=FieldCipher(KeyFolder(node_home.keys)),
-                    region=settings.region,
-                    platform=settings.node,
-                    today=settings.domain_date(),
-                    sent_on=sent_on,
-                    kind=kind,
-                    report_dir=report_dir,
-                    progress=_shown(bar),
-                    demo=settings.demo,
-                    rules=IntakeRules(
-                        Transition(settings.rule_transition), settings.person_utility_arrears
-                    ),
-                )
+                async with pool.acquire() as connection, writing_keys(connection):
+                    return await import_paths(
+                        pool,
+                        paths,
+                        kinds=await served_kinds(pool),
+                        cipher=FieldCipher(KeyFolder(node_home.keys)),
+                        region=settings.region,
+                        platform=settings.node,
+                        today=settings.domain_date(),
+                        sent_on=sent_on,
+                        kind=kind,
+                        report_dir=report_dir,
+                        progress=_shown(bar),
+                        demo=settings.demo,
+                        rules=IntakeRules(
+                            Transition(settings.rule_transition), settings.person_utility_arrears
+                        ),
+                    )
         finally:
             await pool.close()
 

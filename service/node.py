@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from service.enrolment import (
     AnswerKey,
     OwnKeys,
     enrol_identities,
+    former_logs,
     keys_stamp,
     node_directory,
     own_keys,
@@ -40,7 +42,7 @@ from service.home import NodeHome
 from service.kinds import kinds_with
 from service.neo4j import Neo4jAddress
 from service.partnership import enrol_partners
-from service.rate import RateLimit
+from service.rate import RateLimit, RateTable
 from service.recognition import AgreementMatcher, match_key, record_mappings
 from service.settings import Partner, Settings
 from service.standing import Sharing
@@ -55,6 +57,7 @@ from store.migrations import migrate
 from store.pool import Readers, open_pool, open_readers
 from store.reference import load_reference
 from store.scheme import load_schemes
+from store.subject import NUMBER
 from store.wall import Wall, raise_walls, walls_stand
 from sync.agreement import Agreement, agreements_in_force
 from sync.endpoints import Exchange
@@ -118,6 +121,7 @@ class Node:
             access=self.review if scope.row.log != "NONE" else None,
             matcher=self._matcher(scope),
             read_number=self._read_number,
+            number_indexes=partial(self.cipher.blind_indexes, NUMBER),
         )
 
     def _read_number(self, sealed: bytes) -> str:
@@ -138,12 +142,10 @@ class Node:
         """
         for log in (self.access_log, self.audit_log):
             await log.look_at_sealing(self.work_pool, time.monotonic())
-        self.registry = await load_registry(self.work_pool, self.registry)
         if (stamp := keys_stamp(self.home)) != self.keys_stamp:
             self.keys_stamp, self.keys = stamp, own_keys(self.home)
-            self.review = LogReview(
-                self.work_pool, self.home.log / "access", self.keys.access.verifier
-            )
+            self.review = _review(self.work_pool, self.home, self.keys)
+            self.exchange = _exchange(self.settings, self.home, self.pool, self.keys, self.kinds)
         items = await declarations(self.work_pool)
         if items != self.items:
             self.items, self.kinds = items, kinds_with(items)
@@ -195,15 +197,23 @@ async def prepare_database(dsn: str, root: Path, settings: Settings) -> None:
         await connection.close()
 
 
+def _review(pool: asyncpg.Pool[Any], home: NodeHome, keys: OwnKeys) -> LogReview:
+    return LogReview(pool, home.log / "access", keys.access.verifier, former_logs(home, "access"))
+
+
 @asynccontextmanager
 async def open_node(
-    settings: Settings, root: Path, dsn: str, graph_address: Neo4jAddress
+    settings: Settings,
+    root: Path,
+    dsn: str,
+    graph_address: Neo4jAddress,
+    rates: RateTable | None = None,
 ) -> AsyncIterator[Node]:
-    """Open a node on a prepared database."""
+    """Open a node on a prepared database; `rates` are those that its workers share."""
     home = NodeHome(root, settings.node)
     stamp, keys = keys_stamp(home), own_keys(home)
     folder, declared = KeyFolder(home.keys), kinds()
-    evidence_keys = EvidenceKeys(folder)
+    evidence_keys, rates = EvidenceKeys(folder), rates or RateTable()
     async with AsyncExitStack() as opened:
         pool = await open_pool(dsn, answering=True)
         opened.push_async_callback(pool.close)
@@ -233,26 +243,36 @@ async def open_node(
             operations=Operations(CreditSchema(declared)),
             access_log=AccessLog(pool, keys.access.name, settings.node, evidence_keys),
             audit_log=AccessLog(pool, keys.audit.name, settings.node, evidence_keys),
-            review=LogReview(work_pool, home.log / "access", keys.access.verifier),
+            review=_review(work_pool, home, keys),
             keys=keys,
             keys_stamp=stamp,
             registry=await load_registry(pool),
             graph=graph,
             reader=GraphReader(graph, settings.graph_seconds),
-            exchange=Exchange(
-                pool,
-                TileReader(home.log / "feed"),
-                keys.feed.verifier,
-                declared,
-                settings.domain_date,
-                region=settings.region,
-            ),
+            exchange=_exchange(settings, home, pool, keys, declared),
             partners={partner_region(root, one.name): one for one in settings.partners},
-            public_rate=RateLimit(settings.public_per_minute, settings.public_burst),
-            match_rate=RateLimit(settings.match_per_minute, settings.match_per_minute),
+            public_rate=RateLimit(
+                "public", settings.public_per_minute, settings.public_burst, rates
+            ),
+            match_rate=RateLimit(
+                "match", settings.match_per_minute, settings.match_per_minute, rates
+            ),
             missing_key=("m1", folder.secret("missing-m1")),
             token_key=folder.secret("person-token-k1"),
             cipher=FieldCipher(folder),
         )
         await node.refresh()
         yield node
+
+
+def _exchange(
+    settings: Settings, home: NodeHome, pool: asyncpg.Pool[Any], keys: OwnKeys, declared: Kinds
+) -> Exchange:
+    return Exchange(
+        pool,
+        TileReader(home.log / "feed"),
+        keys.feed.verifier,
+        declared,
+        settings.domain_date,
+        region=settings.region,
+    )

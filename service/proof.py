@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,8 @@ from service.enrolment import (
     LOGS,
     EnrolmentError,
     establish,
+    former_logs,
+    former_signer,
     log_origin,
     own_keys,
     succession,
@@ -66,6 +68,13 @@ class OwnLog:
         keys = own_keys(home)
         signer = {"access": keys.access, "audit": keys.audit, "feed": keys.feed}[log]
         return cls(home, log, signer, witness_keys(root, load_settings(home)))
+
+    def ended(self) -> list[OwnLog]:
+        """The logs that this one succeeded (`audit succeed`), the newest first."""
+        return [
+            replace(self, name=one.directory.name, signer=former_signer(self.home, one.origin))
+            for one in reversed(former_logs(self.home, self.name))
+        ]
 
     @property
     def folder(self) -> Path:

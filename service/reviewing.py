@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import hmac
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -14,9 +14,11 @@ from pathlib import Path
 from security.access_index import AccessIndex
 from security.after_review import AfterReview
 from security.direct_access import DirectAccess
+from security.errors import LogError
 from security.finding import Rules, load_rules
 from security.review_queue import Deadline
 from security.review_sample import WeeklySample
+from security.sealed_entry import LogFiles
 from service.node import Node
 from service.postgres import sessions_log
 from store.errors import StoreError
@@ -25,6 +27,8 @@ from store.working_day import add_working_days, load_calendar
 _INTERVAL = 0.3
 _BREATH = 0.005
 """Pause between two batches while the index catches up, so that questions come first."""
+_LOOK_INTERVAL = 2.0
+"""Seconds after which the index looks for work though no new head was published: a rebuild."""
 _DIRECT_INTERVAL = 1.0
 _SLOW_INTERVAL = 3600.0
 
@@ -33,25 +37,60 @@ async def reviewing(node: Node, stop: asyncio.Event) -> None:
     """Keep index and findings of the access log up to date until stopped."""
     rules = load_rules()
     deadline = deadline_of(rules)
-    pool, origin = node.work_pool, node.keys.access.name
-    folder = node.home.log / "access"
-    index = AccessIndex(pool, folder, origin)
-    review = AfterReview(pool, origin, rules, partial(missing_reference, node), deadline)
-    sample = WeeklySample(
-        pool, folder, origin, node.keys.audit.name, node.settings.node, rules, deadline
-    )
+    pool = node.work_pool
+
+    def reviewed(log: LogFiles) -> tuple[AccessIndex, AfterReview, WeeklySample]:
+        missing = partial(missing_reference, node)
+        audit = node.keys.audit.name
+        return (
+            AccessIndex(pool, log.directory, log.origin),
+            AfterReview(pool, log.origin, rules, missing, deadline),
+            WeeklySample(pool, log, audit, node.settings.node, rules, deadline),
+        )
+
+    former = [reviewed(log) for log in node.review.former]
+    index, review, sample = reviewed(LogFiles(node.keys.access.name, node.home.log / "access"))
     direct = DirectAccess(pool, _postgres_log(node), rules, deadline)
+    samples = [one for _, _, one in former] + [sample]
     due: dict[Callable[[], Awaitable[None]], tuple[float, float]] = {
         partial(_exhaust, direct.advance): (0.0, _DIRECT_INTERVAL),
-        partial(_slowly, sample, review, direct, rules): (0.0, _SLOW_INTERVAL),
+        partial(_slowly, samples, review, direct, rules): (0.0, _SLOW_INTERVAL),
     }
+    for ended, its_review, _ in former:
+        await _finish(ended, its_review, stop)
+    published, look = 0, 0.0
     while not stop.is_set():
-        moved = await index.advance() + await review.advance()
+        moved, now = 0, time.monotonic()
+        if (newest := await asyncio.to_thread(_published, index)) != published or now >= look:
+            moved = await index.advance() + await review.advance()
+            published, look = (0 if moved else newest), now + _LOOK_INTERVAL
         for work, (at, interval) in due.items():
             if time.monotonic() >= at:
                 await work()
                 due[work] = (time.monotonic() + interval, interval)
         await _pause(stop, _BREATH if moved else _INTERVAL)
+
+
+def _published(index: AccessIndex) -> int:
+    """When the log's head was published, in nanoseconds; 0 before there is one."""
+    try:
+        return (index.directory / "checkpoint").stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
+
+
+async def _finish(index: AccessIndex, review: AfterReview, stop: asyncio.Event) -> None:
+    """Index and review what an ended log still has; what of its files is lost stays out."""
+    review_begun = False
+    while not stop.is_set():
+        try:
+            indexed = await index.advance()
+        except (LogError, OSError, ValueError):
+            indexed = 0
+        if not indexed + await review.advance() and review_begun:
+            return
+        review_begun = True  # the first look only notes where to begin
+        await _pause(stop, _BREATH)
 
 
 async def _exhaust(advance: Callable[[], Awaitable[int]]) -> None:
@@ -60,10 +99,11 @@ async def _exhaust(advance: Callable[[], Awaitable[int]]) -> None:
 
 
 async def _slowly(
-    sample: WeeklySample, review: AfterReview, direct: DirectAccess, rules: Rules
+    samples: Sequence[WeeklySample], review: AfterReview, direct: DirectAccess, rules: Rules
 ) -> None:
-    while await sample.draw(datetime.now(rules.zone)):
-        pass
+    for sample in samples:
+        while await sample.draw(datetime.now(rules.zone)):
+            pass
     await review.tidy()
     await direct.tidy()
 

@@ -81,7 +81,7 @@ class Settings:
     answer_key: str = _setting(
         "Token with the key that signs answers, an RFC 7512 URI (docs/keys.md); none: a file.", ""
     )
-    policy: str = _setting("Version of the access policy.", "2026-2")
+    policy: str = _setting("Version of the access policy.", "2026-3")
     rule_transition: str = _setting(
         "Rule set of a decision from before the newest one: `decision_date` (that of its day) or"
         " `newest_more_lenient` (the newest where it displays shorter).",

@@ -17,7 +17,7 @@ from security.tlog.cosigned import cosigned_checkpoint
 from security.witness.fork import ForkProof
 from security.witness.witness import Contradiction, Witness
 from service.enrolment import LOGS, current_origin, log_origin
-from service.witnessing import PATH, partner_logs
+from service.witnessing import PATH, followed_logs, partner_logs
 from sync.fork import pursue
 from sync.partner import record_failure
 from sync.witnessing import TIMEOUT
@@ -44,6 +44,7 @@ class WitnessRoutes:
             node.home.path / "witness",
         )
         self._pursued: dict[str, float] = {}
+        self._looked_at = float("-inf")
 
     async def add_checkpoint(self, request: Request) -> Response:
         body = b""
@@ -55,6 +56,8 @@ class WitnessRoutes:
         except ClientDisconnect:
             return PlainTextResponse("", 400)
         verdict = await self._witness.add_checkpoint(body)
+        if verdict.status == 403 and await self._look_for_keys():
+            verdict = await self._witness.add_checkpoint(body)
         task = None
         if verdict.contradiction is not None:
             task = BackgroundTask(self._follow, verdict.contradiction)
@@ -64,6 +67,15 @@ class WitnessRoutes:
             {"content-type": verdict.media, "cache-control": "no-store"},
             background=task,
         )
+
+    async def _look_for_keys(self) -> bool:
+        """Follow the partners' changes of keys, once a minute at most; whether it was done now."""
+        now = time.monotonic()
+        if now - self._looked_at < _PURSUED:
+            return False
+        self._looked_at = now
+        self._witness.trust(await followed_logs(self._node.root, self._node.settings))
+        return True
 
     async def checkpoint(self, request: Request) -> Response:
         """The last head of a partner's log that was cosigned here."""

@@ -16,6 +16,10 @@ class Cipher(Protocol):
         """The keyed index under which an equal value of this kind is found again (`k1:…`)."""
         ...
 
+    def blind_indexes(self, kind: str, value: str) -> tuple[str, ...]:
+        """That index and those of the key's older epochs, newest first."""
+        ...
+
     def digest(self, content: bytes) -> bytes:
         """HMAC-SHA-256 under a key of this node; never compared across nodes."""
         ...

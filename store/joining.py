@@ -239,9 +239,11 @@ async def _move_stubs(
         weak,
         strong,
     ):
-        index = cipher.blind_index("person_stub", f"{first}\x1f{plain_name(row['name'])}")
+        indexes = cipher.blind_indexes("person_stub", f"{first}\x1f{plain_name(row['name'])}")
         known = await connection.fetchval(
-            "SELECT subject_id FROM identifier WHERE scheme = 'person_stub' AND value = $1", index
+            "SELECT subject_id FROM identifier WHERE scheme = 'person_stub' AND value = ANY($1)"
+            " LIMIT 1",
+            list(indexes),
         )
         if known is not None and known != row["subject_id"]:
             await join_subject(connection, row["subject_id"], known, cipher=cipher)
@@ -249,6 +251,6 @@ async def _move_stubs(
             await connection.execute(
                 "INSERT INTO identifier (value, scheme, subject_id, is_open)"
                 " VALUES ($1, 'person_stub', $2, false)",
-                index,
+                indexes[0],
                 row["subject_id"],
             )

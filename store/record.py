@@ -78,11 +78,12 @@ class RecordStatement:
         """What names the party in the record's id."""
         return self.party_key or self.party.key
 
-    def record_id(self, kind: Kind) -> UUID:
-        """The id that the same record has by any road."""
+    def record_id(self, kind: Kind, named_by: str | None = None) -> UUID:
+        """The id that the same record has by any road; `named_by` where another than the party's
+        own key names its subject."""
         key = tuple(plain_name(part) for part in self.natural_key)
         if kind.includes_subject:
-            key = (*key, self.named_by)
+            key = (*key, named_by or self.named_by)
         issuer = self.issuer_uscc or plain_name(self.issuer_name or "")
         return record_id(self.origin_region, issuer, kind.name, key)
 
@@ -181,7 +182,8 @@ async def apply_records(
     shapes = {name: _Shape.of(kinds.by_name[name]) for name in {s.kind for s in statements}}
     for statement, found in zip(statements, resolved, strict=True):
         shape = shapes[statement.kind]
-        identity = statement.record_id(shape.kind)
+        named_by = statement.party_key or found.named_by or statement.named_by
+        identity = statement.record_id(shape.kind, named_by)
         ids.append(identity)
         values = _told(statement)
         fields = orjson.dumps(statement.fields, option=orjson.OPT_SORT_KEYS)
@@ -189,7 +191,7 @@ async def apply_records(
             {
                 **dict(zip(CONTENT, values, strict=True)),
                 "class": statement.visibility,
-                "party": statement.named_by,
+                "party": named_by,
                 "fields": orjson.Fragment(fields),
             },
             option=orjson.OPT_SORT_KEYS,

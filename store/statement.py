@@ -59,7 +59,8 @@ class Party:
 
     `codes` are (scheme, value). Persons have `person_number` with the blind index as value and
     the encrypted number in `document`; a person without any code needs `stub_of`, the firm it is
-    tied to. `name` is empty when a statement gives only a code.
+    tied to. `name` is empty when a statement gives only a code. `former` are the same codes under
+    older epochs of the index key, by which a person may still be known.
     """
 
     category: str
@@ -67,6 +68,7 @@ class Party:
     codes: tuple[tuple[str, str], ...] = ()
     document: Document | None = None
     stub_of: Party | None = None
+    former: tuple[tuple[str, str], ...] = ()
 
     def code(self, scheme: str) -> str | None:
         """The value under that scheme."""

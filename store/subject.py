@@ -36,7 +36,9 @@ if TYPE_CHECKING:
 
 Code = tuple[str, str]
 _ORGANISATIONS = frozenset({LEGAL_ENTITY, INDIVIDUAL_BUSINESS})
-_HIDDEN = frozenset({"person_number", "person_stub", "court_case", "placeholder"})
+NUMBER, STUB, CASE = "person_number", "person_stub", "court_case"
+"""Schemes of persons, whose values are blind indexes: `k1:…` of the key's first epoch."""
+_HIDDEN = frozenset({NUMBER, STUB, CASE, "placeholder"})
 
 _UNRESOLVED = Remark(
     "SUBJECT_UNRESOLVED",
@@ -71,11 +73,16 @@ _FORMER = Remark(
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """The subject of a party, and the identifier its id was made from (`scheme:value`)."""
+    """The subject of a party, and the identifier its id was made from (`scheme:value`).
+
+    `named_by` names a person with a number in the ids of its records: by the number's index of
+    the earliest epoch that the node has of it, so that ids outlive the index key.
+    """
 
     subject_id: UUID
     first: str
     remarks: tuple[Remark, ...] = ()
+    named_by: str | None = None
 
 
 @dataclass(slots=True)
@@ -126,9 +133,10 @@ class Directory:
         await directory._load({c for party in wanted for c in _searched(party)})
         await directory._join(wanted)
         stubs = {
-            directory._stub_code(party)
+            code
             for party in wanted
             if party.stub_of is not None and not party.codes
+            for code in directory._stub_codes(party)
         }
         await directory._load(stubs)
         return directory
@@ -142,21 +150,22 @@ class Directory:
         """
         if party.category in _ORGANISATIONS:
             return self._organisation(party, order, origin, registered)
-        if not party.codes and party.stub_of is not None:
-            codes: Sequence[Code] = (self._stub_code(party),)
-        else:
-            codes = party.codes
+        codes: Sequence[Code] = party.codes
+        former: Sequence[Code] = party.former
+        if not codes and party.stub_of is not None:
+            code, *former = self._stub_codes(party)
+            codes = (code,)
         if not codes:
             what = f"name:{plain_name(party.name)}"
             return self._placeholder(party, order, origin, what, _UNRESOLVED)
-        subject = next((s for c in codes for s in self._having(c)), None)
+        subject = next((s for c in (*codes, *former) for s in self._having(c)), None)
         if subject is None:
             identity = uuid4() if codes[0][0] in _HIDDEN else subject_id(*codes[0])
             subject = self._create(identity, party.category, codes[0])
         for code in codes:
             self._add(subject, code)
         self._mention(subject, party, order, origin)
-        return self._resolution(subject)
+        return self._resolution(subject, named_by=_number_name(subject, party))
 
     async def _join(self, parties: Iterable[Party]) -> None:
         """Join the bodies that one statement names together, before anything is resolved.
@@ -269,14 +278,13 @@ class Directory:
             return plain_name(party.name)
         return f"{plain_name(party.name)}@{party.stub_of.key}"
 
-    def _stub_code(self, party: Party) -> Code:
+    def _stub_codes(self, party: Party) -> list[Code]:
+        """The codes of a person without a number, newest epoch first."""
         assert party.stub_of is not None
         firm = self._firm(party.stub_of)
         tie = ":".join(firm.first) if firm is not None else party.stub_of.key
-        return (
-            "person_stub",
-            self._cipher.blind_index("person_stub", f"{tie}\x1f{plain_name(party.name)}"),
-        )
+        indexes = self._cipher.blind_indexes(STUB, stub_key(tie, party.name))
+        return [(STUB, index) for index in indexes]
 
     def _firm(self, party: Party) -> _Subject | None:
         return next((s for code in _named_by(party) for s in self._having(code)), None)
@@ -312,8 +320,13 @@ class Directory:
     def _issue(self, kind: str, identity: UUID, what: str) -> None:
         self._issues[subject_id(f"issue:{kind}", f"{identity}:{what}")] = (kind, identity, what)
 
-    def _resolution(self, subject: _Subject, remarks: tuple[Remark, ...] = ()) -> Resolution:
-        return Resolution(subject.subject_id, ":".join(subject.first), remarks)
+    def _resolution(
+        self,
+        subject: _Subject,
+        remarks: tuple[Remark, ...] = (),
+        named_by: str | None = None,
+    ) -> Resolution:
+        return Resolution(subject.subject_id, ":".join(subject.first), remarks, named_by)
 
     async def _load(self, codes: set[Code]) -> None:
         if not codes:
@@ -428,6 +441,30 @@ class Directory:
             )
 
 
+def stub_key(firm: str, name: str) -> str:
+    """What the index of a person without a number is made of: the firm's first identifier, the
+    name."""
+    return f"{firm}\x1f{plain_name(name)}"
+
+
+def case_key(case_no: str, name: str) -> str:
+    """What the index of a person is made of whom only a court's entry names."""
+    return f"{plain_name(case_no)}|{plain_name(name)}"
+
+
+def epoch_of(index: str) -> int:
+    """The epoch of a blind index: 1 of `k1:…`."""
+    return int(index[1 : index.index(":")])
+
+
+def _number_name(subject: _Subject, party: Party) -> str | None:
+    """See `Resolution.named_by`; None where the party's own key names it."""
+    if len(subject.codes) == 1 or not party.key.startswith(f"{NUMBER}:"):
+        return None
+    numbers = [value for scheme, value in subject.codes if scheme == NUMBER]
+    return f"{NUMBER}:{min(numbers, key=lambda value: (epoch_of(value), value))}"
+
+
 def _named_by(party: Party) -> list[Code]:
     """The codes that name an organisation, strongest first, its embedded code among them."""
     codes = list(party.codes)
@@ -454,6 +491,7 @@ def _strength(party: Party) -> tuple[int, tuple[Code, ...]]:
 def _searched(party: Party) -> Iterator[Code]:
     if party.category not in _ORGANISATIONS and party.codes:
         yield from party.codes
+        yield from party.former
     elif codes := _named_by(party):
         for scheme, value in codes:
             yield scheme, value

@@ -1,4 +1,4 @@
-"""Tasks of the work queue as they are read: newest first, by unit, code and state."""
+"""Tasks of the work queue as they are read: newest first, by unit, district, code and state."""
 
 from __future__ import annotations
 
@@ -29,11 +29,16 @@ class Store(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which tasks; `state` is OPEN, CLOSED or None for both, `unit` "" those of no known unit."""
+    """Which tasks; `state` is OPEN, CLOSED or None for both, `unit` "" those of no known unit.
+
+    `district` is the region whose own units must act: those whose USCC names its division
+    (GB 32100-2015, places 3 to 8).
+    """
 
     unit: str | None = None
     code: str | None = None
     state: str | None = "OPEN"
+    district: str | None = None
 
     def conditions(self) -> tuple[list[str], list[object]]:
         """SQL conditions and what they bind; the state is in the text, for the partial index."""
@@ -43,6 +48,12 @@ class Wanted:
             if value is not None:
                 values.append(value)
                 found.append(f"q.{column} = ${len(values)}")
+        if self.district is not None:
+            values.append(self.district)
+            found.append(
+                "substr(q.unit_id, 3, 6) ="
+                f" (SELECT gbt2260_code FROM region WHERE region_id = ${len(values)})"
+            )
         return found, values
 
 

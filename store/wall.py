@@ -70,7 +70,7 @@ _OPEN_TABLES = (
 )
 _TABLES = {
     Wall.PUBLIC: _OPEN_TABLES,
-    Wall.GOVERNMENT: (*_OPEN_TABLES, "person_token"),
+    Wall.GOVERNMENT: (*_OPEN_TABLES, "person_token", "quality_issue"),
     Wall.STEWARD: (*_OPEN_TABLES, "batch_finding", "quality_issue"),
 }
 
@@ -91,6 +91,8 @@ def _policies(kinds: Kinds) -> dict[tuple[str, Wall], str]:
         ("relation", Wall.PUBLIC): "class = 'O' AND status = 'VALID'",
         ("relation", Wall.GOVERNMENT): "class IN ('O', 'G') AND status = 'VALID'",
         ("relation", Wall.STEWARD): "true",
+        ("quality_issue", Wall.GOVERNMENT): "unit_id <> ''",
+        ("quality_issue", Wall.STEWARD): "true",
         ("person", Wall.PUBLIC): named.format("person", "person"),
         ("person", Wall.GOVERNMENT): "true",
         ("person", Wall.STEWARD): "true",

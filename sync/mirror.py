@@ -17,6 +17,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from client.errors import ClientError
+from security.sealer import StopSignal
 from security.tlog.checkpoint import Checkpoint
 from security.tlog.merkle import EMPTY_ROOT
 from security.tlog.note import NoteSigner
@@ -109,7 +110,7 @@ class Mirror:
         await record_success(self._pool, self._region)
         return progress
 
-    async def run(self, interval: float, stop: asyncio.Event) -> None:
+    async def run(self, interval: float, stop: StopSignal) -> None:
         """Pull every `interval` seconds until stopped; wait longer while the partner fails."""
         failures, pulled = 0, float("-inf")
         while not stop.is_set():

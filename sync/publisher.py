@@ -12,6 +12,7 @@ from typing import Any
 
 import asyncpg
 
+from security.sealer import StopSignal
 from security.tlog.checkpoint import Checkpoint
 from security.tlog.note import NoteSigner
 from store.connection import Connection
@@ -56,7 +57,7 @@ class Publisher:
             finally:
                 log.close()
 
-    async def run(self, interval: float, stop: asyncio.Event) -> None:
+    async def run(self, interval: float, stop: StopSignal) -> None:
         """Publish every `interval` seconds until stopped.
 
         Raises FeedError other than `FEED_BUSY`: files and table need the operator then.

@@ -63,6 +63,17 @@ SET (code, message, failures, asked_at)
 """
 
 
+_REMEMBER = """
+INSERT INTO cosigned_head (log, size, note, cosigned_at)
+SELECT $1, $2, $3, now()
+ WHERE NOT EXISTS (
+    SELECT FROM (SELECT size, cosigned_at FROM cosigned_head WHERE log = $1
+                  ORDER BY size DESC LIMIT 1) last
+     WHERE last.size >= $2 OR last.cosigned_at > now() - interval '1 minute')
+ON CONFLICT DO NOTHING
+"""
+
+
 class WitnessError(SyncError):
     """A witness did not cosign; `known` is the size that it says to have cosigned."""
 
@@ -201,6 +212,7 @@ class Witnessing:
         self._cosigned: int | None = None
         self._since: float | None = None
         self._is_alarmed = False
+        self._first: Note | None = None  # as it was when enough witnesses first cosigned its text
 
     async def run(self, stop: asyncio.Event) -> None:
         """Ask until stopped, every `interval` seconds of the policy at most."""
@@ -283,6 +295,8 @@ class Witnessing:
             if self._count(cosigning) >= max(1, self._policy.quorum):
                 await asyncio.to_thread(keep_cosigned, self._log.directory, cosigning)
                 kept, is_new = cosigning, True
+                if self._first is None or self._first.text != cosigning.text:
+                    self._first = cosigning
                 cosigned, since = head.size, read_at
         newest = self._log.head()
         text = (head if newest is None else newest[1]).text()
@@ -293,6 +307,9 @@ class Witnessing:
         if is_new or since != self._since:
             whole = "" if kept is None else kept.bytes().decode()
             await self._pool.execute(_KEEP, self._log.origin, cosigned, whole, since)
+            if is_new and self._first is not None:
+                first = self._first.bytes().decode()
+                await self._pool.execute(_REMEMBER, self._log.origin, cosigned, first)
         self._cosigned, self._since = cosigned, since
 
     def _count(self, note: Note) -> int:

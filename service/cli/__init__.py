@@ -1,63 +1,71 @@
-"""The command line `xinqiao`: one module a command, each importing what it needs when it runs."""
+"""The command line `xinqiao`: one module a command, each importing what it needs when it runs.
+
+A command line that names its command builds this one alone: building all of them costs more than
+most commands do, and a shell that completes a word asks at each press of the tab key.
+"""
 
 from __future__ import annotations
 
+import os
+import sys
+from importlib import import_module
+
 import typer
 
+# Name, module and function, or a group's application; in the order of the help.
+_COMMANDS = {
+    "run": ("run", "run"),
+    "serve": ("run", "serve"),
+    "import": ("intake", "import_files"),
+    "world": ("world", "world"),
+    "query": ("query", "query"),
+    "identify": ("identify", "identify"),
+    "match": ("match", "match"),
+    "doctor": ("doctor", "doctor"),
+    "console": ("console", "console"),
+    "graph": ("graph", "application"),
+    "audit": ("audit", "application"),
+    "key": ("key", "application"),
+    "authorisation": ("authorisation", "application"),
+    "approval": ("approval", "application"),
+    "case": ("case", "application"),
+    "catalogue": ("catalogue", "application"),
+    "mapping": ("mapping", "application"),
+    "queue": ("queue", "application"),
+    "record": ("record", "application"),
+}
 
-def application() -> typer.Typer:
-    """The command line with all its commands."""
-    from service.cli import (
-        approval,
-        audit,
-        authorisation,
-        case,
-        catalogue,
-        graph,
-        key,
-        mapping,
-        queue,
-        record,
-    )
-    from service.cli.console import console
-    from service.cli.doctor import doctor
-    from service.cli.identify import identify
-    from service.cli.intake import import_files
-    from service.cli.match import match
-    from service.cli.query import query
-    from service.cli.run import run, serve
-    from service.cli.world import world
 
+def application(named: str | None = None) -> typer.Typer:
+    """The command line with the command that is named, with all of them when none is."""
     cli = typer.Typer(
         help="Xinqiao 信桥: a credit data node of a city.",
         no_args_is_help=True,
         pretty_exceptions_show_locals=False,
     )
-    for name, command in (
-        ("run", run),
-        ("serve", serve),
-        ("import", import_files),
-        ("world", world),
-        ("query", query),
-        ("identify", identify),
-        ("match", match),
-        ("doctor", doctor),
-        ("console", console),
-    ):
-        cli.command(name)(command)
-    cli.add_typer(graph.application, name="graph")
-    cli.add_typer(audit.application, name="audit")
-    cli.add_typer(key.application, name="key")
-    cli.add_typer(authorisation.application, name="authorisation")
-    cli.add_typer(approval.application, name="approval")
-    cli.add_typer(case.application, name="case")
-    cli.add_typer(catalogue.application, name="catalogue")
-    cli.add_typer(mapping.application, name="mapping")
-    cli.add_typer(queue.application, name="queue")
-    cli.add_typer(record.application, name="record")
+    # With a callback it stays a group, also when it holds one command.
+    cli.callback()(_group)
+    for name, (module, attribute) in _COMMANDS.items():
+        if named not in _COMMANDS or name == named:
+            command = getattr(import_module(f"service.cli.{module}"), attribute)
+            if isinstance(command, typer.Typer):
+                cli.add_typer(command, name=name)
+            else:
+                cli.command(name)(command)
     return cli
+
+
+def _group() -> None:
+    pass
+
+
+def _named() -> str | None:
+    """The first word after the program's name, typed or being completed."""
+    line = os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS")
+    words = line.split() if "_XINQIAO_COMPLETE" in os.environ and line else sys.argv
+    return words[1] if len(words) > 1 else None
 
 
 def main() -> None:
     """The entry point `xinqiao`."""
-    application()()
+    application(_named())()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Annotated, Any
 
 import typer
@@ -54,8 +55,6 @@ def evidence(
 
 def shown(opened: Any) -> dict[str, Any]:
     """What was opened, as JSON."""
-    import json
-
     package = opened.package
     files = package.files()
     about = json.loads(files["about.json"])
@@ -115,7 +114,8 @@ def _print(opened: Any) -> None:
             if told[name]:
                 out.print(f"[bold]{label}[/]")
                 out.print(told[name], markup=False)
-        out.print(f"[bold]变量 variables[/] {told['variables']}", markup=True)
+        out.print("[bold]变量 variables[/]", end=" ")
+        out.print(json.dumps(told["variables"], ensure_ascii=False), markup=False)
         out.print(f"[bold]主体 subjects[/] {len(told['subjects'])}")
         for subject in told["subjects"]:
             name = subject["name"] or subject["reference"]

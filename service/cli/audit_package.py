@@ -78,6 +78,14 @@ def package(
     raise typer.Exit(1 if any(check.holds is False for check in opened.checks) else 0)
 
 
+def _read(file: Path) -> bytes:
+    """Read a file as far as any evidence goes; what is longer is none and says so."""
+    from security.package_check import MAX_SIZE
+
+    with file.open("rb") as source:
+        return source.read(MAX_SIZE + 1)
+
+
 @application.command("explain")
 def explain(
     file: Annotated[Path, typer.Argument(help="A file of evidence, or a folder of `export`.")],
@@ -115,7 +123,7 @@ def explain(
             known_verifiers(home(), vkey or ()), tuple(p.read_bytes() for p in anchor or ())
         )
         found = explain_bytes(
-            packed(read_package(file)) if file.is_dir() else file.read_bytes(),
+            packed(read_package(file)) if file.is_dir() else _read(file),
             known,
             leaf=bytes.fromhex(leaf) if leaf else None,
             stamped=data.read_bytes() if data else None,

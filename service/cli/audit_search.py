@@ -34,17 +34,17 @@ _SEARCH = """
 query Search($filter: AccessEntryFilter, $first: Int, $after: String) {
   accessEntries(filter: $filter, first: $first, after: $after) {
     sealed indexed pageInfo { hasNextPage endCursor }
-    nodes { index time caller callerName role unit actor purpose case decision subjects persons
+    nodes { log index time caller callerName role unit actor purpose case decision subjects persons
             records types leaf }
   }
 }
 """
 _ENTRY = """
-query Entry($index: Int, $leaf: String) {
-  accessEntry(index: $index, leaf: $leaf) {
-    index leaf time kind caller callerName role unit actor keyId purpose legalBasis case correlation
-    outcome decision status rows subjects persons records types policyVersion evidenceState
-    witnesses { name time } proof entry
+query Entry($index: Int, $leaf: String, $log: String) {
+  accessEntry(index: $index, leaf: $leaf, log: $log) {
+    log index leaf time kind caller callerName role unit actor keyId purpose legalBasis case
+    correlation outcome decision status rows subjects persons records types policyVersion
+    evidenceState witnesses { name time } proof entry
   }
 }
 """
@@ -52,7 +52,8 @@ _EXPOSURE = """
 query Exposure($since: DateTime!, $until: DateTime, $subjects: [String!], $records: [ID!]) {
   exposureReport(since: $since, until: $until, subjects: $subjects, records: $records) {
     since until callers entries complete indexed unknown
-    exposures { caller callerName role unit actor purpose case entries firstTime lastTime indexes }
+    exposures { log caller callerName role unit actor purpose case entries firstTime lastTime
+                indexes }
   }
 }
 """
@@ -62,7 +63,7 @@ query Statistics($half: String!) {
     since until entries denied findings overdue
     accesses { role purpose decision callers entries subjects persons records }
     reviews { rule state findings overdue }
-    samples { week first size root seed population chosen }
+    samples { log week first size root seed population chosen }
   }
 }
 """
@@ -159,9 +160,11 @@ def search(
             {"entries": rows, "more": more, "indexed": page["indexed"], "sealed": page["sealed"]}
         )
         return
+    several = len({row["log"] for row in rows}) > 1
     print_table(
         [
             {
+                **({"日志": row["log"]} if several else {}),
                 "序号": row["index"],
                 "时间": row["time"],
                 "查询方": row["caller"],
@@ -186,12 +189,15 @@ def search(
 def show(
     entry: Annotated[str, typer.Argument(help="Place in the log, or leaf hash of a receipt.")],
     as_name: AS = "auditor",
+    log: Annotated[
+        str | None, typer.Option(help="Origin of an ended log 已终结的日志 for a place in it.")
+    ] = None,
     node: NODE = "benxi",
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Show 查看 one entry with its inclusion proof, its witnesses and what is kept of it."""
     place = {"index": int(entry)} if entry.isdecimal() and len(entry) < 19 else {"leaf": entry}
-    found = asked(node, as_name, _ENTRY, place, "accessEntry")
+    found = asked(node, as_name, _ENTRY, {**place, "log": log}, "accessEntry")
     if as_json:
         print_json(found)
         return
@@ -200,7 +206,9 @@ def show(
         if value not in (None, "", []):
             text = json.dumps(value, ensure_ascii=False) if isinstance(value, list) else value
             console().print(f"{name}: {text}", markup=False)
-    console().print(f"\n{proof}", markup=False)
+    console().print(
+        f"\n{proof or '文件已丢失，无存证证明 the files are lost: no proof'}", markup=False
+    )
 
 
 @application.command("exposure")

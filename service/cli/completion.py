@@ -59,7 +59,9 @@ def algorithms(incomplete: str) -> Offer:
 
 def key_uses(incomplete: str) -> Offer:
     """Uses of a node's own keys."""
-    return _beginning(incomplete, ["answer", "access", "audit", "feed", "acknowledgement"])
+    return _beginning(
+        incomplete, ["answer", "access", "audit", "feed", "acknowledgement", "field", "blind"]
+    )
 
 
 def roles(incomplete: str) -> Offer:

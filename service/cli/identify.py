@@ -9,7 +9,6 @@ import typer
 from rich.table import Table
 
 from service.cli.output import JSON_OPTION, console, print_json
-from service.settings import SHANGHAI
 
 
 def identify(
@@ -25,6 +24,7 @@ def identify(
     """Check codes 识别代码. Exit status: 0 judged (valid or not), 2 unusable call."""
     from datetime import datetime
 
+    from service.settings import SHANGHAI
     from store.identifiers import identify as judge
 
     today: date = datetime.now(SHANGHAI).date()

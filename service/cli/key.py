@@ -7,18 +7,19 @@ import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich import box
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from service.cli.completion import algorithms, key_uses, nodes, roles
-from service.cli.output import JSON_OPTION, console, explained, fail, print_json
+from service.cli.output import JSON_OPTION, console, explained, fail, print_json, print_table
 from service.cli.subject import HELP, one_code
 
 if TYPE_CHECKING:
     from client.algorithm import Algorithm
 
 application = typer.Typer(
-    help="密钥 keys: list, show, new, enrol, invite, rotate, revoke, judge, bind, publish.",
+    help="密钥 keys: list, show, new, enrol, invite, rotate, fields, revoke, judge, bind, publish.",
     no_args_is_help=True,
 )
 
@@ -54,14 +55,17 @@ def list_keys(node: NODE = "benxi", as_json: bool = JSON_OPTION) -> None:
     if as_json:
         print_json(rows)
         return
-    table = Table(
-        "查询方 caller", "角色 role", "密钥 key", "算法 algorithm", "状态 state", "设备 device",
-        "止于 valid to", "最近使用 last used",
-    )  # fmt: skip
+    # Nothing of it is cut off on a narrow screen: ids and names are what the next command takes.
+    table = Table(Column("密钥 key", no_wrap=True), box=box.SIMPLE)
+    for title in (
+        "查询方 caller", "角色 role", "状态 state", "设备 device", "止于 valid to",
+        "最近使用 last used",
+    ):  # fmt: skip
+        table.add_column(title, overflow="fold")
     for row in rows:
         table.add_row(
-            row["caller"], row["role"], row["keyId"], row["algorithm"], row["state"],
-            escape(row["device"] or ""), (row["validTo"] or "")[:10], (row["lastUsed"] or "")[:16],
+            row["keyId"], row["caller"], row["role"], row["state"],
+            escape(row["device"] or ""), (row["validTo"] or "")[:10], (row["lastUsed"] or "")[:10],
         )  # fmt: skip
     console().print(table)
 
@@ -176,7 +180,8 @@ def rotate(
     of: Annotated[
         str | None,
         typer.Option(
-            help="A key of the node itself: answer, access, audit, feed, acknowledgement.",
+            help="A key of the node itself: answer, access, audit, feed, acknowledgement; field or"
+            " blind for the keys that encrypt and index numbers of persons.",
             autocompletion=key_uses,
         ),
     ] = None,
@@ -192,6 +197,9 @@ def rotate(
     in_file: Annotated[
         bool, typer.Option("--file", help="With --of answer: a file, no token.")
     ] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="With --of field or blind: carry it through here.")
+    ] = False,
     node: NODE = "benxi",
     as_json: bool = JSON_OPTION,
 ) -> None:
@@ -202,6 +210,9 @@ def rotate(
     with explained():
         if (name is None) == (of is None):
             fail("KEY_NAMED", "name a caller, or a key of the node with --of")
+        if of in ("field", "blind"):
+            _rotate_fields(of, wait, node, as_json)
+            return
         kind = _algorithm(algorithm)
         if of is not None:
             done = asyncio.run(
@@ -226,6 +237,47 @@ def rotate(
         console().print(
             f"{done.of}: {done.old} → {done.new}，旧密钥用至 old key good until {until}"
         )
+
+
+def _rotate_fields(of: str, wait: bool, node: str, as_json: bool) -> None:
+    from service.home import home
+    from service.rekeying import rotate_fields
+    from store.rekeying import KeyUse
+
+    row = asyncio.run(rotate_fields(home(), node, KeyUse(of), wait=wait))
+    if as_json:
+        print_json(row)
+    else:
+        console().print(f"{of}: k{row['number']} {row['state']}，已换 changed {row['changed']}")
+
+
+@application.command("fields")
+def fields(
+    destroy_former: Annotated[
+        str | None,
+        typer.Option(help="Destroy the keys before the newest: of field or blind, once unused."),
+    ] = None,
+    node: NODE = "benxi",
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """Show how far rotations of the keys for numbers of persons are."""
+    from service import rekeying
+    from service.home import home
+    from store.rekeying import KeyUse
+
+    with explained():
+        if destroy_former is None:
+            rows = asyncio.run(rekeying.listed_rotations(home(), node))
+        elif destroy_former not in tuple(KeyUse):
+            fail("KEY_USE", f"name one of {', '.join(KeyUse)}")
+        else:
+            use = KeyUse(destroy_former)
+            gone = asyncio.run(rekeying.destroy_former(home(), node, use))
+            rows = [{"of": use.value, "destroyed": gone}]
+    if as_json:
+        print_json(rows)
+    else:
+        print_table(rows)
 
 
 @application.command("revoke")

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from service.cli.completion import identities, nodes, purposes
+from service.cli.document import DOCUMENT_HELP, document_text, variables_given
 from service.cli.output import JSON_OPTION, console, explained, fail, print_json
 
 
 def query(
-    document: Annotated[str, typer.Argument(help="File with the GraphQL document; - reads it.")],
+    document: Annotated[str, typer.Argument(help=DOCUMENT_HELP)],
     as_name: Annotated[
         str | None,
         typer.Option(
@@ -47,19 +47,11 @@ def query(
     Exit status: 0 the answer verifies (a refusal is an answer: look at `errors`), 1 it does not,
     2 unusable call or node out of reach.
     """
+    from security.approval import Question
     from service.home import home
     from service.inquiry import ask
 
-    try:
-        values = json.loads(variables)
-    except json.JSONDecodeError as error:
-        fail("VARIABLES_INVALID", f"--variables is not JSON: {error}")
-    if not isinstance(values, dict):
-        fail("VARIABLES_INVALID", "--variables must be a JSON object")
-    try:
-        text = sys.stdin.read() if document == "-" else Path(document).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        fail("DOCUMENT_UNREADABLE", f"{document} cannot be read: {error}")
+    values, text = variables_given(variables), document_text(document)
     if keep is not None and keep.exists():
         fail("FILE_EXISTS", f"{keep} is there already: name a new file")
     with explained():
@@ -81,6 +73,9 @@ def query(
         print_json(found.to_json())
     else:
         show(found.to_json())
+        if case:  # by this an approval knows the question
+            digest = Question(text, values, operation_name).digest.hex()
+            console().print(f"  问题 question {digest}")
     raise typer.Exit(0 if found.verified else 1)
 
 

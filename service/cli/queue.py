@@ -21,6 +21,9 @@ _TASK = typer.Argument(help="Task id 待办标识, as `queue list` shows it.")
 def list_tasks(
     unit: Annotated[str | None, typer.Option(help="Only of this unit 责任单位, by USCC.")] = None,
     code: Annotated[str | None, typer.Option(help="Only this code, such as UNIT_SUSPECT.")] = None,
+    district: Annotated[
+        str | None, typer.Option(help="Only of units of this region 区县, by its id.")
+    ] = None,
     closed: Annotated[bool, typer.Option("--closed", help="Closed tasks 已处理 instead.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most so many.")] = 100,
     node: Annotated[str, _NODE] = "benxi",
@@ -31,7 +34,7 @@ def list_tasks(
     from service.queue import listed_tasks
     from store.task import Wanted
 
-    wanted = Wanted(unit, code, "CLOSED" if closed else "OPEN")
+    wanted = Wanted(unit, code, "CLOSED" if closed else "OPEN", district)
     with explained():
         tasks, more = asyncio.run(listed_tasks(home(), node, wanted, limit))
     if as_json:

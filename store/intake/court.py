@@ -15,7 +15,8 @@ from store.intake.context import Context, Statement
 from store.intake.value import half_width
 from store.kind import Kind
 from store.record import RecordStatement
-from store.statement import LEGAL_ENTITY, NATURAL_PERSON, Party, plain_name
+from store.statement import LEGAL_ENTITY, NATURAL_PERSON, Party
+from store.subject import CASE, case_key
 
 _NUMBER = re.compile(r"\d{15}|\d{17}[\dX]")
 _MASKED = re.compile(r"\d{6,10}\*{4,8}[\dX]{3,4}")
@@ -79,6 +80,9 @@ def named_by_case(context: Context, statement: Statement) -> Statement:
     party = statement.party
     if party.category != NATURAL_PERSON:
         return statement
-    known_by = f"{plain_name(statement.document_no or '')}|{plain_name(party.name)}"
-    index = context.cipher.blind_index("court_case", known_by)
-    return replace(statement, party=Party(NATURAL_PERSON, party.name, (("court_case", index),)))
+    known_by = case_key(statement.document_no or "", party.name)
+    index, *older = context.cipher.blind_indexes(CASE, known_by)
+    former = tuple([(CASE, one) for one in older])
+    return replace(
+        statement, party=Party(NATURAL_PERSON, party.name, ((CASE, index),), former=former)
+    )

@@ -128,14 +128,21 @@ def person(
     number = number_of(context, row, type_field, number_field)
     if number is None:
         return Party(NATURAL_PERSON, row.text(name), stub_of=stub_of)
-    index, document = number
-    return Party(NATURAL_PERSON, row.text(name), (("person_number", index),), document)
+    (index, *older), document = number
+    return Party(
+        NATURAL_PERSON,
+        row.text(name),
+        (("person_number", index),),
+        document,
+        former=tuple([("person_number", one) for one in older]),
+    )
 
 
 def number_of(
     context: Context, row: Named, type_field: str, number_field: str
-) -> tuple[str, Document] | None:
-    """The blind index and the ciphertext of a document number; None when absent or invalid."""
+) -> tuple[tuple[str, ...], Document] | None:
+    """The blind indexes, newest first, and the ciphertext of a document number; None when absent
+    or invalid."""
     text = row.text(number_field)
     kind = row.values.get(type_field)
     if not text:
@@ -148,8 +155,8 @@ def number_of(
             row.note(type_field, "DOCUMENT_PAIR")
     if kind != IDENTITY_CARD:
         plain = compact(half_width(text))
-        index = context.cipher.blind_index("person_number", f"{kind}:{plain}")
-        return index, Document(kind, context.cipher.encrypt(plain, NUMBER_CONTEXT))
+        indexes = context.cipher.blind_indexes("person_number", f"{kind}:{plain}")
+        return indexes, Document(kind, context.cipher.encrypt(plain, NUMBER_CONTEXT))
     result = id_number(text, on=context.today, demo=context.demo)
     row.findings.extend(
         Finding(row.header(number_field), f.code, f.severity, f.message) for f in result.findings
@@ -157,7 +164,7 @@ def number_of(
     if not result.valid:
         return None
     plain = result.normalised
-    return context.cipher.blind_index("person_number", plain), Document(
+    return context.cipher.blind_indexes("person_number", plain), Document(
         kind,
         context.cipher.encrypt(plain, NUMBER_CONTEXT),
         int(plain[6:10]),

@@ -128,7 +128,7 @@ def _secrets(context: Context, row: Named, party: Party) -> dict[str, object] | 
         }
     number = number_of(context, row, "legal_rep_id_type", "legal_rep_id_no")
     if number is not None:
-        index, document = number
+        (index, *_), document = number
         secrets["legalRepIdNo"] = {"number": document.id_number.hex(), "index": index}
     return secrets or None
 

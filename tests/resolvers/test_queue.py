@@ -16,6 +16,7 @@ from schema.records import kinds
 from security.policy import Scope
 from store.intake import import_paths
 from store.pool import open_pool
+from store.reference import load_reference
 from store.wall import raise_walls
 from tests.resolvers.walled import Walled
 from tests.store.conftest import BENXI, TODAY, FixedCipher
@@ -120,6 +121,27 @@ async def test_pages_follow_one_another(
     assert not page["pageInfo"]["hasNextPage"]
     told = await _asked(operations, scope, queue, after="bm9uZQ==")
     assert told["errors"][0]["extensions"]["code"] == "CURSOR_INVALID"
+
+
+@pytest.mark.parametrize("role", ["STEWARD", "DEPT"])
+async def test_a_district_reads_the_tasks_of_its_own_units(
+    queue: asyncpg.Pool[Any], operations: Operations, scope_of: Callable[..., Scope], role: str
+) -> None:
+    await load_reference(queue, demo=True)  # type: ignore[arg-type]
+    await queue.execute(
+        "UPDATE quality_issue SET unit_id = '11210504XDW09FQ95M' WHERE kind = 'DATE_INVALID'"
+    )
+
+    async def codes(district: str, **variables: Any) -> tuple[int, list[str]]:
+        told = await _asked(operations, scope_of(role, district=district), queue, **variables)
+        page = told["data"]["workQueue"]
+        return page["totalCount"], [node["code"] for node in page["nodes"]]
+
+    assert await codes("210504") == (1, ["DATE_INVALID"])
+    assert await codes("210505") == (0, [])
+    assert await codes("210500") == (2, ["PUB_DEADLINE_OPEN"] * 2)
+    assert await codes("210504", unit=ISSUER) == (0, [])  # asking for another unit widens nothing
+    assert await codes("nowhere") == (0, [])
 
 
 @pytest.mark.parametrize("role", ["PUB", "ANALYST", "DEPT", "PCITY", "AGENT", "SELF", "AUDITOR"])

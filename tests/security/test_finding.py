@@ -176,6 +176,14 @@ TABLES = frozenset({"subject", "person", "evidence"})
         ("SHOW server_version", None),
         ("BEGIN", None),
         ("VACUUM person", None),
+        ("COPY (SELECT name FROM person) TO stdout", Rule.DIRECT_READ),
+        ("EXPLAIN ANALYZE DELETE FROM person", Rule.DIRECT_CHANGE),
+        ("SET log_statement = 'none'", Rule.DIRECT_READ),
+        ("SELECT set_config('log_statement', 'none', false)", Rule.DIRECT_READ),
+        ("SHOW log_statement", None),
+        ("SELECT table_to_xml('person', true, false, '')", Rule.DIRECT_READ),
+        ("SELECT most_common_vals FROM pg_stats WHERE tablename = 'x'", Rule.DIRECT_READ),
+        ("SELECT pg_read_binary_file('base/1/2', 0, 10)", Rule.DIRECT_READ),
     ],
 )
 def test_what_a_foreign_statement_is(statement: str, expected: Rule | None) -> None:

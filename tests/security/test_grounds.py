@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -14,7 +15,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from security.approval import approved_subjects, decide_approval, request_approval
+from security.approval import (
+    Question,
+    approved_question,
+    approved_subjects,
+    decide_approval,
+    request_approval,
+)
 from security.authorisation import (
     Authorisation,
     Method,
@@ -26,6 +33,8 @@ from security.authorisation import (
     use_authorisation,
 )
 from security.case import MAX_PERSONS, case_subjects, cases, close_case, open_case
+from security.field_encryption import FieldCipher
+from security.keys import KeyFolder
 from security.policy import PolicyError
 from security.registry import (
     Algorithm,
@@ -158,13 +167,28 @@ def test_an_authorisation_is_bounded(
     assert refused_.value.code == "AUTHORISATION_MALFORMED"
 
 
+QUESTION = Question("query($c: String!) { organisation(code: $c) { name } }", {"c": "1"}, None)
+
+
+@pytest.fixture
+def ask(pool: Any, tmp_path: Path) -> Any:
+    cipher = FieldCipher(KeyFolder(tmp_path))
+
+    async def asked(caller: str, case: str, subjects: Any, reason: str, **more: Any) -> str:
+        question = more.get("question", QUESTION)
+        return await request_approval(pool, caller, case, subjects, reason, question, cipher)
+
+    return asked
+
+
 async def test_an_approval_is_another_persons_for_24_hours_one_case_and_its_subjects(
-    pool: Any,
+    pool: Any, ask: Any
 ) -> None:
     async def opened(caller: str = "analyst", case: str = "核1", hours: float = 0) -> Any:
-        return (await approved_subjects(pool, caller, case, NOW + timedelta(hours=hours)))[0]
+        at = NOW + timedelta(hours=hours)
+        return (await approved_subjects(pool, caller, case, QUESTION.digest, at))[0]
 
-    id_ = await request_approval(pool, "analyst", "核1", [SUBJECT], "风险核查")
+    id_ = await ask("analyst", "核1", [SUBJECT], "风险核查")
     assert await opened() == frozenset()
     with pytest.raises(PolicyError) as own:
         await decide_approval(pool, id_, "analyst", granted=True, decision="", at=NOW)
@@ -176,17 +200,64 @@ async def test_an_approval_is_another_persons_for_24_hours_one_case_and_its_subj
     with pytest.raises(PolicyError) as again:
         await decide_approval(pool, id_, "supervisor2", granted=False, decision="", at=NOW)
     assert again.value.code == "APPROVAL_UNKNOWN"
-    other = await request_approval(pool, "analyst", "核2", [SUBJECT], "风险核查")
+    other = await ask("analyst", "核2", [SUBJECT], "风险核查")
     await decide_approval(pool, other, "supervisor", granted=False, decision="不同意", at=NOW)
     assert await opened(case="核2") == frozenset()
-    for case, subjects, reason in (("", [SUBJECT], "x"), ("c", [], "x"), ("c", [SUBJECT], " ")):
+    for case, subjects, reason, document in (
+        ("", [SUBJECT], "x", "{ a }"),
+        ("c", [], "x", "{ a }"),
+        ("c", [SUBJECT], " ", "{ a }"),
+        ("c", [SUBJECT], "x", " "),
+        ("案210590199001010013", [SUBJECT], "x", "{ a }"),
+    ):
         with pytest.raises(PolicyError) as malformed:
-            await request_approval(pool, "analyst", case, subjects, reason)
+            await ask("analyst", case, subjects, reason, question=Question(document, {}))
         assert malformed.value.code == "APPROVAL_MALFORMED"
 
 
-async def test_the_database_itself_refuses_ones_own_approval(pool: Any) -> None:
-    id_ = await request_approval(pool, "analyst", "核1", [SUBJECT], "x")
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(QUESTION, document=f"{QUESTION.document} "),
+        replace(QUESTION, document=QUESTION.document.replace("name", "name uscc")),
+        replace(QUESTION, variables={"c": "2"}),
+        replace(QUESTION, variables={}),
+        replace(QUESTION, operation_name="Q"),
+    ],
+    ids=["letter", "field", "variable", "none", "operation"],
+)
+async def test_an_approval_opens_the_question_that_was_approved_and_no_other(
+    pool: Any, ask: Any, other: Question
+) -> None:
+    """Access rules §5.2: approval bound to query hash and time window."""
+    id_ = await ask("analyst", "核1", [SUBJECT], "x")
+    await decide_approval(pool, id_, "supervisor", granted=True, decision="", at=NOW)
+    for question, opened in ((QUESTION, frozenset({SUBJECT})), (other, frozenset())):
+        found = await approved_subjects(pool, "analyst", "核1", question.digest, NOW)
+        assert found[0] == opened
+
+
+async def test_an_unbound_approval_of_an_older_release_opens_nothing(pool: Any, ask: Any) -> None:
+    id_ = await ask("analyst", "核1", [SUBJECT], "x")
+    await decide_approval(pool, id_, "supervisor", granted=True, decision="", at=NOW)
+    await pool.execute("UPDATE approval SET question_digest = NULL")
+    assert (await approved_subjects(pool, "analyst", "核1", QUESTION.digest, NOW))[1] is None
+
+
+async def test_who_decides_reads_the_question_and_the_database_does_not_have_its_numbers(
+    pool: Any, ask: Any, tmp_path: Path
+) -> None:
+    number = "210590199001010013"
+    asked = Question(QUESTION.document, {"c": number})
+    id_ = await ask("analyst", "核1", [SUBJECT], f"核查{number}", question=asked)
+    one, read = await approved_question(pool, id_, FieldCipher(KeyFolder(tmp_path)))
+    assert (read, one.reason) == (asked, "核查[id]")
+    assert number not in str(await pool.fetch("SELECT a::text FROM approval a"))
+    assert number.encode().hex() not in str(await pool.fetch("SELECT a::text FROM approval a"))
+
+
+async def test_the_database_itself_refuses_ones_own_approval(pool: Any, ask: Any) -> None:
+    id_ = await ask("analyst", "核1", [SUBJECT], "x")
     with pytest.raises(asyncpg.CheckViolationError):
         await pool.execute("UPDATE approval SET decided_by = requester WHERE approval_id = $1", id_)
 
@@ -257,6 +328,7 @@ _PUBLIC = bytes.fromhex(
         ("unit", "案9", "P13"),
         ("", "案9", "P2"),
         ("", "案9", "P99"),
+        ("unit", "案210590199001010013", "P2"),  # logs keep the number
     ],
 )
 async def test_a_matter_has_a_number_and_a_purpose_of_its_readers(

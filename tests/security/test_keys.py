@@ -70,13 +70,19 @@ def test_blind_index_is_keyed_by_epoch_and_kind(tmp_path: Path) -> None:
     assert index != cipher.blind_index("passport", "1")
     assert index != FieldCipher(KeyFolder(tmp_path / "b")).blind_index("id_number", "1")
     old = cipher.encrypt("x", CONTEXT)
-    cipher.rotate()
+    other = FieldCipher(KeyFolder(tmp_path / "a"))  # as of another process
+    assert (cipher.begin_data_key(), cipher.begin_epoch()) == (2, 2)
+    assert (other.number, other.epoch) == (2, "k2")
+    assert other.is_current(other.encrypt("x", CONTEXT)) > other.is_current(old)
     assert cipher.blind_index("id_number", "1").startswith("k2:")
     assert cipher.blind_indexes("id_number", "1")[1] == index
     assert cipher.decrypt(old, CONTEXT) == "x"
     again = FieldCipher(KeyFolder(tmp_path / "a"))
     assert again.epoch == "k2"
     assert again.decrypt(cipher.encrypt("y", CONTEXT), CONTEXT) == "y"
+    assert cipher.destroy_former(index=False) == cipher.destroy_former(index=True) == [1]
+    assert FieldCipher(KeyFolder(tmp_path / "a")).opened(old, CONTEXT) is None
+    assert len(other.blind_indexes("id_number", "1")) == 1
 
 
 async def test_registry_follows_enrolment_rotation_and_revocation(

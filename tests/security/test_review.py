@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 from uuid import UUID
 
@@ -27,9 +28,10 @@ from security.event import append_event
 from security.evidence import Evidence, EvidenceKeys
 from security.finding import Rule, load_rules
 from security.keys import KeyFolder
-from security.review import LogReview
+from security.review import LogReview, Place
 from security.review_queue import Review, State, WantedFindings
-from security.review_sample import WeeklySample, draw, seed_of
+from security.review_sample import WeeklySample
+from security.sealed_entry import LogFiles
 from security.sealer import Sealer
 from security.tlog.reader import TileReader
 from service.home import NodeHome
@@ -225,12 +227,12 @@ async def test_the_search_finds_what_a_scan_of_the_log_finds(desk: Desk) -> None
         ]
         size = chance.choice([7, 60, 700])
         found: list[int] = []
-        after: int | None = None
+        after: Place | None = None
         more = True
         while more:
             page, more = await desk.review.entries(wanted, first=size, after=after)
             found += [one["index"] for one in page]
-            after = found[-1] if found else None
+            after = Place(ORIGIN, found[-1]) if found else None
             assert len(page) == size or not more
         assert found == expected, wanted
         some += bool(expected)
@@ -277,6 +279,37 @@ async def test_an_entry_comes_with_proof_and_evidence_and_a_changed_index_is_ref
     page, _ = await desk.review.entries(Wanted(), first=10, after=None)
     assert [one["index"] for one in page] == [3, 2, 1, 0]
     assert (await desk.review.progress()) == {"sealed": 4, "indexed": 4}
+
+
+async def test_an_ended_log_stays_searchable_even_without_its_files(
+    desk: Desk, tmp_path: Path
+) -> None:
+    for _ in range(3):
+        await desk.access(BASE, Lists(FIRM))
+    await desk.settle()
+    ended = LogFiles(ORIGIN, desk.folder, ended=True)
+    successor = KeyFolder(tmp_path / "keys").note_signer(f"{ORIGIN}-2", "access-2-note")
+    review = LogReview(desk.pool, tmp_path / "new", successor.verifier, (ended,))
+    wanted = Wanted(subjects=[FIRM])
+    page, more = await review.entries(wanted, first=2, after=None, members=("proof",))
+    assert [(one["log"], one["index"], bool(one["proof"])) for one in page] == [
+        (ORIGIN, 2, True),
+        (ORIGIN, 1, True),
+    ]
+    assert more
+    rmtree(desk.folder / "tile" / "entries")
+    page, more = await review.entries(wanted, first=2, after=Place(ORIGIN, 1), members=("proof",))
+    assert not more
+    (lost,) = page
+    assert (lost["caller"], lost["case"], lost["subjects"]) == ("department", BASE.case, 1)
+    assert lost["proof"] is lost["entry"] is None
+    assert datetime.fromisoformat(lost["time"]) == START
+    rows, _ = await review.exposure(wanted)
+    assert [(row["log"], row["entries"]) for row in rows] == [(ORIGIN, 3)]
+    with pytest.raises(LogError, match="LOG_UNKNOWN"):
+        await review.entries(Wanted(), first=1, after=Place("xinqiao.other/access", 1))
+    with pytest.raises(LogError, match="LOG_FILES_LOST"):
+        await desk.review.entries(Wanted(), first=1, after=None)
 
 
 async def test_findings_are_found_once_however_often_the_work_starts_again(desk: Desk) -> None:
@@ -360,7 +393,12 @@ async def test_the_weekly_sample_can_be_drawn_again_from_the_log(desk: Desk) -> 
         role = "PUB" if n % 9 == 0 else "DEPT"
         await desk.access(replace(BASE, role=role), Lists(FIRM))
     sample = WeeklySample(
-        desk.pool, desk.folder, ORIGIN, AUDIT, "benxi", RULES, lambda day: day + timedelta(14)
+        desk.pool,
+        LogFiles(ORIGIN, desk.folder),
+        AUDIT,
+        "benxi",
+        RULES,
+        lambda day: day + timedelta(14),
     )
     await desk.settle()
     later = START + timedelta(days=9)
@@ -372,9 +410,12 @@ async def test_the_weekly_sample_can_be_drawn_again_from_the_log(desk: Desk) -> 
     assert await sample.draw(later) is None
     (drawn,) = await desk.review.samples()
     assert (drawn["first"], drawn["size"], drawn["population"], drawn["chosen"]) == (0, 45, 40, 2)
-    root = TileReader(desk.folder).root(45)
+    # By the recipe of docs/review.md, not by the code that drew.
+    root = TileReader(desk.folder).root(45).hex()
+    recipe = f"xinqiao weekly sample v1\n{ORIGIN}\n2026-W27\n45\n{root}\n"
+    seed = sha256(recipe.encode()).digest()
     places = [n for n in range(45) if n % 9]
-    again = draw(seed_of(ORIGIN, "2026-W27", 45, root), places, 40, 0.05)
+    again = sorted(sorted(places, key=lambda n: sha256(seed + n.to_bytes(8)).digest())[:2])
     found = await desk.found(rule="SAMPLE")
     assert sorted(one["indexes"][0] for one in found) == again
 

@@ -183,14 +183,21 @@ def test_an_analyst_steps_up_with_a_supervisor(cities: Cities) -> None:
     assert before["name"].endswith("*")
     status, told = cities.xinqiao(
         "approval", "request", "--as=analyst", f"--case={asked['case']}",
-        f"--subject={before['id']}", "--reason=风险核查",
+        f"--subject={before['id']}", "--reason=风险核查", "--document=-",
+        f"--variables={json.dumps(asked['variables'])}", text=FIRM,
     )  # fmt: skip
     assert status == 0
+    status, shown = cities.xinqiao("approval", "show", told["id"], "--as=supervisor")
+    assert (status, shown["document"], shown["variables"]) == (0, FIRM, asked["variables"])
+    assert shown["question"] == told["question"]
     assert cities.xinqiao_text("approval", "grant", told["id"], "--as=analyst")[0] == 2
     assert cities.xinqiao_text("approval", "grant", told["id"], "--as=supervisor")[0] == 0
     after = person()
     assert after["idNumber"] == cities.golden["self_person"]
     assert "*" not in after["name"]
+    wider = FIRM.replace("name\n", "name uscc\n")  # approved is that question, no other
+    people = _data(cities, wider, "analyst", **asked)["organisation"]["holders"]["nodes"]
+    assert {one["idNumber"] for one in people} == {None}
     asked["case"] = "核〔2026〕4号"
     assert person()["idNumber"] is None
 

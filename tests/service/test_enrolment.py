@@ -264,6 +264,21 @@ def test_a_running_node_takes_its_answer_key_from_a_token_and_clients_follow(
     lone_node.wait_for(lambda: _answered_with(lone_node, known) == back["new"], 5)
 
 
+def test_a_running_node_signs_its_feed_with_the_new_key_beside_the_old(
+    lone_node: LoneNode,
+) -> None:
+    status, told = lone_node.xinqiao("key", "rotate", "--of", "feed")
+    assert status == 0, told
+    keys = [told[name].rpartition("+")[2] for name in ("new", "old")]
+
+    def signed_by() -> list[str]:
+        note = httpx.get(f"{lone_node.url('benxi')}/log/feed/checkpoint", trust_env=False).text
+        lines = Note.parse(note.encode()).signatures
+        return [one.id.hex() for one in lines if one.name == "xinqiao.benxi/feed"]
+
+    lone_node.wait_for(lambda: signed_by() == keys, 10)
+
+
 def test_a_running_log_changes_its_key_and_old_and_new_readers_go_on(lone_node: LoneNode) -> None:
     known = node_keys(lone_node.root, "benxi")
     status, told = lone_node.xinqiao("key", "rotate", "--of", "access", "--overlap-days", "0.00003")

@@ -1,8 +1,9 @@
 """Every kind, imported from each of its formats, read back by each role field by field (X02).
 
-The tables are transcribed by hand from access rules §2, §3, §3.1 and §6 and from the visibility
-columns of records.md (section behind each kind), not from the declarations or the policy file. The
-real importer reads the files, the real cipher keeps the numbers, the compiled API answers.
+Roles, purposes and the matrix are read out of the tables of access rules §3 and §3.1, which
+data/access_rules_3.md has verbatim (`access_rules.py`); classes and masks are transcribed by hand
+from §2 and §6 and from the visibility columns of records.md (section behind each kind), none from
+the declarations or the policy file. The real importer reads the files, the real cipher keeps the numbers, the compiled API answers.
 """
 
 # ruff: noqa: E501 - the tables stay tables.
@@ -38,6 +39,7 @@ from store.intake.layout import layouts
 from store.intake.template import Template
 from store.migrations import migrate
 from store.pool import open_pool
+from tests.service import access_rules
 from tests.store.test_intake import code, number
 
 TODAY = dt.date(2026, 6, 30)
@@ -522,59 +524,33 @@ COURT = {
     "disruptTypeName": "失信被执行人行为具体情形",
 }
 
-# §3.1: kind, marks for firms and for persons by purpose P1 P2 P3 P4 P5 P6 P7 P8 P9 P12. Kinds that
-# have no row there (below the line) stand as docs/access.md publishes them.
+# Kinds that §3.1 has no row for, as docs/access.md publishes them: marks for firms and for persons by
+# the purposes of §3.1.
 MATRIX = """
-penalty                  ●●●●●●○●●● ●●---○○●●●
-serious_list             ●●●●●●●●●● ●●●●●●●●●●
-abnormal_operation       ●●●●●●-●●● ●●●●●●-●●●
-tax_arrears              ●-●●●●-○●● ----------
-social_insurance_arrears ●-●●●●-○●● ----------
-housing_fund_arrears     ●-●●●●-○●● ----------
-utility_arrears          --○-○---●● ----------
-commitment               ●-●○○●-●●● ●-●○○●-●●●
-evaluation               ●-●●●●-○●● ●-●●●●-○●●
-court_defaulter          ●●●●●●●●●● ●●●●●●●●●●
 licence                  ●●●●●●-●●● ●●------●-
 red_list                 ●-●●●●-●●● ----●●-●●-
 watch_list               --●----●-● ----------
 inspection               ●●●○○●-●-● ----------
 """
-PURPOSES = ("P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9", "P12")
+PURPOSES = access_rules.purposes()
+RULES = access_rules.roles()
 
 # §3: the purposes of each role.
-ALLOWED = {
-    "PUB": (None,),
-    "SELF": ("P10", "P13"),
-    "AGENT": ("P9", "P11"),
-    "ANALYST": ("P3", "P8", "P12", "P16"),
-    "DEPT": ("P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8"),
-    "PCITY": ("P1", "P3", "P4", "P5", "P8", "P12"),
-    "STEWARD": ("P13", "P16"),
-    "AUDITOR": ("P14",),
-    "SUPERVISOR": ("P14",),
+ALLOWED: dict[str, tuple[str | None, ...]] = {
+    role: RULES[role].purposes or (None,) for role in ROLES
 }
 
-# §3: columns O, G firms, G persons, A, R, I of a role that nothing names, and of one whose grounds
-# name the subject: the own one, the authorised one, the case's, the approved one.
-ROWS = """
-role       grounds  O G P A R I
-PUB        -        x - - - - -
-SELF       -        - - - - - -
-SELF       named    x x x x x -
-AGENT      -        x - - - - -
-AGENT      named    x x x x - -
-ANALYST    -        x x - - - -
-ANALYST    case     x x x - - -
-ANALYST    named    x x x - x -
-DEPT       -        x x - - - -
-DEPT       named    x x x - - -
-PCITY      -        x x - - - -
-STEWARD    -        x x x - - x
-STEWARD    named    x x x - x x
-AUDITOR    -        - - - - - x
-SUPERVISOR -        x x x - - -
-"""
+
+def _reach() -> Iterator[tuple[tuple[str, str], set[str]]]:
+    """§3: what a role reads that nothing names, that has a case, whose grounds name the subject."""
+    for role in ROLES:
+        row = RULES[role]
+        yield (role, "-"), set(row.unnamed) - ({"P"} if row.case_for_persons else set())
+        if row.case_for_persons:
+            yield (role, "case"), set(row.unnamed)
+        if role in NAMED_BY:
+            yield (role, "named"), set(row.named)
+
 
 # §6: the name of a person that the grounds do not name, and of one that they do (王小明).
 NAMES = """
@@ -626,17 +602,17 @@ def _tables() -> Iterator[Table]:
 LEVELS = dict(line.split() for line in ENVELOPE.strip().splitlines())
 TABLES = {table.kind: table for table in _tables()}
 MARKS = {
-    kind: {
-        (purpose, category): marks[category == "person"][at]
-        for at, purpose in enumerate(PURPOSES)
-        for category in CATEGORIES
-    }
-    for kind, *marks in (line.split() for line in MATRIX.strip().splitlines())
+    **access_rules.marks(),
+    **{
+        kind: {
+            (purpose, category): marks[category == "person"][at]
+            for at, purpose in enumerate(PURPOSES)
+            for category in CATEGORIES
+        }
+        for kind, *marks in (line.split() for line in MATRIX.strip().splitlines())
+    },
 }
-REACH = {
-    (role, grounds): {name for name, cell in zip("OGPARI", cells, strict=True) if cell == "x"}
-    for role, grounds, *cells in (line.split() for line in ROWS.strip().splitlines()[1:])
-}
+REACH = dict(_reach())
 MASKS = {role: names for role, *names in (line.split() for line in NAMES.strip().splitlines())}
 NARROWED = [
     (kind, word, level, dict(cell.split("=") for cell in cells.split()))
@@ -1077,6 +1053,24 @@ def test_the_table_has_every_column_of_every_form() -> None:
     for kind, headers in FORMER.items():
         assert sorted(headers) == sorted(Template(known[f"{kind}@2015"]).headers), kind
     assert sorted(TABLES) == sorted(kind.name for kind in kinds())
+
+
+def test_every_cell_that_differs_from_the_rules_does_so_for_a_reason(policy: Policy) -> None:
+    assert {*RULES} == {*ROLES, *access_rules.UNSERVED}
+    for role in access_rules.UNSERVED:
+        with pytest.raises(PolicyError) as refused:
+            policy.row(role)
+        assert refused.value.code == "ROLE_NOT_SERVED"
+    for (role, column), differs in access_rules.DIFFERS.items():
+        assert RULES[role].written[column] != (differs.unnamed, differs.named), (role, column)
+    for role in ROLES:
+        assert policy.row(role).hops == HOPS.get(role, RULES[role].hops), role
+    assert not {line.split()[0] for line in MATRIX.strip().splitlines()} & {*access_rules.marks()}
+    assert {*MARKS} == {*TABLES}
+
+
+# The one row whose graph is no walk: duplicates are tasks of the work queue.
+HOPS = {"STEWARD": 0}
 
 
 @pytest.mark.parametrize("role", ROLES)

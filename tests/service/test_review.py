@@ -18,7 +18,8 @@ from tests.service.cities import Cities
 
 pytestmark = pytest.mark.timeout(400)
 
-FIRM = """query($c: String!) { organisation(code: $c) { name penalties { totalCount }
+FIRM = """query($c: String!) { organisation(code: $c) { id name
+    penalties { totalCount nodes { id } }
     socialInsuranceArrears { totalCount } } }"""
 SEARCH = """query($f: AccessEntryFilter, $n: Int, $a: String) {
     accessEntries(filter: $f, first: $n, after: $a) {
@@ -27,8 +28,8 @@ SEARCH = """query($f: AccessEntryFilter, $n: Int, $a: String) {
                 subjects } } }"""
 ENTRY = """query($leaf: String) { accessEntry(leaf: $leaf) {
     index leaf evidenceState proof witnesses { name time } entry } }"""
-EXPOSURE = """query($since: DateTime!, $s: [String!]) {
-    exposureReport(since: $since, subjects: $s) { callers entries complete unknown
+EXPOSURE = """query($since: DateTime!, $s: [String!], $r: [ID!]) {
+    exposureReport(since: $since, subjects: $s, records: $r) { callers entries complete unknown
         exposures { caller callerName actor purpose case entries } } }"""
 FINDINGS = """query($f: ReviewFindingFilter) { reviewFindings(filter: $f, first: 100) {
     nodes { number rule state overdue caller actor unit indexes signs detail reason } } }"""
@@ -212,6 +213,21 @@ def test_own_subjects_and_watched_subjects_are_found(cities: Cities, clerk: str)
         cities.wait_for(lambda: _found(cities, caller=clerk, rule="VIP"))
     finally:
         assert cities.xinqiao_text(*watch, "--remove")[0] == 0
+
+
+def test_exposure_takes_the_ids_that_the_api_shows(cities: Cities) -> None:
+    demo = {"c": cities.golden["demo"]["uscc"]}
+    asked = {"purpose": "P12", "case": "露3", "variables": demo}
+    found = _data(cities, FIRM, "analyst", **asked)["organisation"]
+    record = found["penalties"]["nodes"][0]["id"]
+    for wanted in ({"r": [record, "mistyped"]}, {"s": [found["id"], "mistyped"]}):
+
+        def seen(wanted: dict[str, list[str]] = wanted) -> bool:
+            report = _audit(cities, EXPOSURE, since="2020-01-01T00:00:00Z", **wanted)
+            assert report["unknown"] == ["mistyped"]
+            return "露3" in {one["case"] for one in report["exposures"]}
+
+        cities.wait_for(seen)
 
 
 async def _operator(root: Any, statement: str) -> None:

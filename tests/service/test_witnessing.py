@@ -229,6 +229,8 @@ def test_a_node_that_must_be_witnessed_stops_and_goes_on(lone_node: LoneNode) ->
         assert refused.json()["errors"][0]["extensions"]["code"] == "LOG_UNWITNESSED"
         assert refused.headers["retry-after"] == "1"
         assert standing()["state"] == "STOPPED"
+        enrolling = httpx.post(f"{url}/enrol", json={"code": "x"}, trust_env=False)
+        assert (enrolling.status_code, enrolling.json()) == (503, refused.json())
     finally:
         asyncio.run(_execute(lone_node, age.format(0)))
         lone_node.wait_for(lambda: ask().status_code == 200)

@@ -30,6 +30,9 @@ class FixedCipher:
     def blind_index(self, kind: str, value: str) -> str:
         return f"k1:{hmac.digest(b'index', f'{kind}:{value}'.encode(), 'sha256').hex()}"
 
+    def blind_indexes(self, kind: str, value: str) -> tuple[str, ...]:
+        return (self.blind_index(kind, value),)
+
     def digest(self, content: bytes) -> bytes:
         return hmac.digest(b"digest", content, "sha256")
 
