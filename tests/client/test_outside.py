@@ -53,7 +53,12 @@ from security.registry import Caller, RegisteredKey, Registry
 from security.signature import read_request, sign_response, verify_request
 from service.home import cache
 
-NOW = int(time.time())
+
+def moment() -> int:
+    """The time now: the npm package judges by its own clock when a signature ends."""
+    return int(time.time())
+
+
 ORIGIN = "http://127.0.0.1:8000"
 OUTSIDE = Path(__file__).parent / "outside"
 KEYS = {algorithm: SigningKey.generate(f"key-{algorithm}", algorithm) for algorithm in Algorithm}
@@ -226,7 +231,7 @@ class Npm:
             keyId=key.key_id,
             message=message,
             request=request,
-            now=NOW + 5,
+            now=moment() + 5,
         )
         return bool(answer["verified"])
 
@@ -318,7 +323,7 @@ def accepted(message: Message, body: bytes) -> bool:
     raw = [(name.encode(), value.encode()) for name, value in message["headers"].items()]
     received = read_request(message["method"], message["url"], raw, body)
     try:
-        return verify_request(received, REGISTRY, NOW).key_id is not None
+        return verify_request(received, REGISTRY, moment()).key_id is not None
     except SignatureError:
         return False
 
@@ -351,7 +356,7 @@ def test_our_questions_hold_there_and_changed_ones_nowhere(
 ) -> None:
     key = KEYS[data.draw(st.sampled_from(peer.kinds))]
     method = "GET" if body is None else "POST"
-    question = sign_request(key, method, ORIGIN + target, body or b"", now=NOW, **claims)
+    question = sign_request(key, method, ORIGIN + target, body or b"", now=moment(), **claims)
     message = outside_message(question)
     assert peer.verifies(key, message)
     assert accepted(message, question.body)
@@ -379,9 +384,10 @@ def test_their_questions_in_our_profile_hold_here(
             write = display_string if name == "actor" else string
             headers[f"credit-{name}"] = write(claims[name])
             fields.append(f"credit-{name}")
+    at = moment()
     values = {
-        "created": NOW,
-        "expires": NOW + 60,
+        "created": at,
+        "expires": at + 60,
         "nonce": "0123456789abcdef0123",
         "keyid": key.key_id,
         "tag": "credit-query-v1",
@@ -399,10 +405,14 @@ def test_their_questions_in_our_profile_hold_here(
 # -- answers --------------------------------------------------------------------------------
 
 QUESTIONS = [
-    sign_request(KEYS[Algorithm.ED25519], "POST", f"{ORIGIN}/graphql", b"{}", now=NOW, case="本1"),
-    sign_request(KEYS[Algorithm.SM2_SM3], "POST", f"{ORIGIN}/graphql", b"{}", now=NOW, sm3=True),
     sign_request(
-        KEYS[Algorithm.ECDSA_P256_SHA256], "GET", f"{ORIGIN}/graphql?query=%7B%7D", now=NOW
+        KEYS[Algorithm.ED25519], "POST", f"{ORIGIN}/graphql", b"{}", now=moment(), case="本1"
+    ),
+    sign_request(
+        KEYS[Algorithm.SM2_SM3], "POST", f"{ORIGIN}/graphql", b"{}", now=moment(), sm3=True
+    ),
+    sign_request(
+        KEYS[Algorithm.ECDSA_P256_SHA256], "GET", f"{ORIGIN}/graphql?query=%7B%7D", now=moment()
     ),
     unsigned_question("POST", f"{ORIGIN}/graphql", b"{}"),
     unsigned_question("GET", f"{ORIGIN}/graphql?query=%7B%7D"),
@@ -415,7 +425,7 @@ def test_answers_hold_in_both_directions(peer: Peer, question: Question) -> None
     request = outside_message(question)
     raw = [(name.encode(), value.encode()) for name, value in question.headers]
     received = read_request(question.method, question.target_uri, raw, question.body)
-    receipt = Receipt(bytes(32), NOW, 2, LOG.name, question.body_digest)
+    receipt = Receipt(bytes(32), moment(), 2, LOG.name, question.body_digest)
     for algorithm in peer.kinds:
         key = KEYS[algorithm]
         signed = sign_response(
@@ -425,7 +435,7 @@ def test_answers_hold_in_both_directions(peer: Peer, question: Question) -> None
             content_type="application/json",
             body=BODY,
             receipt=receipt,
-            now=NOW,
+            now=moment(),
         )
         headers = {name.decode(): value.decode() for name, value in signed}
         ours: Message = {"status": 200, "headers": headers}
@@ -438,11 +448,11 @@ def test_answers_hold_in_both_directions(peer: Peer, question: Question) -> None
     fields = ["@status", "content-type", "content-digest", "credit-receipt"]
     fields += ['"@method";req', '"@target-uri";req']
     fields += [f'"{name}";req' for name in ("content-digest", "signature") if question.header(name)]
-    values = {"created": NOW, "keyid": key.key_id, "tag": "credit-answer-v1"}
+    values = {"created": moment(), "keyid": key.key_id, "tag": "credit-answer-v1"}
     message: Message = {"status": 200, "headers": headers}
     theirs = peer.sign(key, message, fields, values, request)
-    verified = verify_response(question, 200, theirs.items(), BODY, NODE_KEYS, now=NOW)
+    verified = verify_response(question, 200, theirs.items(), BODY, NODE_KEYS, now=moment())
     assert verified.key_id == key.key_id
     for other in (q for q in QUESTIONS if q is not question):
         with pytest.raises(ClientError, match=r"ANSWER_(COMPONENTS|SIGNATURE_INVALID)"):
-            verify_response(other, 200, theirs.items(), BODY, NODE_KEYS, now=NOW)
+            verify_response(other, 200, theirs.items(), BODY, NODE_KEYS, now=moment())

@@ -487,3 +487,22 @@ async def test_sealer_killed_at_any_moment_loses_and_doubles_nothing(
             head = Checkpoint.open(note, verifier)
             assert reader.root(head.size) == head.root
         assert len({Checkpoint.open(note, verifier).size for note in heads}) > 1
+
+
+async def test_a_broken_connection_costs_one_batch_and_the_next_takes_another(
+    database: str, tmp_path: Path
+) -> None:
+    async with node(database, tmp_path) as n:
+        await n.log.append(ENTRY, EVIDENCE)  # the committer keeps its connection for a while
+        other = await asyncpg.connect(database)
+        ended = await other.fetchval(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            " AND query LIKE '%access_batch%'"
+        )
+        await other.close()
+        assert ended == 1
+        results = await asyncio.gather(n.log.append(ENTRY, EVIDENCE), return_exceptions=True)
+        promised = 1 + sum(not isinstance(one, BaseException) for one in results)
+        await n.log.append(ENTRY, EVIDENCE)
+        assert await n.waiting() == promised + 1

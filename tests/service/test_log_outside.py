@@ -95,7 +95,7 @@ def test_bundles_are_an_auditors_and_nobody_elses(cities: Cities) -> None:
         get(cities, f"{LOG}/tile/9/000"),
         get(cities, f"{LOG}/tile/0/999"),
         get(cities, f"{LOG}/tile/0/000.p/256"),
-        get(cities, f"{LOG}/tile/0/../0/000"),
+        get(cities, f"{LOG}/tile/0/%2e%2e/0/000"),
         get(cities, "/log/other/checkpoint"),
     ):
         assert (answer.status_code, answer.json()) == (404, nothing), answer.url

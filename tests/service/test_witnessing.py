@@ -101,8 +101,8 @@ def test_each_city_cosigns_the_logs_of_the_other(cities: Cities, node: str, witn
 
 
 def test_an_answer_is_soon_proven_to_a_head_that_the_partner_cosigned(cities: Cities) -> None:
-    client = cities.client("benxi", "shenyang")
-    receipt = client.query(QUESTION, purpose="P1", case="沈审〔2026〕12号").require().receipt
+    with cities.client("benxi", "shenyang") as client:
+        receipt = client.query(QUESTION, purpose="P1", case="沈审〔2026〕12号").require().receipt
     assert receipt is not None
     url = f"{cities.url('benxi')}/log/access/receipt/{receipt.leaf.hex()}"
     key = VerifierKey.parse(papers(cities, "shenyang")["witness"])
