@@ -6,6 +6,8 @@ import asyncio
 import json
 import os
 import re
+import subprocess
+import sys
 import time
 from datetime import datetime
 from pathlib import Path
@@ -234,13 +236,17 @@ def _answered_with(node: LoneNode, known: Any) -> str:
 def test_a_running_node_takes_its_answer_key_from_a_token_and_clients_follow(
     lone_node: LoneNode, token: Token
 ) -> None:
-    from security.pkcs11 import TokenUri, make_token_key
-
     known = node_keys(lone_node.root, "benxi")
     first = _answered_with(lone_node, known)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SOFTHSM2_CONF", str(token.configuration))
-        make_token_key(TokenUri.parse(token.uri("answer")), Algorithm.ECDSA_P256_SHA256)
+    # In a process of its own: this one's SoftHSM may have been opened on another test's tokens.
+    make = (
+        "import sys; from client.algorithm import Algorithm;"
+        "from security.pkcs11 import TokenUri, make_token_key;"
+        "make_token_key(TokenUri.parse(sys.argv[1]), Algorithm.ECDSA_P256_SHA256)"
+    )
+    subprocess.run(
+        [sys.executable, "-c", make, token.uri("answer")], env=lone_node.environment, check=True
+    )
     settings = lone_node.root / "benxi" / "settings.toml"
     before = settings.read_text(encoding="utf-8")
     settings.write_text(f'{before}answer_key = "{token.uri("answer")}"\n', encoding="utf-8")
