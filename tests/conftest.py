@@ -33,16 +33,6 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Among several processes: a module stays together, and all that ask the running cities do."""
-    asking = {
-        item.path for item in items if "cities" in getattr(item, "fixturenames", ())
-    }  # fmt: skip
-    for item in items:
-        group = "cities" if item.path in asking else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
-
-
 @pytest.fixture(scope="session")
 def home() -> Iterator[Path]:
     """A private XINQIAO_HOME for the session, sharing the real one's cache of jars."""

@@ -16,7 +16,7 @@ import pytest
 from service.home import open_folder
 from tests.service.cities import SEED, Cities, running_cities
 
-pytestmark = [pytest.mark.timeout(400), pytest.mark.usefixtures("cities")]
+pytestmark = pytest.mark.timeout(400)
 
 RECORD = (
     "documentNo decisionDate ruleSetId displayMinUntil displayUntil severity status originRegion"
