@@ -54,9 +54,13 @@ class Peer:
 
 async def serve(port: int, dsn: str | None) -> None:
     """Serve with the node's own server settings until SIGTERM."""
-    pool = await open_pool(dsn, answering=True) if dsn else None
+    await run_server(Peer(await open_pool(dsn, answering=True) if dsn else None), port)
+
+
+async def run_server(application: Any, port: int) -> None:
+    """Serve an ASGI application with the node's own server settings until SIGTERM."""
     config = uvicorn.Config(
-        Peer(pool),
+        application,
         port=port,
         loop="uvloop",
         http="httptools",

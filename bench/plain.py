@@ -11,8 +11,7 @@ import sys
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-import uvicorn
-
+from bench.peer import run_server
 from resolvers.request import parse_request
 from security.policy import Scope
 from security.registry import Caller
@@ -76,18 +75,7 @@ async def serve(port: int, dsn: str) -> None:
     settings = load_settings(NodeHome(home(), NODE))
     nowhere = Neo4jAddress("bolt://127.0.0.1:1", "", "")  # none of these questions asks the graph
     async with open_node(settings, home(), dsn, nowhere) as node:
-        config = uvicorn.Config(
-            Plain(node, await _scope(node)),
-            port=port,
-            loop="uvloop",
-            http="httptools",
-            ws="none",
-            lifespan="off",
-            access_log=False,
-            log_level="warning",
-            server_header=False,
-        )
-        await uvicorn.Server(config).serve()
+        await run_server(Plain(node, await _scope(node)), port)
 
 
 def main() -> None:

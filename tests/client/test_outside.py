@@ -52,6 +52,7 @@ from security.errors import SignatureError
 from security.registry import Caller, RegisteredKey, Registry
 from security.signature import read_request, sign_response, verify_request
 from service.home import cache
+from tests.programs import need
 
 
 def moment() -> int:
@@ -252,11 +253,7 @@ class Npm:
 
 def installed() -> Path:
     """The folder with the npm package as its lock file pins it, installed when first asked for."""
-    missing = [name for name in ("node", "npm") if shutil.which(name) is None]
-    if missing:
-        if "XINQIAO_CI" in os.environ:
-            pytest.fail(f"{missing[0]} is not installed")
-        pytest.skip(f"{missing[0]} is not installed")
+    need("node", "npm")
     files = sorted(OUTSIDE.iterdir())
     digest = sha256(b"".join([path.read_bytes() for path in files])).hexdigest()[:16]
     folder = cache() / "outside" / f"npm-{digest}"

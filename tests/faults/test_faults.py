@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +12,7 @@ from tests.faults import database as databases
 from tests.faults import files, kills
 from tests.faults.node import FaultNode
 from tests.faults.trial import Row
+from tests.programs import need
 
 pytestmark = pytest.mark.timeout(200)
 
@@ -30,10 +29,7 @@ def node(home: Path) -> Iterator[FaultNode]:
 @pytest.fixture
 def tracing() -> None:
     """Faults of system calls are injected by strace."""
-    if shutil.which("strace") is None:
-        if os.environ.get("XINQIAO_CI") == "1":
-            pytest.fail("install strace")
-        pytest.skip("strace is not installed")
+    need("strace")
 
 
 def _sound(row: Row) -> None:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Self
 
-import pytest
-
 from service.home import cache
+from tests.programs import need
 
 HERE = Path(__file__).parent
 PACKAGES = {
@@ -39,10 +37,7 @@ class GoTools:
 
     def path(self, name: str) -> Path:
         """The built program; a first build downloads modules and takes up to a minute each."""
-        if shutil.which("go") is None:
-            if "XINQIAO_CI" in os.environ:
-                pytest.fail("Go is not installed")
-            pytest.skip("Go is not installed")
+        need("go")
         built = self.folder / name
         if not built.exists():
             self.folder.mkdir(parents=True, exist_ok=True)

@@ -38,6 +38,7 @@ from security.witness.cosigner import Cosigner
 from security.witness.submission import submission_of
 from sync.witnessing import OwnLog, WitnessError, ask_witness
 from tests.outside.conftest import GoTools
+from tests.programs import need
 
 ORIGIN = "xinqiao.benxi/access"
 NAME = "litewitness.example/w1"
@@ -68,11 +69,7 @@ class Outside:
 @pytest.fixture
 def agent(tmp_path: Path) -> Iterator[tuple[Path, Ed25519PrivateKey]]:
     """An ssh-agent that holds the witness's key, because litewitness takes it from nowhere else."""
-    for program in ("ssh-agent", "ssh-add"):
-        if shutil.which(program) is None:
-            if "XINQIAO_CI" in os.environ:
-                pytest.fail(f"{program} is not installed")
-            pytest.skip(f"{program} is not installed")
+    need("ssh-agent", "ssh-add")
     key = Ed25519PrivateKey.generate()
     pem = tmp_path / "witness.pem"
     pem.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()))

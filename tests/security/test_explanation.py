@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from base64 import b64encode
 from pathlib import Path
@@ -17,6 +16,7 @@ from security.explanation import Form, Known, Outcome, explain
 from security.package import packed
 from security.receipt import receipt_status
 from security.timestamp import attach, request_over, stamped, timestamp_request, verify_timestamp
+from tests.programs import need
 from tests.security.exhibit import ORIGIN, exhibit
 
 _CONFIG = """
@@ -89,8 +89,7 @@ class Authority:
 
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl is not installed")
+    need("openssl")
     return Authority(tmp_path_factory.mktemp("authority") / "tsa")
 
 
