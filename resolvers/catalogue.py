@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from resolvers.answer import NOTHING, Disclosure
+from resolvers.context import Call
 from resolvers.projection import shaper
 from resolvers.statement import Selected, Statement
 from store.kind import Field, Generation, Kind
 
 
-def answer(statement: Statement, selected: Selected) -> Any:
-    """The kinds of this node, sorted by name."""
-    return shaper(statement, selected)([_kind(kind) for kind in statement.kinds])
+async def answer(
+    statement: Statement,
+    selected: Selected,
+    call: Call,  # noqa: ARG001 - the shape of every part
+) -> tuple[Any, Disclosure]:
+    """The kinds of this node, sorted by name; no part of anybody's data."""
+    return shaper(statement, selected)([_kind(kind) for kind in statement.kinds]), NOTHING
 
 
 def _kind(kind: Kind) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from resolvers.answer import NOTHING, Disclosure
 from resolvers.as_of import kinds_on
 from resolvers.context import Call, Context
 from resolvers.projection import shaper
@@ -30,7 +31,7 @@ LEFT JOIN LATERAL (SELECT size, shared, updated_at FROM mirror_cursor c
 """
 
 
-def catalogue(statement: Statement, selected: Selected, call: Call) -> Any:
+async def catalogue(statement: Statement, selected: Selected, call: Call) -> tuple[Any, Disclosure]:
     """Both catalogues of the node's city on a day; the same for every caller."""
     context = call.context
     day = _day(selected, call)
@@ -55,10 +56,10 @@ def catalogue(statement: Statement, selected: Selected, call: Call) -> Any:
             for row in found.applications
         ],
     }
-    return shaper(statement, selected)(value)
+    return shaper(statement, selected)(value), NOTHING
 
 
-async def coverage(statement: Statement, selected: Selected, call: Call) -> Any:
+async def coverage(statement: Statement, selected: Selected, call: Call) -> tuple[Any, Disclosure]:
     """The coverage of the items that the question names, by kind, origin and source.
 
     Raises QuestionError STORE_UNAVAILABLE as every read does.
@@ -86,7 +87,7 @@ async def coverage(statement: Statement, selected: Selected, call: Call) -> Any:
     told = _Told(context, statement.kinds, found, day, reports, partners)
     shown = shared_with_caller(context, statement.kinds, day)
     value = [row for name in names for row in told.rows(name, name in shown)]
-    return shaper(statement, selected)(value)
+    return shaper(statement, selected)(value), NOTHING
 
 
 def shared_with_caller(context: Context, kinds: Kinds, day: dt.date) -> frozenset[str]:

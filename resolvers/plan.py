@@ -11,20 +11,13 @@ from graphql import FieldNode, OperationDefinitionNode
 from graphql.execution.collect_fields import FragmentDetails, collect_fields
 from graphql.execution.values import VariableValues
 
-from resolvers import (
-    after_review,
-    catalogue,
-    coverage,
-    introspection,
-    neighbourhood,
-    oversight,
-    queue,
-)
+from resolvers import introspection
 from resolvers.answer import NOTHING, Answer, Disclosure, Lane, distinct, refusal
 from resolvers.argument import shape_of
 from resolvers.compiler import Compiled, compile_fields
 from resolvers.context import Call, Context
 from resolvers.errors import QuestionError, graphql_error
+from resolvers.part import PARTS
 from resolvers.statement import Routine, Selected, Statement
 from resolvers.variable import Variables
 from schema.definition import CreditSchema
@@ -204,7 +197,8 @@ class StoredPlan:
                 parts.append(key + found[how])
             elif isinstance(how, _Part):
                 try:
-                    value, disclosure = await _part(
+                    answer = PARTS[how.selected.name]
+                    value, disclosure = await answer(
                         shape.statement.anew(call.context.scope), how.selected, call
                     )
                     disclosures.append(disclosure)
@@ -233,33 +227,6 @@ class StoredPlan:
 
 def _key(coerced: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
     return tuple([(name, shape_of(value)) for name, value in coerced.items()])
-
-
-async def _part(statement: Statement, selected: Selected, call: Call) -> tuple[Any, Disclosure]:
-    match selected.name:
-        case "kinds":
-            return catalogue.answer(statement, selected), NOTHING
-        case "catalogue":
-            return coverage.catalogue(statement, selected, call), NOTHING
-        case "coverage":
-            return await coverage.coverage(statement, selected, call), NOTHING
-        case "neighbourhood":
-            return await neighbourhood.answer(statement, selected, call)
-        case "workQueue":
-            return await queue.answer(statement, selected, call)
-        case "accessEntries":
-            return await oversight.answer(statement, selected, call)
-        case "accessEntry":
-            return await oversight.entry(statement, selected, call)
-        case "accessHistory":
-            return await oversight.history(statement, selected, call)
-        case "exposureReport":
-            return await oversight.exposure(statement, selected, call)
-        case "reviewFindings":
-            return await after_review.findings(statement, selected, call)
-        case "accessStatistics":
-            return await after_review.statistics(statement, selected, call)
-    raise QuestionError("INTERNAL", "the field cannot be answered")
 
 
 def _together(found: list[Disclosure]) -> Disclosure:

@@ -1,0 +1,35 @@
+"""The root fields that no statement of the compiler answers, each by a function of its own.
+
+A function is given an empty statement for its scope, the selected field and the call; it returns
+the value as JSON shows it and what it discloses. What is stored is compiled instead
+(`resolvers.compiler`); a field stands in one of the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from resolvers import after_review, catalogue, coverage, neighbourhood, oversight, queue
+from resolvers.answer import Disclosure
+from resolvers.context import Call
+from resolvers.statement import Selected, Statement
+
+Part = Callable[[Statement, Selected, Call], Awaitable[tuple[Any, Disclosure]]]
+
+PARTS: Mapping[str, Part] = MappingProxyType(
+    {
+        "kinds": catalogue.answer,
+        "catalogue": coverage.catalogue,
+        "coverage": coverage.coverage,
+        "neighbourhood": neighbourhood.answer,
+        "workQueue": queue.answer,
+        "accessEntries": oversight.answer,
+        "accessEntry": oversight.entry,
+        "accessHistory": oversight.history,
+        "exposureReport": oversight.exposure,
+        "reviewFindings": after_review.findings,
+        "accessStatistics": after_review.statistics,
+    }
+)
