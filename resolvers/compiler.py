@@ -7,8 +7,19 @@ from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
+import orjson
 
-from resolvers import matching, party, recognition, record, reference, relation, search, standing
+from resolvers import (
+    entity,
+    matching,
+    party,
+    recognition,
+    record,
+    reference,
+    relation,
+    search,
+    standing,
+)
 from resolvers.answer import Disclosure, distinct
 from resolvers.context import Call
 from resolvers.errors import QuestionError
@@ -17,12 +28,18 @@ from resolvers.statement import Level, Row, Selected, Statement
 from store.kind import Kinds
 
 _BUDGET = 50  # rows of a whole answer, in multiples of the role's list limit
-_LOOKUPS = {"organisation": ("code",), "person": ("id", "code"), "node": ("id",)}
+_LOOKUPS = {
+    "organisation": ("code",),
+    "person": ("id", "code"),
+    "node": ("id",),
+    "_entities": ("representations",),
+}
 
 
 def routines(kinds: Kinds) -> Mapping[str, Any]:
     """Every routine of stored data by coordinate."""
     return {
+        **entity.ROUTINES,
         **matching.ROUTINES,
         **party.ROUTINES,
         **relation.ROUTINES,
@@ -94,7 +111,10 @@ class Compiled:
             masked=self.masked,
             rows=(len(subjects) + len(records)) // 16,
             not_found=tuple(
-                str(read(call)) for index, read in self.lookups if found[index] == b"null"
+                code
+                for index, read in self.lookups
+                if b"null" in found[index]
+                for code in _missing(found[index], read(call))
             ),
         )
 
@@ -139,6 +159,14 @@ def compile_fields(statement: Statement, selected: Sequence[Selected]) -> Compil
         has_subjects=manifests["a"] is not None,
         has_records=manifests["r"] is not None,
     )
+
+
+def _missing(found: bytes, asked: Any) -> list[str]:
+    """What was asked for and not found: one code, or those of a list whose places are null."""
+    if isinstance(asked, list):
+        places = zip(orjson.loads(found), asked, strict=True)
+        return [entity.named(one) for place, one in places if place is None]
+    return [str(asked)] if found == b"null" else []
 
 
 def _as_json(expression: str) -> str:

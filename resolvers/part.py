@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from resolvers import after_review, catalogue, coverage, neighbourhood, oversight, queue
+from resolvers import after_review, catalogue, coverage, neighbourhood, oversight, queue, subgraph
 from resolvers.answer import Disclosure
 from resolvers.context import Call
 from resolvers.statement import Selected, Statement
@@ -20,6 +20,7 @@ Part = Callable[[Statement, Selected, Call], Awaitable[tuple[Any, Disclosure]]]
 
 PARTS: Mapping[str, Part] = MappingProxyType(
     {
+        "_service": subgraph.answer,
         "kinds": catalogue.answer,
         "catalogue": coverage.catalogue,
         "coverage": coverage.coverage,

@@ -255,17 +255,29 @@ def about_persons(
 ) -> bool:
     """Whether the operation asks about natural persons: starts from one, searches them, or goes
     on from one by its positions. Masked holders and officers of a firm are part of the firm's own
-    registration and do not count."""
+    registration and do not count; entities do that are asked for as persons."""
     pending: list[Any] = [operation.selection_set]
     pending += [fragment.definition.selection_set for fragment in fragments.values()]
+    entities = False
+    of_persons = any(_is_on_person(fragment.definition) for fragment in fragments.values())
     while pending:
         for selection in pending.pop().selections:
-            if isinstance(selection, FieldNode) and _is_about_persons(selection):
+            if isinstance(selection, FieldNode):
+                if _is_about_persons(selection):
+                    return True
+                entities = entities or selection.name.value == "_entities"
+            of_persons = of_persons or _is_on_person(selection)
+            if entities and of_persons:
                 return True
             inner = getattr(selection, "selection_set", None)
             if inner is not None:
                 pending.append(inner)
     return False
+
+
+def _is_on_person(node: Any) -> bool:
+    condition = getattr(node, "type_condition", None)
+    return condition is not None and condition.name.value == "Person"
 
 
 def _is_about_persons(field: FieldNode) -> bool:

@@ -38,6 +38,7 @@ from resolvers.visibility import (
 )
 from store.identifiers.normalisation import compact
 from store.industry import parse_industry
+from store.kind import Kind
 
 
 def read_global_id(text: str) -> tuple[str, str] | None:
@@ -59,18 +60,19 @@ def read_uuid(text: str) -> UUID | None:
     return found if str(found) == text else None
 
 
+def read_key(call: Call, type_name: str, id_: str) -> UUID | None:
+    """The key in an id of that type as this caller is given it; None for ids of other types."""
+    told = read_global_id(id_)
+    if told is None or told[0] != type_name:
+        return None
+    if type_name == "Person":
+        return person_of(call.context.person_key, told[1])
+    return read_uuid(told[1])
+
+
 def _uuid(type_name: str, id_: Given) -> Any:
     """Reads the id as one of that type; None for other types, so that nothing is found."""
-
-    def read(call: Call) -> UUID | None:
-        told = read_global_id(id_.read(call))
-        if told is None or told[0] != type_name:
-            return None
-        if type_name == "Person":
-            return person_of(call.context.person_key, told[1])
-        return read_uuid(told[1])
-
-    return read
+    return lambda call: read_key(call, type_name, id_.read(call))
 
 
 def _organisation(row: Row, selected: Selected) -> str:
@@ -89,7 +91,7 @@ def _person(row: Row, selected: Selected) -> str:
     if followed == FALSE:
         return "NULL::json"
     if id_ is not None:
-        key = _present(statement, statement.bind(_uuid("Person", id_), "uuid"))
+        key = present(statement, statement.bind(_uuid("Person", id_), "uuid"))
     elif code is not None and statement.scope.row.person_search:
         key = subject_named(statement, code)
     else:
@@ -98,7 +100,7 @@ def _person(row: Row, selected: Selected) -> str:
     return person_json(row.level, statement, selected.details, condition)
 
 
-def _present(statement: Statement, subject: str) -> str:
+def present(statement: Statement, subject: str) -> str:
     """The subject that an id names today: what was merged is what it became."""
     one = statement.alias("s")
     return (
@@ -113,37 +115,42 @@ def _node(row: Row, selected: Selected) -> str:
     assert isinstance(id_, Given)
     interface = selected.type
     assert isinstance(interface, GraphQLInterfaceType)
-    organisation = _present(statement, statement.bind(_uuid("Organisation", id_), "uuid"))
+    organisation = present(statement, statement.bind(_uuid("Organisation", id_), "uuid"))
     found = [
         organisation_json(level, statement, selected.details, f"{{o}}.subject_id = {organisation}"),
         _person(row, selected),
-        _loan(row, selected, id_),
+        loan_json(level, statement, selected.details, statement.bind(_uuid("Loan", id_), "uuid")),
     ]
     for kind in statement.kinds:
-        alias, inner = statement.alias("r"), Level()
         key = statement.bind(_uuid(kind.type_name, id_), "uuid")
-        inner.subjects[
-            f"coalesce((SELECT s.audit_ref FROM subject s"
-            f" WHERE s.subject_id = {alias}.subject_id), ''::bytea)"
-        ] = None
-        value = record_json(inner, statement, alias, (kind.name,), selected.details)
-        where = (
-            f"{alias}.record_id = {key} AND {alias}.kind = '{kind.name}'"
-            f" AND {record_visible(statement, alias, (kind.name,))}"
-        )
-        shown = value if value.endswith("::json") else f"row_to_json({value})"
-        source = f"record {alias}"
-        found.append(sub_object(level, statement, inner, shown, source, where))
+        found.append(record_of_kind_json(level, statement, selected.details, kind, key))
     return f"coalesce({', '.join(found)})"
 
 
-def _loan(row: Row, selected: Selected, id_: Given) -> str:
-    statement = row.statement
+def record_of_kind_json(
+    parent: Level, statement: Statement, details: Sequence[Any], kind: Kind, key: str
+) -> str:
+    """The record of a kind behind a record id as json; null when the caller may not see it."""
+    alias, level = statement.alias("r"), Level()
+    level.subjects[
+        f"coalesce((SELECT s.audit_ref FROM subject s"
+        f" WHERE s.subject_id = {alias}.subject_id), ''::bytea)"
+    ] = None
+    value = record_json(level, statement, alias, (kind.name,), details)
+    where = (
+        f"{alias}.record_id = {key} AND {alias}.kind = '{kind.name}'"
+        f" AND {record_visible(statement, alias, (kind.name,))}"
+    )
+    shown = value if value.endswith("::json") else f"row_to_json({value})"
+    return sub_object(parent, statement, level, shown, f"record {alias}", where)
+
+
+def loan_json(parent: Level, statement: Statement, details: Sequence[Any], key: str) -> str:
+    """The loan behind an id as json; null when the caller may not see it."""
     alias, level = statement.alias("l"), Level()
     level.subjects[f"{alias}.audit_ref"] = None
     loan = Row(statement, level, alias, object_type(statement, "Loan"))
-    put_all(loan, statement.select(loan.type, selected.details))
-    key = statement.bind(_uuid("Loan", id_), "uuid")
+    put_all(loan, statement.select(loan.type, list(details)))
     relation = statement.alias("e")
     seen = relation_visible(statement, relation, ("BORROWS",))
     where = (
@@ -152,7 +159,7 @@ def _loan(row: Row, selected: Selected, id_: Given) -> str:
         f" AND ({case_given(statement)} OR EXISTS (SELECT FROM organisation x"
         f" WHERE x.subject_id = {relation}.other_id)))"
     )
-    return sub_object(row.level, statement, level, loan.json(), f"loan {alias}", where)
+    return sub_object(parent, statement, level, loan.json(), f"loan {alias}", where)
 
 
 _ORDERS = {

@@ -1,5 +1,6 @@
 """`python -m schema.print` writes schema.graphql; with `--check` it only compares.
 
+`--federation` prints the same schema as a subgraph of Apollo Federation, as `_service` gives it.
 Exit status 1 when the file in the repository is not the schema of the code.
 """
 
@@ -9,6 +10,7 @@ import sys
 from pathlib import Path
 
 from schema.definition import CreditSchema
+from schema.federation import federated
 from schema.records import kinds
 
 FILE = Path(__file__).resolve().parent.parent / "schema.graphql"
@@ -16,10 +18,13 @@ FILE = Path(__file__).resolve().parent.parent / "schema.graphql"
 
 def printed() -> str:
     """The schema definition language of the API with the kinds of this release."""
-    return CreditSchema(kinds()).as_str().rstrip() + "\n"
+    return CreditSchema(kinds(), gateways=False).as_str().rstrip() + "\n"
 
 
 def main(arguments: list[str]) -> int:
+    if "--federation" in arguments:
+        sys.stdout.write(federated(printed()))
+        return 0
     text = printed()
     if "--check" in arguments:
         if FILE.exists() and FILE.read_text(encoding="utf-8") == text:

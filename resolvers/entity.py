@@ -1,0 +1,126 @@
+"""Entities for gateways: many objects by their keys in one statement, as `node` gives one.
+
+A key of another caller's, of what does not exist and of what may not be seen give the same null.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from uuid import UUID
+
+from resolvers.argument import Given
+from resolvers.context import Call
+from resolvers.errors import QuestionError
+from resolvers.party import organisation_json, person_json
+from resolvers.reach import FALSE
+from resolvers.search import loan_json, present, read_key, record_of_kind_json
+from resolvers.statement import Level, Routine, Row, Selected
+from resolvers.visibility import person_followed
+from schema.federation import keys_of
+from store.identifiers.normalisation import compact
+
+_MALFORMED = "REPRESENTATION_INVALID"
+
+
+def named(representation: Mapping[str, Any]) -> str:
+    """The key by which a representation names its entity."""
+    type_name = representation.get("__typename")
+    if isinstance(type_name, str):
+        for key in keys_of(type_name):
+            value = representation.get(key)
+            if isinstance(value, str) and value:
+                return value
+    raise QuestionError(
+        _MALFORMED, "give each representation its `__typename` and one of the type's keys as text"
+    )
+
+
+def _entities(row: Row, selected: Selected) -> str:
+    statement = row.statement
+    given = selected.arguments["representations"]
+    assert isinstance(given, Given)
+    union = selected.type
+    possible = {type_.name for type_ in statement.schema.get_possible_types(union)}
+    limit = statement.scope.row.list_limit
+
+    def check(call: Call) -> None:
+        asked = given.read(call)
+        if len(asked) > limit:
+            raise QuestionError("LIST_LIMIT", f"ask for at most {limit} entities at once")
+        for one in asked:
+            named(one)
+            if one["__typename"] not in possible:
+                raise QuestionError(
+                    _MALFORMED, "`__typename` is no entity of this node: see `_service`"
+                )
+
+    statement.checks.append(check)
+
+    def bound(read: Callable[[Call, Mapping[str, Any]], Any], cast: str) -> str:
+        return statement.bind(lambda call: [read(call, one) for one in given.read(call)], cast)
+
+    types = bound(lambda _, one: one["__typename"], "text[]")
+    keys = bound(_key, "uuid[]")
+    codes = bound(_code, "text[]")
+    asked, result, level = statement.alias("e"), statement.alias("n"), Level()
+
+    def wanted(type_name: str) -> bool:
+        type_ = statement.schema.type_map[type_name]
+        return bool(statement.select(type_, selected.details))  # type: ignore[arg-type]
+
+    def key(type_name: str) -> str:
+        return f"CASE WHEN {asked}.type = '{type_name}' THEN {asked}.key END"
+
+    found = []
+    with statement.deeper() as deeper:
+        deeper.of(lambda call: len(given.read(call)))
+        if wanted("Organisation"):
+            subject = (
+                f"coalesce({present(statement, key('Organisation'))},"
+                f" (SELECT (array_agg(DISTINCT i.subject_id))[1] FROM identifier i"
+                f" WHERE i.scheme = 'uscc' AND i.value = {asked}.code AND i.is_open"
+                " HAVING count(DISTINCT i.subject_id) = 1))"
+            )
+            condition = f"{{o}}.subject_id = {subject}"
+            found.append(organisation_json(level, statement, selected.details, condition))
+        followed = person_followed(statement, "{p}.subject_id")
+        if followed != FALSE and wanted("Person"):
+            condition = f"{{p}}.subject_id = {present(statement, key('Person'))} AND {followed}"
+            found.append(person_json(level, statement, selected.details, condition))
+        if wanted("Loan"):
+            found.append(loan_json(level, statement, selected.details, key("Loan")))
+        for kind in statement.kinds:
+            if wanted(kind.type_name):
+                at = key(kind.type_name)
+                found.append(record_of_kind_json(level, statement, selected.details, kind, at))
+    value = f"coalesce({', '.join(found)})" if len(found) > 1 else "".join(found) or "NULL::json"
+    shown = [f"coalesce(json_agg({value} ORDER BY {asked}.n), '[]'::json) AS j"]
+    for kind_, target in (("a", row.level.subjects), ("r", row.level.records)):
+        manifest = level.manifest(kind_)
+        if manifest is not None:
+            shown.append(
+                f"coalesce(string_agg({manifest}, ''::bytea ORDER BY {asked}.n), ''::bytea)"
+                f" AS {kind_}"
+            )
+            target[f"{result}.{kind_}"] = None
+    row.level.take(
+        f"CROSS JOIN LATERAL (SELECT {', '.join(shown)} FROM unnest({types}, {keys}, {codes})"
+        f" WITH ORDINALITY {asked}(type, key, code, n) {' '.join(level.joins)}) {result}"
+    )
+    return f"{result}.j"
+
+
+def _key(call: Call, representation: Mapping[str, Any]) -> UUID | None:
+    id_ = representation.get("id")
+    return read_key(call, representation["__typename"], id_) if isinstance(id_, str) else None
+
+
+def _code(_: Call, representation: Mapping[str, Any]) -> str | None:
+    if "id" in representation or representation["__typename"] != "Organisation":
+        return None
+    code = compact(representation["uscc"])
+    return None if "\x00" in code else code
+
+
+ROUTINES: dict[str, Routine] = {"Query._entities": _entities}
