@@ -22,6 +22,8 @@ from client.question import Question, sign_request, unsigned_question
 from client.receipt import Receipt
 from client.structured import parse_base64
 
+_ACCEPT = "application/graphql-response+json, */*;q=0.5"  # with it the status says what went wrong
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -137,7 +139,7 @@ class Client:
             return self._http.request(
                 question.method,
                 question.target_uri,
-                headers=list(question.headers),
+                headers=[*question.headers, ("accept", _ACCEPT)],
                 content=question.body,
             )
         except httpx.HTTPError as error:

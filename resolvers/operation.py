@@ -98,14 +98,21 @@ class Operations:
         plan = self._plans.get(key)
         if plan is None:
             plan = self._plans.put(
-                key, self._prepare(document, operation_name, scope), len(document)
+                key,
+                self._prepare(document, operation_name, scope, may_mutate),
+                len(document),
             )
         return plan
 
-    def _prepare(self, document: str, operation_name: str | None, scope: Scope) -> Plan:
+    def _prepare(
+        self, document: str, operation_name: str | None, scope: Scope, may_mutate: bool
+    ) -> Plan:
         known = self._documents.get(document)
         if known is None:
             known = self._documents.put(document, self._read(document), len(document))
+        if not may_mutate and _mutates(known, operation_name):
+            refused = QuestionError("METHOD_NOT_ALLOWED", "send a mutation with POST")
+            return RefusedPlan([refused.as_json()], 405)
         if known.errors:
             return RefusedPlan(list(known.errors))
         try:
@@ -133,10 +140,9 @@ class Operations:
         except (RecursionError, GraphQLError):
             message = "the document is nested too deeply"
             return _broken([QuestionError("DEPTH_LIMIT", message).as_json()])
-        found = validate(self._schema, parsed, specified_rules, max_errors=MAX_ERRORS)
-        if found:
-            return _broken([graphql_error(error, "GRAPHQL_VALIDATION_FAILED") for error in found])
-        return _document(parsed)
+        found = validate(self._schema, parsed, specified_rules, MAX_ERRORS, hide_suggestions=True)
+        failed = [graphql_error(error, "GRAPHQL_VALIDATION_FAILED") for error in found]
+        return _document(parsed, failed)
 
 
 def _broken(errors: list[dict[str, Any]]) -> Document:
@@ -149,7 +155,7 @@ def _syntax_code(message: str) -> str:
     return "TOKEN_LIMIT" if "tokens" in message else "GRAPHQL_PARSE_FAILED"
 
 
-def _document(parsed: DocumentNode) -> Document:
+def _document(parsed: DocumentNode, errors: list[dict[str, Any]]) -> Document:
     operations: dict[str, OperationDefinitionNode] = {}
     fragments: dict[str, FragmentDetails] = {}
     for definition in parsed.definitions:
@@ -157,7 +163,7 @@ def _document(parsed: DocumentNode) -> Document:
             operations[definition.name.value if definition.name else ""] = definition
         elif isinstance(definition, FragmentDefinitionNode):
             fragments[definition.name.value] = FragmentDetails(definition)
-    return Document(operations, fragments)
+    return Document(operations, fragments, tuple(errors))
 
 
 def _operation(document: Document, name: str | None) -> OperationDefinitionNode:
@@ -174,3 +180,9 @@ def _operation(document: Document, name: str | None) -> OperationDefinitionNode:
     if operation.operation is not OperationType.QUERY:
         raise QuestionError("OPERATION_NOT_SUPPORTED", "this node answers queries only")
     return operation
+
+
+def _mutates(document: Document, name: str | None) -> bool:
+    """Whether the operation asked for is a mutation, valid or not."""
+    asked = [document.operations.get(name)] if name else document.operations.values()
+    return any(one is not None and one.operation is OperationType.MUTATION for one in asked)

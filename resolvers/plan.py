@@ -46,6 +46,7 @@ class RefusedPlan:
     """The plan of a document that cannot be answered."""
 
     errors: list[dict[str, Any]]
+    status: int = 400
     touches_persons: bool = False
 
     async def run(
@@ -53,7 +54,7 @@ class RefusedPlan:
         context: Context,  # noqa: ARG002 - the shape of every plan
         variables: Mapping[str, Any],  # noqa: ARG002
     ) -> Answer:
-        return refusal(self.errors)
+        return refusal(self.errors, self.status)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from email.message import Message
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -11,6 +13,8 @@ import orjson
 
 MAX_DOCUMENT = 65_536  # characters
 MAX_VARIABLES_DEPTH = 16
+_PARAMETERS = ("query", "operationName", "variables", "extensions")
+_BOM = b"\xef\xbb\xbf"
 
 
 class RequestError(Exception):
@@ -51,23 +55,60 @@ def parse_request(
 
 
 def _post(content_type: str | None, body: bytes) -> GraphQLRequest:
-    media, _, parameters = (content_type or "").partition(";")
-    if media.strip().lower() != "application/json":
-        raise RequestError(
-            415, "CONTENT_TYPE_NOT_SUPPORTED", "send the question as application/json"
-        )
-    charset = parameters.replace(" ", "").lower()
-    if "charset=" in charset and "utf-8" not in charset and "utf8" not in charset:
-        raise RequestError(415, "CONTENT_TYPE_NOT_SUPPORTED", "send the question as UTF-8")
+    if content_type not in _JSON:
+        _check_content_type(content_type)
     try:
         asked = orjson.loads(body)
     except orjson.JSONDecodeError as error:
+        if not body:
+            raise _malformed("the body is empty: send a JSON object with `query`") from error
+        if body.startswith(_BOM):
+            raise _malformed("send the body without a byte order mark (RFC 8259)") from error
         raise _malformed("the body is not JSON: send an object with `query`") from error
     if isinstance(asked, list):
         raise RequestError(400, "BATCH_NOT_SUPPORTED", "ask one question per request")
     if not isinstance(asked, dict):
         raise _malformed("the body is not a JSON object: send an object with `query`")
+    if _may_repeat(body):
+        _check_repeated(body)
     return _checked(asked, may_mutate=True)
+
+
+_JSON = frozenset({"application/json", "application/json; charset=utf-8"})
+
+
+def _check_content_type(content_type: str | None) -> None:
+    read = Message()
+    read["content-type"] = content_type or "text/plain"
+    if read.get_content_type() != "application/json":
+        raise RequestError(
+            415, "CONTENT_TYPE_NOT_SUPPORTED", "send the question as application/json"
+        )
+    if (read.get_content_charset() or "utf-8") not in ("utf-8", "utf8"):
+        raise RequestError(415, "CONTENT_TYPE_NOT_SUPPORTED", "send the question as UTF-8")
+
+
+def _may_repeat(body: bytes) -> bool:
+    """Whether one of the parameters may stand twice in the body, which is seldom so.
+
+    Letters of a name may be written as escapes, which all begin with zeros.
+    """
+    return b"\\u00" in body or any(body.count(b'"%b"' % name.encode()) > 1 for name in _PARAMETERS)
+
+
+def _check_repeated(body: bytes) -> None:
+    """Refuse a parameter that is given twice: who passes the question on may read the other one."""
+
+    def names(pairs: list[tuple[str, Any]]) -> Any:
+        return [name for name, _ in pairs]
+
+    try:
+        found = json.loads(body, object_pairs_hook=names)
+    except RecursionError:
+        raise _malformed("the body is nested too deeply") from None
+    for name in _PARAMETERS:
+        if found.count(name) > 1:
+            raise _malformed(f"`{name}` is given twice")
 
 
 def _get(query_string: bytes | str) -> GraphQLRequest:

@@ -70,5 +70,9 @@ class Variables:
     def values(self, given: Mapping[str, Any]) -> VariableValues | list[GraphQLError]:
         """The coerced values with their sources, or what is wrong with them."""
         return get_variable_values(
-            self._schema, self._definitions, dict(given), max_errors=MAX_ERRORS
+            self._schema,
+            self._definitions,
+            dict(given),
+            max_errors=MAX_ERRORS,
+            hide_suggestions=True,
         )

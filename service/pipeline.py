@@ -13,6 +13,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from hashlib import sha256
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
@@ -37,6 +38,7 @@ from security.signature import (
     sign_response,
     verify_request,
 )
+from service.media import GRAPHQL_RESPONSE, JSON, media_type
 from service.standing import demand_agreed, grounds_of, legal_basis, with_approval
 from sync.errors import AgreementError, FeedError
 
@@ -45,10 +47,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("xinqiao.pipeline")
 
-_JSON = "application/json; charset=utf-8"
 _UNWITNESSED = "ask again when the node's witnesses answer: its log is unwitnessed for too long"
 _TOO_LARGE = "send a shorter document or variables"
-_GRAPHQL_RESPONSE = "application/graphql-response+json; charset=utf-8"
 
 
 class Refusal(Exception):
@@ -61,7 +61,7 @@ class Refusal(Exception):
         self.message = message
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Incoming:
     """A request as it came in; `target` is path and query as sent, `peer` the sender's address.
 
@@ -82,6 +82,11 @@ class Incoming:
             if key == name:
                 return value
         return b""
+
+    @cached_property
+    def media(self) -> str | None:
+        """The media type that the answer is asked for in; None when it is one we have not."""
+        return media_type(b",".join([v for k, v in self.headers if k == b"accept"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +202,9 @@ class Pipeline:
 
     async def _question(self, passage: Passage, scope: Scope) -> Produced:
         node, incoming = self._node, passage.incoming
+        if incoming.media is None:
+            accepted = "accept application/graphql-response+json or application/json"
+            raise Refusal(406, "NOT_ACCEPTABLE", accepted)
         question = parse_request(
             incoming.method,
             passage.received.fields.get("content-type")
@@ -221,8 +229,10 @@ class Pipeline:
             await self._use_authorisation(passage, scope.grounds.authorisation)
         answer = await plan.run(node.context(scope), question.variables)
         shown = answer.disclosure
+        # GraphQL over HTTP: what could be read is answered with 200 in the older media type.
+        old = answer.status == 400 and incoming.media != GRAPHQL_RESPONSE
         return Produced(
-            answer.status,
+            200 if old else answer.status,
             answer.body,
             Lists(
                 shown.subjects,
@@ -346,7 +356,7 @@ class Pipeline:
             passage.received,
             node.answer_key,
             status=produced.status,
-            content_type=produced.media or _media_type(passage.incoming.header(b"accept")),
+            content_type=produced.media or passage.incoming.media or JSON,
             body=produced.body,
             receipt=receipt,
             now=now,
@@ -355,7 +365,8 @@ class Pipeline:
         headers.append((b"content-length", str(len(produced.body)).encode()))
         headers.append((b"cache-control", b"no-store"))
         if produced.status == 405:
-            headers.append((b"allow", b"GET, POST"))
+            refused_get = passage.incoming.method == "GET"
+            headers.append((b"allow", b"POST" if refused_get else b"GET, POST"))
         if produced.status in (429, 503):
             headers.append((b"retry-after", b"1"))
         return Outgoing(produced.status, headers, produced.body)
@@ -397,13 +408,9 @@ def unlogged(status: int, code: str, message: str) -> Outgoing:
     return Outgoing(
         status,
         [
-            (b"content-type", _JSON.encode()),
+            (b"content-type", JSON.encode()),
             (b"content-length", str(len(body)).encode()),
             (b"retry-after", b"1"),
         ],
         body,
     )
-
-
-def _media_type(accept: bytes) -> str:
-    return _GRAPHQL_RESPONSE if b"application/graphql-response+json" in accept else _JSON

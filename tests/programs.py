@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+from hashlib import sha256
+from pathlib import Path
 
 import pytest
+
+from service.home import cache
 
 
 def need(*programs: str) -> None:
@@ -15,3 +20,30 @@ def need(*programs: str) -> None:
         if "XINQIAO_CI" in os.environ:
             pytest.fail(f"{missing[0]} is not installed")
         pytest.skip(f"{missing[0]} is not installed")  # the README names what tests drive
+
+
+def npm_folder(source: Path) -> Path:
+    """A copy of a folder with the npm packages that its lock file pins, made when first needed.
+
+    Tests run their scripts there: Node looks for packages beside the script.
+    """
+    need("node", "npm")
+    files = sorted(source.iterdir())
+    digest = sha256(b"".join([path.read_bytes() for path in files])).hexdigest()[:16]
+    folder = cache() / "outside" / f"npm-{digest}"
+    if not folder.exists():
+        part = folder.with_name(f"{folder.name}.{os.getpid()}")
+        part.mkdir(parents=True)
+        for path in files:
+            shutil.copy(path, part)
+        done = subprocess.run(
+            ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
+            cwd=part,
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr[-2000:]
+        part.rename(folder)
+    return folder

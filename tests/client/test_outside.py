@@ -8,8 +8,6 @@ change of a signed part passes here or there.
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
 import time
 from base64 import b64decode
@@ -51,8 +49,7 @@ from client.structured import byte_sequence, display_string, string
 from security.errors import SignatureError
 from security.registry import Caller, RegisteredKey, Registry
 from security.signature import read_request, sign_response, verify_request
-from service.home import cache
-from tests.programs import need
+from tests.programs import npm_folder
 
 
 def moment() -> int:
@@ -251,36 +248,12 @@ class Npm:
         self.process.stdout.close()
 
 
-def installed() -> Path:
-    """The folder with the npm package as its lock file pins it, installed when first asked for."""
-    need("node", "npm")
-    files = sorted(OUTSIDE.iterdir())
-    digest = sha256(b"".join([path.read_bytes() for path in files])).hexdigest()[:16]
-    folder = cache() / "outside" / f"npm-{digest}"
-    if not folder.exists():
-        part = folder.with_name(f"{folder.name}.{os.getpid()}")
-        part.mkdir(parents=True)
-        for path in files:
-            shutil.copy(path, part)
-        done = subprocess.run(
-            ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
-            cwd=part,
-            capture_output=True,
-            text=True,
-            timeout=100,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr[-2000:]
-        part.rename(folder)
-    return folder
-
-
 @pytest.fixture(scope="module", params=["PyPI", "npm"])
 def peer(request: pytest.FixtureRequest) -> Iterator[Peer]:
     if request.param == "PyPI":
         yield PyPI()
         return
-    npm = Npm(installed())
+    npm = Npm(npm_folder(OUTSIDE))
     try:
         yield npm
     finally:
