@@ -25,11 +25,11 @@ from graph.checkpoint import Checkpoint, Position, Stage
 from graph.connection import GraphConnection
 from graph.errors import GraphBehind, GraphError
 from graph.layout import LAYOUT
+from graph.waking import first_of, listen
 from graph.work import Work, apply_work, read_work
 
 _log = logging.getLogger(__name__)
 
-_CHANNEL = "outbox"
 _CONSUMER = "graph"
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 10.0
 _EMPTYING_BATCH = 20_000
@@ -89,7 +89,7 @@ class Projection:
             try:
                 async with self._store() as connection:
                     await self._graph.create_constraints()
-                    woken = await _listen(connection)
+                    woken = await listen(connection)
                     while not stop.is_set():
                         woken.clear()
                         step = await self.step(connection)
@@ -97,13 +97,13 @@ class Projection:
                             _log.info("the graph is followed again")
                         pause, complaint = _FIRST_PAUSE, ""
                         if step.idle:
-                            await _first_of(interval, stop, woken)
+                            await first_of(interval, stop, woken)
             except Exception as error:
                 if repr(error) != complaint:
                     expected = isinstance(error, GraphError | asyncpg.PostgresError | OSError)
                     _log.warning("the graph is not followed: %r", error, exc_info=not expected)
                 complaint = repr(error)
-                await _first_of(pause, stop)
+                await first_of(pause, stop)
                 pause = min(pause * 2, _LONGEST_PAUSE)
 
     async def catch_up(self, seconds: float) -> Position:
@@ -259,18 +259,3 @@ async def _note(connection: asyncpg.Connection, position: Position) -> None:
         position.xid,
         position.seq,
     )
-
-
-async def _listen(connection: asyncpg.Connection) -> asyncio.Event:
-    woken = asyncio.Event()
-    await connection.add_listener(_CHANNEL, lambda *_: woken.set())
-    return woken
-
-
-async def _first_of(seconds: float, *events: asyncio.Event) -> None:
-    waits = [asyncio.create_task(event.wait()) for event in events]
-    try:
-        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for wait in waits:
-            wait.cancel()

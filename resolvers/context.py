@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any, Protocol
 from uuid import UUID
 
+from graph.snapshot.view import Snapshot
 from graph.walk import Limit
 from resolvers.pseudonym import scope_key
 from resolvers.reading import Store
@@ -38,6 +39,12 @@ class GraphReader(Protocol):
     ) -> Any: ...
 
 
+class Snapshots(Protocol):
+    """Gives the graph's snapshot; raises GraphUnavailable while there is none."""
+
+    def current(self) -> Snapshot: ...
+
+
 class Matcher(Protocol):
     """Reads the keyed token of a person; raises QuestionError for what is none."""
 
@@ -53,6 +60,7 @@ class Context:
     today: dt.date
     token_key: bytes
     graph: GraphReader | None = None
+    snapshots: Snapshots | None = None
     access: LogReview | None = None
     read_number: Callable[[bytes], str] | None = None  # decrypts a person's document number
     # Under what a person's identity card number is indexed.

@@ -95,6 +95,11 @@ class NodeHome:
         return self.path / "neo4j"
 
     @property
+    def snapshot(self) -> Path:
+        """The graph as arrays, mapped by every process of the node; it can be had again."""
+        return self.path / "snapshot"
+
+    @property
     def keys(self) -> Path:
         return self.path / "keys"
 
@@ -127,6 +132,6 @@ class NodeHome:
         open_folder(self.root, passage)
         open_folder(self.path, passage)
         open_folder(self.run, passage)
-        for folder in (self.keys, self.log, self.logs, self.neo4j):
+        for folder in (self.keys, self.log, self.logs, self.neo4j, self.snapshot):
             open_folder(folder, 0o700)
         return self

@@ -14,6 +14,7 @@ import asyncpg
 
 from graph.connection import GraphConnection
 from graph.reader import GraphReader
+from graph.snapshot.keeping import SnapshotReader
 from resolvers.context import Context
 from resolvers.operation import Operations
 from resolvers.wall import wall_of
@@ -86,6 +87,7 @@ class Node:
     registry: Registry
     graph: GraphConnection
     reader: GraphReader
+    snapshots: SnapshotReader
     exchange: Exchange
     partners: dict[str, Partner]  # by region
     public_rate: RateLimit
@@ -118,6 +120,7 @@ class Node:
             catalogues=self.catalogues,
             partner_kinds={to: one.shared_kinds for to, one in self.agreements.items()},
             graph=self.reader,
+            snapshots=self.snapshots,
             access=self.review if scope.row.log != "NONE" else None,
             matcher=self._matcher(scope),
             read_number=self._read_number,
@@ -249,6 +252,7 @@ async def open_node(
             registry=await load_registry(pool),
             graph=graph,
             reader=GraphReader(graph, settings.graph_seconds),
+            snapshots=SnapshotReader(home.snapshot),
             exchange=_exchange(settings, home, pool, keys, declared),
             partners={partner_region(root, one.name): one for one in settings.partners},
             public_rate=RateLimit(

@@ -176,6 +176,7 @@ def _is_settled(states: dict[str, Any], settings: Settings) -> bool:
     state = states[settings.node]
     return (
         state["graph"] == "CURRENT"
+        and state["snapshot"] == "CURRENT"
         and not state["feed"]["behind"]
         and all(
             mirror["size"] == states[name]["feed"]["size"]

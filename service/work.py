@@ -17,6 +17,7 @@ import httpx
 
 from graph.errors import GraphError
 from graph.projection import Projection
+from graph.snapshot.keeping import Keeper
 from security.registry import load_registry, note_use
 from security.sealer import Sealer
 from security.tlog.note import NoteSigner
@@ -49,6 +50,9 @@ SELECT f.size, EXISTS (
      WHERE o.entity = 'RECORD' AND (p.xid IS NULL OR (o.xid, o.seq) > (p.xid, p.seq))
 ) AS behind
   FROM feed_state f LEFT JOIN outbox_position p ON p.consumer = 'feed'
+"""
+_SNAPSHOT_BEHIND = """
+SELECT EXISTS (SELECT FROM outbox WHERE (xid, seq) > ($1::xid8, $2::bigint) AND entity <> 'RECORD')
 """
 
 
@@ -97,11 +101,20 @@ class Work:
         }
         return {
             "graph": graph_state,
+            "snapshot": await self._snapshot_state(),
             "feed": dict(feed or {}),
             "mirrors": mirrors,
             "witnessed": logs,
             "forks": await pool.fetchval("SELECT count(*) FROM log_fork"),
         }
+
+    async def _snapshot_state(self) -> str:
+        try:
+            position = self.node.snapshots.current().position
+        except GraphError:
+            return "UNAVAILABLE"
+        behind = await self.node.work_pool.fetchval(_SNAPSHOT_BEHIND, position.xid, position.seq)
+        return "BEHIND" if behind else "CURRENT"
 
 
 @asynccontextmanager
@@ -122,6 +135,7 @@ async def at_work(node: Node, dsn: str) -> AsyncIterator[Work]:
     stop = asyncio.Event()
     connect = partial(asyncpg.connect, dsn)
     projection = Projection(connect, node.graph)
+    keeper = Keeper(connect, node.home.snapshot)
     work = Work(node, projection)
     async with contextlib.AsyncExitStack() as opened:
         running: list[Awaitable[None]] = [
@@ -131,6 +145,7 @@ async def at_work(node: Node, dsn: str) -> AsyncIterator[Work]:
             _again(stop, partial(_rekeying, node)),
             _again(stop, partial(reviewing, node)),
             projection.run(stop, node.settings.graph_interval),
+            keeper.run(stop, node.settings.graph_interval),
         ]
         running += [_sealing(node, connect, name, stop) for name in ("access", "audit")]
         async with node.work_pool.acquire() as connection:

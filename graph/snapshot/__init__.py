@@ -1,0 +1,1 @@
+"""The snapshot: the whole graph as arrays at a known position, shared by processes."""
