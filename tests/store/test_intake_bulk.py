@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import asyncpg
-import pytest
 
 from schema.records import kinds
 from service.world import write_world
-from store.errors import StoreError
 from store.intake.bulk import CityFiles, LoadSummary, load_files
 from store.state import state_digest
 from tests.store.conftest import BENXI, TODAY, FixedCipher, Take
