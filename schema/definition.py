@@ -16,6 +16,7 @@ from schema.federation import entity_fields, federated
 from schema.party import Organisation, Person
 from schema.query import Query
 from schema.record_kinds import RecordKinds
+from schema.reference import Region, Unit
 from schema.relation import Loan
 from schema.scalars import SCALARS
 from store.kind import Kinds
@@ -34,6 +35,8 @@ class CreditSchema(strawberry.Schema):
             Organisation,
             Person,
             Loan,
+            Region,
+            Unit,
             CatalogRecord,
             *(made.type for made in self.record_kinds.by_name.values()),
         )

@@ -25,7 +25,7 @@ from schema.catalogue import RecordKind
 from schema.connection import After, Before, Connection, First, Last, compiled
 from schema.coverage import Catalogue, Coverage, catalogue_arguments, coverage_arguments
 from schema.matching import PersonMatch
-from schema.neighbourhood import Neighbourhood, RelationKind
+from schema.neighbourhood import Neighbourhood
 from schema.node import Node
 from schema.party import (
     Organisation,
@@ -38,8 +38,9 @@ from schema.party import (
 from schema.paths import Paths, link_arguments, path_arguments
 from schema.queue import TaskConnection, queue_arguments
 from schema.recognition import GradeMapping, GradingScheme
-from schema.record import Record, RecordFilter
+from schema.record import Record, RecordFilter, RecordOrderArgument
 from schema.reference import Region, RegionFilter, Unit, UnitFilter
+from schema.relation_kind import RelationKind
 from schema.search import MatchKind, OrganisationConnection, SearchConnection
 
 
@@ -124,6 +125,7 @@ def _records(
     filter_: Annotated[
         RecordFilter | None, strawberry.argument(name="filter", description="筛选.")
     ] = strawberry.UNSET,
+    order_by: RecordOrderArgument = strawberry.UNSET,
     first: First = strawberry.UNSET,
     after: After = strawberry.UNSET,
     last: Last = strawberry.UNSET,
@@ -138,6 +140,7 @@ def _catalog_records(
     filter_: Annotated[
         RecordFilter | None, strawberry.argument(name="filter", description="筛选.")
     ] = strawberry.UNSET,
+    order_by: RecordOrderArgument = strawberry.UNSET,
     first: First = strawberry.UNSET,
     after: After = strawberry.UNSET,
     last: Last = strawberry.UNSET,
