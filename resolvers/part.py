@@ -15,6 +15,8 @@ from resolvers import (
     after_review,
     catalogue,
     coverage,
+    decision,
+    job,
     neighbourhood,
     oversight,
     paths,
@@ -43,5 +45,9 @@ PARTS: Mapping[str, Part] = MappingProxyType(
         "exposureReport": oversight.exposure,
         "reviewFindings": after_review.findings,
         "accessStatistics": after_review.statistics,
+        "job": job.answer,
+        "jobs": job.listed,
+        "jobResult": job.result,
+        "recordDecisions": decision.listed,
     }
 )

@@ -24,6 +24,8 @@ from schema.catalog_record import CatalogRecord
 from schema.catalogue import RecordKind
 from schema.connection import After, Before, Connection, First, Last, compiled
 from schema.coverage import Catalogue, Coverage, catalogue_arguments, coverage_arguments
+from schema.decision import RecordDecision, decision_arguments
+from schema.job import Job, JobResult
 from schema.matching import PersonMatch
 from schema.neighbourhood import Neighbourhood
 from schema.node import Node
@@ -250,6 +252,20 @@ def _access_statistics(
 ) -> Any: ...
 
 
+def _job(
+    id_: Annotated[strawberry.ID, strawberry.argument(name="id", description="任务标识.")],
+) -> Any: ...
+
+
+def _jobs(first: First = strawberry.UNSET) -> Any: ...
+
+
+def _job_result(
+    id_: Annotated[strawberry.ID, strawberry.argument(name="id", description="任务标识.")],
+    part: Annotated[int, strawberry.argument(description="分段 from 0.")] = 0,
+) -> Any: ...
+
+
 @strawberry.type(description="查询 what can be asked of this node.")
 class Query:
     node: Node | None = compiled(_node, "节点 by its global id; null when there is none to see.")
@@ -329,4 +345,13 @@ class Query:
     )
     access_statistics: AccessStatistics | None = compiled(
         _access_statistics, "半年统计 of accesses and reviews; for auditors and supervisors."
+    )
+    job: Job | None = compiled(_job, "任务 of the caller; null when there is none.")
+    jobs: list[Job] = compiled(_jobs, "任务 of the caller, newest first.")
+    job_result: JobResult | None = compiled(
+        _job_result,
+        "任务结果 of the caller's finished job, for the same purpose and case; null when none.",
+    )
+    record_decisions: list[RecordDecision] | None = compiled(
+        decision_arguments, "记录处置 proposed and decided, newest first; for stewards."
     )

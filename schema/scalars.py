@@ -9,6 +9,7 @@ from typing import Any, NewType
 
 import strawberry
 from graphql import GraphQLError
+from strawberry.scalars import JSON
 from strawberry.types.scalar import ScalarDefinition
 
 from store.identifiers.normalisation import compact
@@ -96,6 +97,10 @@ def canonical(value: decimal.Decimal) -> str:
     return "0" if text in ("-0", "") else text
 
 
+def _as_is(value: Any) -> Any:
+    return value
+
+
 SCALARS: dict[object, ScalarDefinition] = {
     dt.date: strawberry.scalar(
         name="Date",
@@ -140,5 +145,11 @@ SCALARS: dict[object, ScalarDefinition] = {
         serialize=str,
         parse_value=parse_uscc,
         specified_by_url=_GB_32100,
+    ),
+    JSON: strawberry.scalar(
+        name="JSON",
+        description="JSON值 any JSON value, as the documentation of the field says (RFC 8259).",
+        serialize=_as_is,
+        parse_value=_as_is,
     ),
 }
