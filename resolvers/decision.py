@@ -9,10 +9,10 @@ from resolvers.answer import Disclosure
 from resolvers.change import Change, Outcome, given_arguments
 from resolvers.context import Call
 from resolvers.errors import QuestionError
+from resolvers.global_id import read_global_id
 from resolvers.job import size_of
 from resolvers.projection import shanghai, shaper
 from resolvers.reading import FAILURES, refusal_of
-from resolvers.search import read_global_id
 from resolvers.statement import Selected, Statement
 from security.keeping import Keeping
 from security.policy import Role

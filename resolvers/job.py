@@ -14,10 +14,10 @@ from resolvers.change import Change, Outcome, given_arguments
 from resolvers.context import Call
 from resolvers.desk import Desk
 from resolvers.errors import QuestionError
+from resolvers.global_id import read_uuid
 from resolvers.page import DEFAULT_FIRST
 from resolvers.projection import shanghai, shaper
 from resolvers.reading import FAILURES, refusal_of
-from resolvers.search import read_uuid
 from resolvers.statement import Selected, Statement
 from store import job as jobs
 from store.job import Job, Part
