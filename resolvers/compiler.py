@@ -12,7 +12,6 @@ import orjson
 from resolvers import (
     entity,
     matching,
-    node,
     party,
     recognition,
     record,
@@ -23,12 +22,13 @@ from resolvers import (
 )
 from resolvers.answer import Disclosure, distinct
 from resolvers.context import Call
-from resolvers.errors import QuestionError
+from resolvers.errors import QuestionError, UncompilableError
 from resolvers.reading import fetch_one
 from resolvers.statement import Level, Row, Selected, Statement
 from store.kind import Kinds
 
 _BUDGET = 50  # rows of a whole answer, in multiples of the role's list limit
+MAX_SQL = 2_000_000  # characters: what is longer takes PostgreSQL longer to plan than to answer
 _LOOKUPS = {
     "organisation": ("code",),
     "person": ("id", "code"),
@@ -42,7 +42,6 @@ def routines(kinds: Kinds) -> Mapping[str, Any]:
     return {
         **entity.ROUTINES,
         **matching.ROUTINES,
-        **node.ROUTINES,
         **party.ROUTINES,
         **relation.ROUTINES,
         **recognition.ROUTINES,
@@ -124,7 +123,7 @@ class Compiled:
 def compile_fields(statement: Statement, selected: Sequence[Selected]) -> Compiled:
     """The statement that answers these root fields.
 
-    Raises QuestionError for what the limits refuse.
+    Raises QuestionError for what the limits refuse, UncompilableError for what is for the executor.
     """
     level = Level()
     query = statement.schema.query_type
@@ -148,6 +147,8 @@ def compile_fields(statement: Statement, selected: Sequence[Selected]) -> Compil
     sql, binds = statement.finished(
         f"SELECT {', '.join(shown)} FROM (SELECT 1) one {' '.join(level.joins)}"
     )
+    if len(sql) > MAX_SQL:
+        raise UncompilableError("the statement is too long")
     return Compiled(
         sql=sql,
         keys=tuple(field.key for field in selected),

@@ -25,6 +25,21 @@ class QuestionError(Exception):
         return shown
 
 
+class UncompilableError(Exception):
+    """A shape of question that no statement of the compiler expresses; the executor answers it."""
+
+
+class FailedReadError(QuestionError):
+    """A read that failed for what was read or how: another lane may answer it.
+
+    `lasting` says that the same statement will fail again, whatever the values.
+    """
+
+    def __init__(self, code: str, message: str, *, lasting: bool = False) -> None:
+        super().__init__(code, message)
+        self.lasting = lasting
+
+
 def graphql_error(error: GraphQLError, code: str) -> dict[str, Any]:
     """A graphql-core error as an answer shows it, with its code."""
     shown: dict[str, Any] = {"message": error.message}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from resolvers.errors import UncompilableError
 from resolvers.reach import FALSE, TRUE, any_of
 from resolvers.statement import Row, Selected
 from resolvers.visibility import field_shown, reads_all_firms
@@ -109,7 +110,7 @@ def _routine(row: Row, selected: Selected) -> str:
         routine = row.statement.routines.get(f"{owner.name}.{selected.name}")
         if routine is not None:
             return routine(row, selected)
-    raise LookupError(f"no binding and no routine for {selected.coordinate}")
+    raise UncompilableError(f"no binding and no routine for {selected.coordinate}")
 
 
 def _bound(row: Row, selected: Selected, bound: binding.Binding, *, whole: bool) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 from graphql import (
@@ -21,10 +22,10 @@ from graphql.execution.collect_fields import FragmentDetails
 
 from resolvers.compiler import routines
 from resolvers.errors import QuestionError, graphql_error
-from resolvers.mutation import MutationPlan
+from resolvers.executor.lane import ExecutorLane
+from resolvers.lane_count import LaneCount
 from resolvers.plan import Plan, RefusedPlan, StoredPlan, about_persons
 from resolvers.request import MAX_DOCUMENT
-from resolvers.subscription import SubscriptionPlan
 from resolvers.variable import Variables
 from schema.definition import CreditSchema
 from security.policy import Scope
@@ -74,14 +75,29 @@ class Operations:
     """The operations that a node has been asked, ready to run.
 
     `size` documents and plans are kept, of together at most `weight` characters of document.
+    `compiles` says whether stored data is read by compiled statements; else the executor reads it.
     """
 
-    def __init__(self, schema: CreditSchema, *, size: int = 1024, weight: int = 1_000_000) -> None:
+    def __init__(
+        self,
+        schema: CreditSchema,
+        *,
+        size: int = 1024,
+        weight: int = 1_000_000,
+        compiles: bool = True,
+    ) -> None:
+        self._compiles = compiles
         self._credit = schema
         self._schema = schema.graphql
         self._routines = routines(schema.kinds)
         self._documents: Recent[Document] = Recent(size, weight)
         self._plans: Recent[Plan] = Recent(size, weight)
+        self.counts = LaneCount()
+
+    @cached_property
+    def executor(self) -> ExecutorLane:
+        """The lane of what no statement answers, made when it is first needed."""
+        return ExecutorLane(self._credit)
 
     def prepare(
         self,
@@ -121,21 +137,14 @@ class Operations:
             operation = _operation(known, operation_name)
         except QuestionError as error:
             return RefusedPlan([error.as_json()])
-        variables = Variables(self._schema, operation)
-        match operation.operation:
-            case OperationType.MUTATION:
-                return MutationPlan(
-                    self._credit, self._routines, operation, known.fragments, scope, variables
-                )
-            case OperationType.SUBSCRIPTION:
-                return SubscriptionPlan(
-                    self._credit, self._routines, operation, known.fragments, scope, variables
-                )
         return StoredPlan(
             credit=self._credit,
             routines=self._routines,
+            executor=lambda: self.executor,
+            counts=self.counts,
+            compiles=self._compiles,
             operation=operation,
-            variables=variables,
+            variables=Variables(self._schema, operation),
             fragments=known.fragments,
             scope=scope,
             touches_persons=about_persons(operation, known.fragments),
@@ -189,6 +198,8 @@ def _operation(document: Document, name: str | None) -> OperationDefinitionNode:
         operation = document.operations[name]
     else:
         raise QuestionError("OPERATION_UNKNOWN", "the document has no operation of that name")
+    if operation.operation is not OperationType.QUERY:
+        raise QuestionError("OPERATION_NOT_SUPPORTED", "this node answers queries only")
     return operation
 
 

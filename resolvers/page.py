@@ -27,7 +27,7 @@ class Key:
     """One part of an order: a column of the page's rows."""
 
     column: str
-    cast: str  # text, date, timestamptz, uuid, numeric or person (uuid, shown as a token)
+    cast: str  # text, date, uuid, numeric or person (uuid, shown as a token)
     descending: bool = False
     nullable: bool = False
 
@@ -87,8 +87,6 @@ def _typed(call: Call, key: Key, text: Any) -> Any:
     match key.cast:
         case "date":
             return dt.date.fromisoformat(text)
-        case "timestamptz":
-            return dt.datetime.fromisoformat(text)
         case "uuid":
             return UUID(text)
         case "numeric":
@@ -143,11 +141,7 @@ def _beyond(statement: Statement, source: Source, cursor: Any, backward: bool) -
             strictly = f"({strictly} OR {nulls})"
         same = f"{column} IS NOT DISTINCT FROM {value}" if key.nullable else f"{column} = {value}"
         chain = f"({strictly} OR ({same} AND {chain}))" if chain else strictly
-    if keys[0].nullable:
-        return chain
-    # What an index can begin at: alone, the alternatives would be tried from the list's start.
-    sign = "<=" if keys[0].descending != backward else ">="
-    return f"({columns[0]} {sign} {bound[0]} AND {chain})"
+    return chain
 
 
 def window(statement: Statement, selected: Selected) -> Window:

@@ -11,18 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from resolvers import (
-    after_review,
-    catalogue,
-    coverage,
-    decision,
-    job,
-    neighbourhood,
-    oversight,
-    paths,
-    queue,
-    subgraph,
-)
+from resolvers import after_review, catalogue, coverage, neighbourhood, oversight, queue, subgraph
 from resolvers.answer import Disclosure
 from resolvers.context import Call
 from resolvers.statement import Selected, Statement
@@ -36,8 +25,6 @@ PARTS: Mapping[str, Part] = MappingProxyType(
         "catalogue": coverage.catalogue,
         "coverage": coverage.coverage,
         "neighbourhood": neighbourhood.answer,
-        "paths": paths.paths,
-        "links": paths.links,
         "workQueue": queue.answer,
         "accessEntries": oversight.answer,
         "accessEntry": oversight.entry,
@@ -45,9 +32,5 @@ PARTS: Mapping[str, Part] = MappingProxyType(
         "exposureReport": oversight.exposure,
         "reviewFindings": after_review.findings,
         "accessStatistics": after_review.statistics,
-        "job": job.answer,
-        "jobs": job.listed,
-        "jobResult": job.result,
-        "recordDecisions": decision.listed,
     }
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -12,11 +12,18 @@ from graphql.execution.collect_fields import FragmentDetails, collect_fields
 from graphql.execution.values import VariableValues
 
 from resolvers import introspection
-from resolvers.answer import NOTHING, Answer, Disclosure, Lane, refusal, together
+from resolvers.answer import NOTHING, Answer, Disclosure, Lane, distinct, refusal
 from resolvers.argument import shape_of
 from resolvers.compiler import Compiled, compile_fields
 from resolvers.context import Call, Context
-from resolvers.errors import QuestionError, graphql_error
+from resolvers.errors import (
+    FailedReadError,
+    QuestionError,
+    UncompilableError,
+    graphql_error,
+)
+from resolvers.executor.lane import ExecutorLane
+from resolvers.lane_count import LaneCount, Reason
 from resolvers.part import PARTS
 from resolvers.statement import Routine, Selected, Statement
 from resolvers.variable import Variables
@@ -36,11 +43,6 @@ class Plan(Protocol):
         """Whether the question is about natural persons, so that a case may be demanded."""
         ...
 
-    @property
-    def kind(self) -> str:
-        """The kind of its entry in the access log."""
-        ...
-
     async def run(self, context: Context, variables: Mapping[str, Any]) -> Answer:
         """The answer; never raises for what the question is to blame for."""
         ...
@@ -53,7 +55,6 @@ class RefusedPlan:
     errors: list[dict[str, Any]]
     status: int = 400
     touches_persons: bool = False
-    kind: str = "QUERY"
 
     async def run(
         self,
@@ -72,13 +73,35 @@ class _Part:
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """The plan for one shape of the variables: the order of keys and who answers each."""
+    """The plan for one shape of the variables: the order of keys and who answers each.
+
+    `stored` are the roots of stored data; without `compiled` the executor answers them, for the
+    `reason`.
+    """
 
     order: tuple[tuple[bytes, int | _Part | str | None], ...]  # key, and column, part or typename
+    stored: tuple[Selected, ...]
     compiled: Compiled | None
     statement: Statement
-    lane: Lane
     introspected: bool
+    reason: Reason
+
+    @property
+    def lane(self) -> Lane:
+        others = self.introspected or any(isinstance(how, _Part) for _, how in self.order)
+        if self.compiled is None:
+            return Lane.EXECUTOR
+        return Lane.MIXED if others else Lane.COMPILED
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """The JSON of the roots of stored data, None when an error took all of it."""
+
+    found: tuple[bytes, ...] | None = ()
+    disclosure: Disclosure = NOTHING
+    version: str = ""
+    errors: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass
@@ -87,20 +110,23 @@ class StoredPlan:
 
     credit: CreditSchema
     routines: Mapping[str, Routine]
+    executor: Callable[[], ExecutorLane]
+    counts: LaneCount
     operation: OperationDefinitionNode
     fragments: dict[str, FragmentDetails]
     scope: Scope
     touches_persons: bool
     variables: Variables
-    kind: str = "QUERY"
+    compiles: bool = True
     _shapes: dict[Any, _Shape | QuestionError] = field(default_factory=dict)
 
     async def run(self, context: Context, variables: Mapping[str, Any]) -> Answer:
         coerced = self.variables.plain(variables)
         if coerced is not None:
-            shape = self._shapes.get(_key(coerced))
+            key = _key(coerced)
+            shape = self._shapes.get(key)
             if isinstance(shape, _Shape) and shape.lane is Lane.COMPILED:
-                return await self._stored(shape, Call(context, coerced))
+                return await self._answer(key, shape, Call(context, coerced), variables)
         values = self.variables.values(variables)
         if isinstance(values, list):
             return refusal([graphql_error(error, "BAD_VARIABLE") for error in values])
@@ -108,10 +134,7 @@ class StoredPlan:
         shape = self._shapes.get(key) or self._remember(key, values)
         if isinstance(shape, QuestionError):
             return refusal([shape.as_json()])
-        call = Call(context, values.coerced)
-        if shape.lane is Lane.COMPILED:
-            return await self._stored(shape, call)
-        return await self._mixed(shape, call, values)
+        return await self._answer(key, shape, Call(context, values.coerced), variables, values)
 
     def _remember(self, key: Any, values: VariableValues) -> _Shape | QuestionError:
         if len(self._shapes) >= _SHAPES:
@@ -161,48 +184,86 @@ class StoredPlan:
         if len(parts) > _PARTS:
             names = ", ".join(sorted({part.selected.name for part in parts}))
             raise QuestionError("COST_LIMIT", f"ask for at most {_PARTS} of {names} at once")
-        executed = introspected or bool(parts)
-        compiled = compile_fields(statement, stored) if stored else None
-        lane = Lane.MIXED if executed else Lane.COMPILED
-        if compiled is None:
-            lane = Lane.EXECUTOR
-        return _Shape(tuple(order), compiled, statement, lane, introspected)
-
-    async def _stored(self, shape: _Shape, call: Call) -> Answer:
-        assert shape.compiled is not None
+        compiled, reason = None, Reason.PARTS
         try:
-            found, disclosure, version = await shape.compiled.run(call)
-        except QuestionError as error:
-            return _failed(error, shape.compiled)
-        parts = [b'{"data":{']
-        for key, how in shape.order:
-            parts += (key, found[how] if isinstance(how, int) else orjson.dumps(how), b",")
-        parts[-1] = b"}}"
-        body = call.context.opened(b"".join(parts))
-        if self.touches_persons:
-            disclosure = replace(disclosure, touches_persons=True)
-        return Answer(200, body, disclosure, Lane.COMPILED, data_version=version)
+            if stored and not self.compiles:
+                reason = Reason.UNCOMPILED
+            elif stored:
+                compiled, reason = compile_fields(statement, stored), Reason.STORED
+        except UncompilableError:
+            reason = Reason.UNCOMPILED
+        return _Shape(tuple(order), tuple(stored), compiled, statement, introspected, reason)
 
-    async def _mixed(self, shape: _Shape, call: Call, values: VariableValues) -> Answer:
-        found: tuple[bytes, ...] = ()
-        version = ""
-        disclosures: list[Disclosure] = []
-        errors: list[dict[str, Any]] = []
+    async def _read(
+        self, key: Any, shape: _Shape, call: Call, variables: Mapping[str, Any]
+    ) -> tuple[_Read, Lane, Reason]:
+        """The stored data, by the statement or, where there is none or it fails, the executor."""
+        lane, reason = shape.lane, shape.reason
         if shape.compiled is not None:
             try:
-                found, disclosure, version = await shape.compiled.run(call)
-            except QuestionError as error:
-                return _failed(error, shape.compiled)
-            disclosures.append(disclosure)
+                return _Read(*await shape.compiled.run(call)), lane, reason
+            except FailedReadError as error:
+                lane, reason = Lane.EXECUTOR, Reason.FAILED
+                if error.lasting:
+                    reason = Reason.REFUSED_BY_STORE
+                    self._shapes[key] = replace(shape, compiled=None, reason=reason)
+        elif not shape.stored:
+            return _Read(), lane, reason
+        told = await self.executor().run(
+            shape.statement.anew(call.context.scope), shape.stored, call, variables
+        )
+        found = None
+        if told.data is not None:
+            found = tuple(told.data[one.key] for one in shape.stored)
+        return _Read(found, told.disclosure, told.version, tuple(told.errors)), lane, reason
+
+    async def _answer(
+        self,
+        key: Any,
+        shape: _Shape,
+        call: Call,
+        variables: Mapping[str, Any],
+        values: VariableValues | None = None,
+    ) -> Answer:
+        try:
+            read, lane, reason = await self._read(key, shape, call, variables)
+        except QuestionError as error:
+            return _failed(error, shape.stored)
+        self.counts.add(lane, reason)
+        if read.found is None:
+            return _nothing(read.errors)
+        if lane is Lane.COMPILED:
+            return self._stored(shape, call, read)
+        assert values is not None or not shape.introspected
+        return await self._merged(shape, call, read, lane, values)
+
+    def _stored(self, shape: _Shape, call: Call, read: _Read) -> Answer:
+        assert read.found is not None
+        parts = [b'{"data":{']
+        for key, how in shape.order:
+            parts += (key, read.found[how] if isinstance(how, int) else orjson.dumps(how), b",")
+        parts[-1] = b"}}"
+        body = call.context.opened(b"".join(parts))
+        disclosure = read.disclosure
+        if self.touches_persons:
+            disclosure = replace(disclosure, touches_persons=True)
+        return Answer(200, body, disclosure, Lane.COMPILED, data_version=read.version)
+
+    async def _merged(
+        self, shape: _Shape, call: Call, read: _Read, lane: Lane, values: VariableValues | None
+    ) -> Answer:
+        assert read.found is not None
+        disclosures = [read.disclosure] if shape.stored else []
+        errors = list(read.errors)
         introspected: Mapping[str, Any] = {}
-        if shape.introspected:
+        if shape.introspected and values is not None:
             introspected = introspection.answer(
                 self.credit.graphql, self.operation, self.fragments, values
             )
         parts: list[bytes] = []
         for key, how in shape.order:
             if isinstance(how, int):
-                parts.append(key + found[how])
+                parts.append(key + read.found[how])
             elif isinstance(how, _Part):
                 try:
                     answer = PARTS[how.selected.name]
@@ -226,10 +287,10 @@ class StoredPlan:
         return Answer(
             200,
             call.context.opened(body + b"}"),
-            replace(together(disclosures), touches_persons=self.touches_persons),
-            shape.lane,
+            replace(_together(disclosures), touches_persons=self.touches_persons),
+            lane,
             tuple(error["extensions"]["code"] for error in errors),
-            version,
+            read.version,
         )
 
 
@@ -237,12 +298,30 @@ def _key(coerced: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
     return tuple([(name, shape_of(value)) for name, value in coerced.items()])
 
 
-def _failed(error: QuestionError, compiled: Compiled) -> Answer:
-    """The answer when the statement could not be run: no data, and no part of it disclosed."""
-    path = (compiled.keys[0],) if len(compiled.keys) == 1 else ()
-    shown = QuestionError(error.code, error.message, path).as_json()
-    body = orjson.dumps({"data": None, "errors": [shown]})
-    return Answer(200, body, NOTHING, Lane.REFUSED, (error.code,))
+def _together(found: list[Disclosure]) -> Disclosure:
+    if len(found) == 1:
+        return found[0]
+    return Disclosure(
+        subjects=distinct(b"".join(d.subjects for d in found)),
+        records=distinct(b"".join(d.records for d in found)),
+        coordinates=tuple(dict.fromkeys(c for d in found for c in d.coordinates)),
+        masked=tuple(dict.fromkeys(c for d in found for c in d.masked)),
+        rows=sum(d.rows for d in found),
+        not_found=tuple(code for d in found for code in d.not_found),
+    )
+
+
+def _failed(error: QuestionError, stored: Sequence[Selected]) -> Answer:
+    """The answer when the data could not be read: none, and no part of it disclosed."""
+    path = (stored[0].key,) if len(stored) == 1 else ()
+    return _nothing((QuestionError(error.code, error.message, path).as_json(),))
+
+
+def _nothing(errors: Sequence[dict[str, Any]]) -> Answer:
+    """The answer of errors that left no data."""
+    body = orjson.dumps({"data": None, "errors": list(errors)})
+    codes = tuple(error["extensions"]["code"] for error in errors)
+    return Answer(200, body, NOTHING, Lane.REFUSED, codes)
 
 
 def about_persons(

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import asyncpg
 
-from resolvers.errors import QuestionError
+from resolvers.errors import FailedReadError, QuestionError
 
 
 def refusal_of(error: Exception) -> QuestionError:
@@ -16,13 +16,14 @@ def refusal_of(error: Exception) -> QuestionError:
         case TimeoutError() | asyncpg.QueryCanceledError():
             return QuestionError("TIMEOUT", "the question took too long: ask for less")
         case asyncpg.DataError() | UnicodeEncodeError() | OverflowError():
-            return QuestionError("BAD_VALUE", "a value of the question cannot be stored")
+            return FailedReadError("BAD_VALUE", "a value of the question cannot be stored")
         case OSError() | asyncpg.PostgresConnectionError() | asyncpg.OperatorInterventionError():
             return QuestionError("STORE_UNAVAILABLE", "the store does not answer: try later")
-    return QuestionError("INTERNAL", "the question could not be answered")
+    lasting = isinstance(error, asyncpg.ProgramLimitExceededError | asyncpg.SyntaxOrAccessError)
+    return FailedReadError("INTERNAL", "the question could not be answered", lasting=lasting)
 
 
-FAILURES = (
+_FAILURES = (
     OSError,
     OverflowError,
     UnicodeEncodeError,
@@ -43,7 +44,7 @@ async def fetch(pool: Store, sql: str, values: Sequence[Any]) -> list[asyncpg.Re
     """All rows; raises QuestionError TIMEOUT, BAD_VALUE, STORE_UNAVAILABLE or INTERNAL."""
     try:
         return await pool.fetch(sql, *values)
-    except FAILURES as error:
+    except _FAILURES as error:
         raise refusal_of(error) from error
 
 
@@ -51,7 +52,7 @@ async def fetch_one(pool: Store, sql: str, values: Sequence[Any]) -> asyncpg.Rec
     """The one row of a statement that always has one; raises as `fetch`."""
     try:
         row = await pool.fetchrow(sql, *values)
-    except FAILURES as error:
+    except _FAILURES as error:
         raise refusal_of(error) from error
     assert row is not None
     return row

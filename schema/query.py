@@ -24,10 +24,8 @@ from schema.catalog_record import CatalogRecord
 from schema.catalogue import RecordKind
 from schema.connection import After, Before, Connection, First, Last, compiled
 from schema.coverage import Catalogue, Coverage, catalogue_arguments, coverage_arguments
-from schema.decision import RecordDecision, decision_arguments
-from schema.job import Job, JobResult
 from schema.matching import PersonMatch
-from schema.neighbourhood import Neighbourhood
+from schema.neighbourhood import Neighbourhood, RelationKind
 from schema.node import Node
 from schema.party import (
     Organisation,
@@ -37,12 +35,10 @@ from schema.party import (
     Person,
     PersonFilter,
 )
-from schema.paths import Paths, link_arguments, path_arguments
 from schema.queue import TaskConnection, queue_arguments
 from schema.recognition import GradeMapping, GradingScheme
-from schema.record import Record, RecordFilter, RecordOrderArgument
+from schema.record import Record, RecordFilter
 from schema.reference import Region, RegionFilter, Unit, UnitFilter
-from schema.relation_kind import RelationKind
 from schema.search import MatchKind, OrganisationConnection, SearchConnection
 
 
@@ -127,7 +123,6 @@ def _records(
     filter_: Annotated[
         RecordFilter | None, strawberry.argument(name="filter", description="筛选.")
     ] = strawberry.UNSET,
-    order_by: RecordOrderArgument = strawberry.UNSET,
     first: First = strawberry.UNSET,
     after: After = strawberry.UNSET,
     last: Last = strawberry.UNSET,
@@ -142,7 +137,6 @@ def _catalog_records(
     filter_: Annotated[
         RecordFilter | None, strawberry.argument(name="filter", description="筛选.")
     ] = strawberry.UNSET,
-    order_by: RecordOrderArgument = strawberry.UNSET,
     first: First = strawberry.UNSET,
     after: After = strawberry.UNSET,
     last: Last = strawberry.UNSET,
@@ -252,20 +246,6 @@ def _access_statistics(
 ) -> Any: ...
 
 
-def _job(
-    id_: Annotated[strawberry.ID, strawberry.argument(name="id", description="任务标识.")],
-) -> Any: ...
-
-
-def _jobs(first: First = strawberry.UNSET) -> Any: ...
-
-
-def _job_result(
-    id_: Annotated[strawberry.ID, strawberry.argument(name="id", description="任务标识.")],
-    part: Annotated[int, strawberry.argument(description="分段 from 0.")] = 0,
-) -> Any: ...
-
-
 @strawberry.type(description="查询 what can be asked of this node.")
 class Query:
     node: Node | None = compiled(_node, "节点 by its global id; null when there is none to see.")
@@ -311,13 +291,6 @@ class Query:
     neighbourhood: Neighbourhood | None = compiled(
         _neighbourhood, "关联邻域 from the graph; null when there is no such subject to see."
     )
-    paths: Paths | None = compiled(
-        path_arguments, "关联路径 between two subjects; null when one of them is none to see."
-    )
-    links: Paths | None = compiled(
-        link_arguments,
-        "关联 a shortest path between each two of a group, or from one of it to each other.",
-    )
     work_queue: TaskConnection | None = compiled(
         queue_arguments,
         "待办 faults that units must mend, newest first; for stewards, and the offices of a"
@@ -345,13 +318,4 @@ class Query:
     )
     access_statistics: AccessStatistics | None = compiled(
         _access_statistics, "半年统计 of accesses and reviews; for auditors and supervisors."
-    )
-    job: Job | None = compiled(_job, "任务 of the caller; null when there is none.")
-    jobs: list[Job] = compiled(_jobs, "任务 of the caller, newest first.")
-    job_result: JobResult | None = compiled(
-        _job_result,
-        "任务结果 of the caller's finished job, for the same purpose and case; null when none.",
-    )
-    record_decisions: list[RecordDecision] | None = compiled(
-        decision_arguments, "记录处置 proposed and decided, newest first; for stewards."
     )

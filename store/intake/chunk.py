@@ -86,19 +86,19 @@ async def _apply(
     directory = await Directory.open(connection, parties, cipher)
     lines, organisations = _of(told, OrganisationStatement)
     firms = await apply_organisations(connection, organisations, cipher=cipher, directory=directory)
-    note_remarks(lines, firms)
+    _note(lines, firms)
     for statement in _of(told, PartyStatement)[1]:
         directory.resolve(statement.party, statement.order, origin=statement.origin_region)
     lines, loans = _of(told, LoanStatement)
-    note_remarks(lines, await apply_loans(connection, loans, directory=directory))
+    _note(lines, await apply_loans(connection, loans, directory=directory))
     lines, relations = _of(told, RelationStatement)
     held = await apply_relations(connection, relations, cipher=cipher, directory=directory)
-    note_remarks(lines, held)
+    _note(lines, held)
     lines, records = _of(told, RecordStatement)
     applied = await apply_records(
         connection, records, kinds=context.kinds, cipher=cipher, directory=directory
     )
-    note_remarks(lines, applied)
+    _note(lines, applied)
     corrected: set[UUID] = set()
     if applied:
         corrected = await supersede_corrected(connection, {r.entity_id for r in applied})
@@ -192,8 +192,7 @@ async def _name_units(
         await close_empty_placeholders(connection, corrected)
 
 
-def note_remarks(lines: Sequence[Line], applied: Sequence[Applied]) -> None:
-    """Put what was found when statements were applied to the findings of their lines."""
+def _note(lines: Sequence[Line], applied: Sequence[Applied]) -> None:
     for line, result in zip(lines, applied, strict=True):
         if line.entity_id is None:
             line.entity_id = result.entity_id

@@ -1,0 +1,1 @@
+"""The executor lane: stored data answered field by field, apart from the compiler's statements."""
