@@ -39,7 +39,7 @@ class Neighbourhood:
     truncated: tuple[Truncation, ...]
 
 
-_START = """
+START = """
 OPTIONAL MATCH (c:Checkpoint {name: 'graph'})
 WITH properties(c) AS checkpoint
 UNWIND $ids AS id
@@ -47,7 +47,7 @@ OPTIONAL MATCH (n:Subject {id: id})
 RETURN checkpoint, n.id AS id, n.category AS category
 """
 
-_VISIBLE = """
+VISIBLE = """
 MATCH (n)-[r:{kinds}]-(m:Subject)
 WHERE r.class IN $classes
   AND m.category IN $categories AND NOT m.class IN ['R', 'I']
@@ -119,21 +119,21 @@ async def neighbourhood(
 
     ids = sorted({str(id_) for id_ in subject_ids})
     try:
-        rows = await graph.read(_START, {"ids": ids}, seconds=seconds) if ids else []
+        rows = await graph.read(START, {"ids": ids}, seconds=seconds) if ids else []
     except GraphTimeout as cause:
         raise GraphUnavailable from cause
-    position = _position(rows[0]["checkpoint"]) if rows else ""
+    position = read_position(rows[0]["checkpoint"]) if rows else ""
     starts = {UUID(row["id"]): row["category"] for row in rows if row["category"] is not None}
     nodes, edges, truncated = await walk(expand, starts, hops, max_nodes, max_fan, closed)
     return Neighbourhood(as_of, position, nodes, edges, truncated)
 
 
 def _statement(kinds: frozenset[str], within: bool) -> str:
-    visible = _VISIBLE.format(kinds="|".join(kind for kind in EdgeKind if kind in kinds))
+    visible = VISIBLE.format(kinds="|".join(kind for kind in EdgeKind if kind in kinds))
     return _EXPAND.format(visible=visible, within="AND m.id IN $within" if within else "")
 
 
-def _position(properties: dict[str, Any] | None) -> str:
+def read_position(properties: dict[str, Any] | None) -> str:
     """The position of a whole graph of this layout. Raises GraphUnavailable."""
     if properties is None or properties.get("stage") != Stage.FOLLOWING:
         raise GraphUnavailable("The relationship graph is being filled: ask again later.")
@@ -145,10 +145,10 @@ def _position(properties: dict[str, Any] | None) -> str:
 
 def _expansion(id_: str, degree: int, found: Iterable[Sequence[Any]]) -> Expansion:
     near = UUID(id_)
-    return Expansion(near, degree, tuple(_found(near, row) for row in found))
+    return Expansion(near, degree, tuple(read_found(near, row) for row in found))
 
 
-def _found(near: UUID, row: Sequence[Any]) -> Found:
+def read_found(near: UUID, row: Sequence[Any]) -> Found:
     (id_, kind, outward, far_id, category, origin, share_min, share_max, position) = row[:9]
     (guarantee_kind, amount, currency, loan_id, valid_from, valid_to) = row[9:]
     far = UUID(far_id)

@@ -9,6 +9,8 @@ from uuid import UUID
 
 from graph.connection import GraphConnection
 from graph.neighbourhood import Neighbourhood, neighbourhood
+from graph.path import Budget
+from graph.paths import Following, Paths, find_links, find_paths
 from graph.walk import Limit
 
 
@@ -46,5 +48,37 @@ class GraphReader:
             allowed_classes=allowed_classes,
             allowed_categories=allowed_categories,
             closed=closed,
+            seconds=self.seconds,
+        )
+
+    async def paths(
+        self, start: UUID, end: UUID, *, count: int, following: Following, budget: Budget
+    ) -> Paths:
+        """See `graph.paths.find_paths`."""
+        return await find_paths(
+            self.graph,
+            start,
+            end,
+            count=count,
+            following=following,
+            budget=budget,
+            seconds=self.seconds,
+        )
+
+    async def links(
+        self,
+        subjects: Sequence[UUID],
+        *,
+        centre: UUID | None,
+        following: Following,
+        budget: Budget,
+    ) -> Paths:
+        """See `graph.paths.find_links`."""
+        return await find_links(
+            self.graph,
+            subjects,
+            centre=centre,
+            following=following,
+            budget=budget,
             seconds=self.seconds,
         )

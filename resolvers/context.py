@@ -10,6 +10,8 @@ from functools import cached_property
 from typing import Any, Protocol
 from uuid import UUID
 
+from graph.path import Budget
+from graph.paths import Following, Paths
 from graph.snapshot.view import Snapshot
 from graph.walk import Limit
 from resolvers.pseudonym import scope_key
@@ -37,6 +39,19 @@ class GraphReader(Protocol):
         allowed_categories: frozenset[str] | None,
         closed: Mapping[str, Limit],
     ) -> Any: ...
+
+    async def paths(
+        self, start: UUID, end: UUID, *, count: int, following: Following, budget: Budget
+    ) -> Paths: ...
+
+    async def links(
+        self,
+        subjects: Sequence[UUID],
+        *,
+        centre: UUID | None,
+        following: Following,
+        budget: Budget,
+    ) -> Paths: ...
 
 
 class Snapshots(Protocol):

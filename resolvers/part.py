@@ -11,7 +11,16 @@ from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from resolvers import after_review, catalogue, coverage, neighbourhood, oversight, queue, subgraph
+from resolvers import (
+    after_review,
+    catalogue,
+    coverage,
+    neighbourhood,
+    oversight,
+    paths,
+    queue,
+    subgraph,
+)
 from resolvers.answer import Disclosure
 from resolvers.context import Call
 from resolvers.statement import Selected, Statement
@@ -25,6 +34,8 @@ PARTS: Mapping[str, Part] = MappingProxyType(
         "catalogue": coverage.catalogue,
         "coverage": coverage.coverage,
         "neighbourhood": neighbourhood.answer,
+        "paths": paths.paths,
+        "links": paths.links,
         "workQueue": queue.answer,
         "accessEntries": oversight.answer,
         "accessEntry": oversight.entry,

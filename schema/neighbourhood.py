@@ -40,7 +40,22 @@ class NeighbourhoodNode:
     expanded: bool = described("已展开 false: shown, its own relations were not followed.")
 
 
-@strawberry.type(description="邻域关系 one edge of the neighbourhood, as stated by one city.")
+@strawberry.type(description="关系陈述 what one city states of an edge.")
+class EdgeStatement:
+    relation_id: str = described("关系标识 the evidence of this statement.")
+    origin_region: str = described("来源地区.")
+    share_min: Decimal | None = described("出资比例下限 fraction 0–1.")
+    share_max: Decimal | None = described("出资比例上限 fraction 0–1.")
+    valid_from: dt.date | None = described("起始日期.")
+    valid_to: dt.date | None = described("终止日期.")
+
+
+@strawberry.type(
+    description=(
+        "邻域关系 one edge of the neighbourhood; what several cities state is one edge, shown with"
+        " the figures of the node's own city first."
+    )
+)
 class NeighbourhoodEdge:
     relation_id: str = described("关系标识 the evidence of this edge.")
     kind: RelationKind = described("关系类型.")
@@ -52,6 +67,7 @@ class NeighbourhoodEdge:
     origin_region: str = described("来源地区.")
     valid_from: dt.date | None = described("起始日期.")
     valid_to: dt.date | None = described("终止日期.")
+    statements: list[EdgeStatement] = described("各地陈述 each city's, the first as shown here.")
 
 
 @strawberry.type(description="关联邻域 breadth first by level, deterministic order.")

@@ -35,6 +35,7 @@ from schema.party import (
     Person,
     PersonFilter,
 )
+from schema.paths import Paths, link_arguments, path_arguments
 from schema.queue import TaskConnection, queue_arguments
 from schema.recognition import GradeMapping, GradingScheme
 from schema.record import Record, RecordFilter
@@ -290,6 +291,13 @@ class Query:
     )
     neighbourhood: Neighbourhood | None = compiled(
         _neighbourhood, "关联邻域 from the graph; null when there is no such subject to see."
+    )
+    paths: Paths | None = compiled(
+        path_arguments, "关联路径 between two subjects; null when one of them is none to see."
+    )
+    links: Paths | None = compiled(
+        link_arguments,
+        "关联 a shortest path between each two of a group, or from one of it to each other.",
     )
     work_queue: TaskConnection | None = compiled(
         queue_arguments,

@@ -260,6 +260,7 @@ def _row(role: Role, row: Mapping[str, Any]) -> Row:
         closed_relations=Reach(row["closed_relations"]),
         list_limit=row["list_limit"],
         hops=row["hops"],
+        path_length=row.get("path_length", row["hops"]),  # versions before 2026-3 have no paths
         walk=Reach(row["walk"]),
         log=row["log"],
         queue=_queue(row["queue"]),

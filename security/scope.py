@@ -113,6 +113,7 @@ class Row:
     closed_relations: Reach
     list_limit: int
     hops: int
+    path_length: int
     walk: Reach
     log: str
     queue: Queue

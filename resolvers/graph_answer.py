@@ -1,0 +1,159 @@
+"""What the graph found, as the store shows it to the caller: parties by policy, edges rechecked."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from graph.walk import NeighbourEdge
+from resolvers.answer import Disclosure, distinct
+from resolvers.context import Call
+from resolvers.party import party_json
+from resolvers.projection import Shape, shaper
+from resolvers.reading import fetch
+from resolvers.relation import share_bound
+from resolvers.statement import Level, Selected, Statement
+from resolvers.visibility import relation_visible
+
+
+@dataclass(slots=True)
+class Parties:
+    """The parties that an answer shows: read once for all fields that select one."""
+
+    statement: Statement
+    selected: Selected
+    columns: list[str]
+    level: Level
+    shape: Shape
+    _read: dict[UUID, tuple[Any, ...]]
+    _disclosed: dict[str, bytes] = field(default_factory=dict)
+
+    @classmethod
+    def prepare(cls, statement: Statement, selected: Selected) -> Parties:
+        """What the selection wants of parties; the `party` of a mapping is that of its `id`."""
+        level, found = Level(), dict[UUID, tuple[Any, ...]]()
+        columns = [f"({party_json(level, statement, (), 's.id')})::json AS seen"]
+
+        def fill(party: Selected) -> Shape:
+            at = len(columns)
+            shown = party_json(level, statement, party.details, "s.id")
+            columns.append(f"({shown})::json AS j{at}")
+            return lambda node: _fragment(found, node, at)
+
+        shape = shaper(statement, selected, fill)
+        return cls(statement, selected, columns, level, shape, found)
+
+    async def read(self, ids: Sequence[UUID], call: Call) -> Mapping[UUID, Any]:
+        """The parties among these ids that the store shows the caller."""
+        bound = self.statement.bind(lambda _: list(ids), "uuid[]")
+        empty = "''::bytea"
+        columns = [*self.columns]
+        columns += [f"{self.level.manifest(kind) or empty} AS {kind}" for kind in ("a", "r")]
+        sql, binds = self.statement.finished(
+            f"SELECT s.id, {', '.join(columns)} FROM unnest({bound}) s(id)"
+            f" {' '.join(self.level.joins)}"
+        )
+        rows = await fetch(call.context.pool, sql, [bind(call) for bind in binds])
+        seen = [row for row in rows if row["seen"] is not None]
+        self._read.update((row["id"], tuple(row)[1:]) for row in seen)
+        for kind in ("a", "r"):
+            self._disclosed[kind] = distinct(b"".join(row[kind] for row in seen))
+        return self._read
+
+    def disclosure(self, rows: int) -> Disclosure:
+        """What the answer discloses."""
+        statement = self.statement
+        return Disclosure(
+            subjects=self._disclosed.get("a", b""),
+            records=self._disclosed.get("r", b""),
+            coordinates=(self.selected.coordinate, *statement.coordinates),
+            masked=tuple(statement.masked),
+            rows=rows,
+        )
+
+
+def _fragment(parties: Mapping[UUID, tuple[Any, ...]], node: Mapping[str, Any], at: int) -> Any:
+    party = parties.get(node["id"])
+    found = None if party is None else party[at]
+    return None if found is None else orjson.Fragment(found)
+
+
+async def edges_seen(
+    statement: Statement, call: Call, edges: Sequence[NeighbourEdge], as_of: dt.date
+) -> Mapping[UUID, Decimal | None]:
+    """The edges that the store shows the caller, with the upper bounds of their shares."""
+    check = statement.anew(call.context.scope)
+    ids = check.bind(lambda _: [edge.id for edge in edges], "uuid[]")
+    targets = check.bind(lambda _: [edge.target for edge in edges], "uuid[]")
+    day = check.bind(lambda _: as_of, "date")
+    visible = relation_visible(
+        check, "e", tuple(sorted(statement.scope.row.relations)), walked=True
+    )
+    sql, binds = check.finished(
+        f"SELECT e.relation_id, {share_bound(check, 'e', 'e.subject_id', day)} AS share_max"
+        f" FROM relation e WHERE e.relation_id = ANY({ids}) AND e.subject_id = ANY({targets})"
+        f" AND e.direction = 'IN' AND {visible}"
+    )
+    rows = await fetch(call.context.pool, sql, [bind(call) for bind in binds])
+    return {row["relation_id"]: row["share_max"] for row in rows}
+
+
+def edge_values(
+    edges: Iterable[NeighbourEdge],
+    stated: Mapping[UUID, Decimal | None],
+    keys: Mapping[UUID, str],
+    region: str,
+) -> list[dict[str, Any]]:
+    """Edges as an answer shows them: what both cities state is one edge with both statements.
+
+    `stated` are the edges that the store shows, `keys` name the nodes of the answer; of several
+    statements that of the node's own city, `region`, comes first.
+    """
+    told: dict[tuple[Any, ...], dict[str, list[NeighbourEdge]]] = {}
+    for edge in edges:
+        if edge.id in stated and edge.source in keys and edge.target in keys:
+            what = (edge.kind, edge.source, edge.target, edge.position)
+            told.setdefault(what, {}).setdefault(edge.origin, []).append(edge)
+    values = []
+    for cities in told.values():
+        ordered = [
+            sorted(cities[origin], key=lambda edge: (str(edge.valid_from or ""), edge.id))
+            for origin in sorted(cities, key=lambda origin: (origin != region, origin))
+        ]
+        for place in range(max(map(len, ordered))):
+            same = [city[place] for city in ordered if place < len(city)]
+            values.append(_edge_value(same, stated, keys))
+    return values
+
+
+def _edge_value(
+    same: Sequence[NeighbourEdge],
+    stated: Mapping[UUID, Decimal | None],
+    keys: Mapping[UUID, str],
+) -> dict[str, Any]:
+    statements = [
+        {
+            "relationId": str(edge.id),
+            "originRegion": edge.origin,
+            "shareMin": edge.share_min,
+            "shareMax": stated[edge.id],
+            "validFrom": edge.valid_from,
+            "validTo": edge.valid_to,
+        }
+        for edge in same
+    ]
+    first = same[0]
+    return {
+        **statements[0],
+        "kind": str(first.kind),
+        "source": keys[first.source],
+        "target": keys[first.target],
+        "position": first.position,
+        "statements": statements,
+    }

@@ -1,0 +1,159 @@
+"""`xinqiao graph paths` and `links`: how subjects hang together, asked through the API."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from service.cli.completion import identities, nodes, purposes
+from service.cli.output import JSON_OPTION, console, explained, print_json
+from service.cli.query import show
+
+application = typer.Typer()
+
+_ANSWER = """{
+    asOf position missing truncated { reason stage }
+    nodes { key hub party { __typename id name ... on Organisation { uscc } } }
+    paths { length nodes steps { source target edges {
+      kind source target shareMin shareMax position originRegion relationId validFrom validTo
+      statements { relationId originRegion shareMin shareMax validFrom validTo } } } }
+  }"""
+_PATHS = f"""\
+query Paths($from: String!, $to: String!, $first: Int!, $maxLength: Int!, $kinds: [RelationKind!],
+    $meaning: LinkMeaning, $asOf: Date, $maxFan: Int!, $hubs: Boolean!) {{
+  paths(from: $from, to: $to, first: $first, maxLength: $maxLength, kinds: $kinds,
+      meaning: $meaning, asOf: $asOf, maxFan: $maxFan, hubs: $hubs) {_ANSWER}
+}}
+"""
+_LINKS = f"""\
+query Links($subjects: [String!]!, $from: String, $maxLength: Int!, $kinds: [RelationKind!],
+    $meaning: LinkMeaning, $asOf: Date, $maxFan: Int!, $hubs: Boolean!) {{
+  links(subjects: $subjects, from: $from, maxLength: $maxLength, kinds: $kinds,
+      meaning: $meaning, asOf: $asOf, maxFan: $maxFan, hubs: $hubs) {_ANSWER}
+}}
+"""
+
+_NODE = Annotated[str, typer.Option("--node", help="Name of the node.", autocompletion=nodes)]
+_AS = Annotated[
+    str | None, typer.Option("--as", help="Identity that signs.", autocompletion=identities)
+]
+_PURPOSE = Annotated[str | None, typer.Option(help="Purpose, P1 to P17.", autocompletion=purposes)]
+_CASE = Annotated[str, typer.Option(help="Case number.")]
+_LENGTH = Annotated[int, typer.Option(min=1, max=8, help="Steps of a path at most.")]
+_KINDS = Annotated[
+    list[str] | None, typer.Option("--kind", help="Kind of relation to follow; may be repeated.")
+]
+_MEANING = Annotated[
+    str | None, typer.Option(help="OWNERSHIP, CONTROL, MANAGEMENT or DEBT edges only.")
+]
+_AS_OF = Annotated[str | None, typer.Option(help="Relations in force on that day, YYYY-MM-DD.")]
+_FAN = Annotated[int, typer.Option(min=1, max=1000, help="A node with more relations is a hub.")]
+_HUBS = Annotated[bool, typer.Option("--hubs", help="Pass hubs.")]
+
+
+@application.command("paths")
+def paths(
+    source: Annotated[str, typer.Argument(metavar="A", help="A code, scheme:value or id.")],
+    target: Annotated[str, typer.Argument(metavar="B", help="A code, scheme:value or id.")],
+    first: Annotated[int, typer.Option("-k", "--first", min=1, max=10, help="How many.")] = 3,
+    max_length: _LENGTH = 4,
+    kinds: _KINDS = None,
+    meaning: _MEANING = None,
+    as_of: _AS_OF = None,
+    max_fan: _FAN = 100,
+    hubs: _HUBS = False,
+    node: _NODE = "benxi",
+    as_name: _AS = None,
+    purpose: _PURPOSE = None,
+    case: _CASE = "",
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """Show the shortest paths 路径 between two subjects. Exit status: 0 the answer verifies, 1 it
+    does not, 2 not asked."""
+    variables = {
+        "from": source,
+        "to": target,
+        "first": first,
+        "maxLength": max_length,
+        "kinds": kinds or None,
+        "meaning": meaning,
+        "asOf": as_of,
+        "maxFan": max_fan,
+        "hubs": hubs,
+    }
+    _ask(node, as_name, _PATHS, variables, purpose, case, as_json=as_json)
+
+
+@application.command("links")
+def links(
+    subjects: Annotated[list[str], typer.Argument(help="2 to 50 codes or ids.")],
+    centre: Annotated[
+        str | None, typer.Option("--from", help="Only paths from this one to each other.")
+    ] = None,
+    max_length: _LENGTH = 4,
+    kinds: _KINDS = None,
+    meaning: _MEANING = None,
+    as_of: _AS_OF = None,
+    max_fan: _FAN = 100,
+    hubs: _HUBS = False,
+    node: _NODE = "benxi",
+    as_name: _AS = None,
+    purpose: _PURPOSE = None,
+    case: _CASE = "",
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """Show a shortest path 关联 between each two subjects of a group."""
+    variables = {
+        "subjects": subjects,
+        "from": centre,
+        "maxLength": max_length,
+        "kinds": kinds or None,
+        "meaning": meaning,
+        "asOf": as_of,
+        "maxFan": max_fan,
+        "hubs": hubs,
+    }
+    _ask(node, as_name, _LINKS, variables, purpose, case, as_json=as_json)
+
+
+def _ask(
+    node: str,
+    as_name: str | None,
+    document: str,
+    variables: dict[str, Any],
+    purpose: str | None,
+    case: str,
+    *,
+    as_json: bool,
+) -> None:
+    from service.home import home
+    from service.inquiry import ask
+
+    with explained():
+        found = ask(home(), node, as_name, document, variables, purpose=purpose, case=case)
+    told = found.to_json()
+    if as_json:
+        print_json(told)
+    else:
+        for value in (told["answer"].get("data") or {}).values():
+            _draw(value)
+        show(told)
+    raise typer.Exit(0 if found.verified else 1)
+
+
+def _draw(value: dict[str, Any] | None) -> None:
+    """Each path on a line: names, and the kinds of relation between them."""
+    out = console()
+    if value is None or not value["paths"]:
+        out.print("没有可见的路径 no visible path")
+        return
+    named = {one["key"]: (one["party"] or {}).get("name", "借款 loan") for one in value["nodes"]}
+    for path in value["paths"]:
+        line = named[path["nodes"][0]]
+        for step in path["steps"]:
+            kinds = ", ".join(sorted({edge["kind"] for edge in step["edges"]}))
+            forward = step["edges"][0]["source"] == step["source"]
+            arrow = f"—{kinds}→" if forward else f"←{kinds}—"
+            line += f" {arrow} {named[step['target']]}"
+        out.print(line, markup=False)
