@@ -1,0 +1,249 @@
+"""Control 控制: who decides in a company, by votes of its own and of all that it controls.
+
+Definition: least fixpoint. X controls j when the votes in j of X and of everything X controls
+exceed one half, strictly. Parties to an agreement to act in concert 一致行动人 vote as one: each
+is counted with the others' votes. Whoever directs alone a partnership's business, the general
+partner, controls it. Computed controllers are suspected ones 疑似, beside what is declared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from graph.component import components
+from graph.holding import ONE, ZERO, Holding, Holdings
+from graph.threshold import HALF, borderline, exceeds
+
+
+@dataclass(frozen=True, slots=True)
+class Concert:
+    """An agreement to act in concert: its members, and in which company; None: in all."""
+
+    members: frozenset[int]
+    company: int | None = None
+    evidence: tuple[object, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Controlled:
+    """A controlled company, with the votes that do it: own, of controlled ones, in concert."""
+
+    company: int
+    votes: Fraction
+    voters: tuple[Holding, ...]
+    allies: frozenset[int]  # those among the voters who only act in concert
+    step: int  # 1: by votes of its own and its allies', else one more than the voters'
+
+
+@dataclass(frozen=True)
+class Control:
+    """What somebody controls, in the order in which it follows.
+
+    `possible` adds what would be controlled if unknown shares were dealt in its favour;
+    `borderline` are companies in which its votes stand on one half.
+    """
+
+    controller: int
+    companies: tuple[Controlled, ...]
+    possible: frozenset[int] = frozenset()
+    borderline: frozenset[int] = frozenset()
+
+    def of(self, company: int) -> Controlled | None:
+        """How a company is controlled, None when it is not."""
+        return next((one for one in self.companies if one.company == company), None)
+
+
+@dataclass(frozen=True)
+class Votes:
+    """The votes of a closure, from both ends, and who acts in concert."""
+
+    holdings: Holdings
+    concerts: tuple[Concert, ...] = ()
+    held: Mapping[int, tuple[int, ...]] = field(default_factory=dict)  # companies by voter
+    exact: bool = True  # every vote is known
+
+    @classmethod
+    def of(cls, holdings: Holdings, concerts: Iterable[Concert] = ()) -> Votes:
+        """The votes that holdings on the basis of votes tell of."""
+        held: dict[int, list[int]] = {}
+        for company, of in holdings.of.items():
+            for one in of:
+                held.setdefault(one.holder, []).append(company)
+        return cls(
+            holdings,
+            tuple(concerts),
+            {voter: tuple(companies) for voter, companies in held.items()},
+            holdings.exact,
+        )
+
+    def partners(self, member: int) -> frozenset[int]:
+        """Those with whom somebody acts in concert, in whatever company, itself among them."""
+        found = {member}
+        for one in self.concerts:
+            if member in one.members:
+                found |= one.members
+        return frozenset(found)
+
+    def allies(self, members: Iterable[int], company: int) -> frozenset[int]:
+        """Those who vote with one of the members in a company without being controlled by it."""
+        inside = frozenset(members)
+        found: set[int] = set()
+        for one in self.concerts:
+            if one.company in (None, company) and one.members & inside:
+                found |= one.members - inside
+        return frozenset(found)
+
+
+def controlled_by(votes: Votes, controller: int) -> Control:
+    """All that a party controls within the closure."""
+    certain, near = _fixpoint(votes, controller, lambda one: one.low)
+    possible: frozenset[int] = frozenset()
+    if not votes.exact:
+        more, _ = _fixpoint(votes, controller, lambda one: one.high)
+        possible = frozenset(one.company for one in more) - {one.company for one in certain}
+    found = frozenset(near) - {one.company for one in certain}
+    return Control(controller, tuple(certain), possible, found)
+
+
+def _fixpoint(
+    votes: Votes, controller: int, counted: Callable[[Holding], Fraction]
+) -> tuple[list[Controlled], set[int]]:
+    members = {controller: 0}
+    found: list[Controlled] = []
+    near: set[int] = set()
+    waiting = [controller]
+    while waiting:
+        touched: dict[int, None] = {}
+        for member in waiting:
+            for voter in sorted(votes.partners(member)):
+                touched.update(dict.fromkeys(votes.held.get(voter, ())))
+        waiting = []
+        for company in sorted(touched):
+            if company in members:
+                continue
+            allies = votes.allies(members, company)
+            voters = tuple(
+                one
+                for one in votes.holdings.of[company]
+                if (one.holder in members or one.holder in allies) and counted(one) > 0
+            )
+            if not any(one.holder in members for one in voters):
+                continue  # allies alone are somebody else's votes
+            total = min(ONE, sum((counted(one) for one in voters), ZERO))
+            if borderline(total, HALF):
+                near.add(company)
+            if exceeds(total, HALF):
+                own = [members[one.holder] for one in voters if one.holder in members]
+                members[company] = 1 + max(own)
+                waiting.append(company)
+                found.append(
+                    Controlled(
+                        company,
+                        total,
+                        voters,
+                        frozenset(one.holder for one in voters) - members.keys(),
+                        members[company],
+                    )
+                )
+    return found, near
+
+
+@dataclass(frozen=True, slots=True)
+class Controller:
+    """Somebody who controls a company.
+
+    `ultimate`: controlled by nobody else, or member of a component of firms that control each
+    other with nobody above (`component`, else empty). `jointly`: only together with others by
+    an agreement to act in concert.
+    """
+
+    node: int
+    control: Control
+    ultimate: bool
+    component: tuple[int, ...] = ()
+    jointly: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True)
+class Controllers:
+    """Who controls a company: the nearest first. `possible` would, were unknown shares theirs;
+    `borderline` hold one half of the votes in it or on the way to it."""
+
+    company: int
+    controllers: tuple[Controller, ...]
+    possible: tuple[int, ...] = ()
+    borderline: tuple[int, ...] = ()
+
+    @property
+    def ultimate(self) -> tuple[Controller, ...]:
+        return tuple(one for one in self.controllers if one.ultimate)
+
+
+def controllers_of(votes: Votes, company: int, candidates: Sequence[int]) -> Controllers:
+    """The controllers of a company among its direct and indirect holders."""
+    found: dict[int, Control] = {}
+    possible, near = [], []
+    for candidate in candidates:
+        if candidate == company:
+            continue
+        control = controlled_by(votes, candidate)
+        if control.of(company):
+            found[candidate] = control
+        elif company in control.possible:
+            possible.append(candidate)
+        if company in control.borderline:
+            near.append(candidate)
+    above = {
+        node: [other for other, control in found.items() if other != node and control.of(node)]
+        for node in found
+    }
+    tops: dict[int, tuple[int, ...]] = {}
+    for block in components(sorted(found), lambda node: above[node]):
+        inside = set(block)
+        if all(other in inside for node in block for other in above[node]):
+            tops.update(dict.fromkeys(block, tuple(block) if len(block) > 1 else ()))
+    controllers = []
+    for node, control in found.items():
+        how = control.of(company)
+        assert how is not None
+        controllers.append(
+            Controller(node, control, node in tops, tops.get(node, ()), _jointly(control, company))
+        )
+    controllers.sort(key=lambda one: (_step(one, company), one.ultimate, one.node))
+    return Controllers(company, tuple(controllers), tuple(possible), tuple(near))
+
+
+def _step(one: Controller, company: int) -> int:
+    how = one.control.of(company)
+    return how.step if how else 0
+
+
+def _jointly(control: Control, company: int) -> frozenset[int]:
+    """The allies without whose votes the chain down to the company would not hold."""
+    by = {one.company: one for one in control.companies}
+    found: set[int] = set()
+    waiting, seen = [company], {company}
+    while waiting:
+        how = by[waiting.pop()]
+        found |= how.allies
+        for voter in how.voters:
+            if voter.holder in by and voter.holder not in seen:
+                seen.add(voter.holder)
+                waiting.append(voter.holder)
+    return frozenset(found)
+
+
+def chain(control: Control, company: int) -> tuple[Controlled, ...]:
+    """What of a party's control leads to a company: the steps in order, the company last."""
+    by = {one.company: one for one in control.companies}
+    if company not in by:
+        return ()
+    needed, waiting = {company}, [company]
+    while waiting:
+        for voter in by[waiting.pop()].voters:
+            if voter.holder in by and voter.holder not in needed:
+                needed.add(voter.holder)
+                waiting.append(voter.holder)
+    return tuple(one for one in control.companies if one.company in needed)

@@ -1,0 +1,278 @@
+"""Control, beneficial owners and related parties: the planted cases as pure holdings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from uuid import UUID
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from graph.beneficial import BeneficialOwners, Officer, Rights, Rule, beneficial_owners
+from graph.control import Concert, Votes, chain, controlled_by, controllers_of
+from graph.holding import Basis, Company, Statement, together
+from graph.ownership import integrated
+from graph.related import Surroundings, Tie, related_parties
+
+A, B, C, D, P, Q, R, S, T, M = range(10)
+PERSONS = (P, Q, R, S, T, M)
+
+
+def said(*edges: tuple[int, int, str] | tuple[int, int, str, str]) -> list[Statement]:
+    found = []
+    for n, (holder, company, share, *rest) in enumerate(edges):
+        low, high = (share.split("..") * 2)[:2]
+        found.append(
+            Statement(
+                UUID(int=n), holder, company, "x", Fraction(low), Fraction(high), "".join(rest)
+            )
+        )
+    return found
+
+
+def votes(
+    told: list[Statement],
+    companies: Mapping[int, Company] | None = None,
+    concerts: tuple[Concert, ...] = (),
+) -> Votes:
+    return Votes.of(together(told, companies or {}, Basis.VOTES), concerts)
+
+
+def nodes(told: list[Statement]) -> list[int]:
+    return sorted({one.holder for one in told} | {one.company for one in told})
+
+
+def ultimate(told: list[Statement], company: int, **more: object) -> list[int]:
+    found = controllers_of(votes(told, **more), company, nodes(told))  # type: ignore[arg-type]
+    return [one.node for one in found.ultimate]
+
+
+PYRAMID = said((P, A, "0.6"), (Q, A, "0.4"), (A, B, "0.55"), (Q, B, "0.45"),
+               (B, C, "0.51"), (Q, C, "0.49"), (C, D, "0.8"), (Q, D, "0.2"))  # fmt: skip
+
+
+def test_w01_a_majority_controls_and_a_half_does_not() -> None:
+    assert ultimate(said((P, A, "0.7"), (Q, A, "0.3")), A) == [P]
+    halves = controllers_of(votes(said((P, A, "0.5"), (Q, A, "0.5"))), A, [P, Q])
+    assert halves.controllers == ()
+    assert halves.borderline == (P, Q)
+    assert ultimate(said((P, A, "0.500000001"), (Q, A, "0.4")), A) == [P]
+
+
+def test_w02_the_chain_of_control_is_unbroken() -> None:
+    found = controllers_of(votes(PYRAMID), D, nodes(PYRAMID))
+    assert [one.node for one in found.controllers] == [C, B, A, P]
+    assert [one.node for one in found.ultimate] == [P]
+    control = controlled_by(votes(PYRAMID), P)
+    assert [one.company for one in control.companies] == [A, B, C, D]
+    assert [one.company for one in chain(control, C)] == [A, B, C]
+
+
+def test_votes_of_several_controlled_firms_add_up() -> None:
+    told = said((P, A, "1"), (P, B, "0.6"), (A, C, "0.3"), (B, C, "0.3"), (Q, C, "0.4"))
+    assert ultimate(told, C) == [P]
+
+
+def test_w05_nobody_above_a_circle_is_told_as_the_circle() -> None:
+    found = controllers_of(votes(said((A, B, "1"), (B, A, "1"), (B, C, "0.9"))), C, [A, B])
+    assert {one.node: one.component for one in found.ultimate} == {A: (A, B), B: (A, B)}
+
+
+def test_w07_the_general_partner_controls() -> None:
+    told = said((P, A, "0.001", "普通合伙人"), (Q, A, "0.999", "有限合伙人"))
+    firm = {A: Company(partnership=True)}
+    assert ultimate(told, A, companies=firm) == [P]
+    unnamed = said((P, A, "0.001"), (Q, A, "0.999"))
+    managed = {A: Company(partnership=True, managers=(P,))}
+    assert ultimate(unnamed, A, companies=managed) == [P]
+
+
+def test_w08_five_fifths_are_nobodys() -> None:
+    told = said(*((p, A, "0.2") for p in (P, Q, R, S, T)))
+    assert ultimate(told, A) == []
+
+
+def test_parties_acting_in_concert_vote_as_one() -> None:
+    told = said((P, A, "0.3"), (Q, A, "0.25"), (R, A, "0.45"))
+    assert ultimate(told, A) == []
+    together_ = (Concert(frozenset({P, Q}), A),)
+    found = controllers_of(votes(told, concerts=together_), A, nodes(told))
+    assert {one.node: one.jointly for one in found.controllers} == {
+        P: frozenset({Q}),
+        Q: frozenset({P}),
+    }
+    elsewhere = (Concert(frozenset({P, Q}), B),)
+    assert ultimate(told, A, concerts=elsewhere) == []
+
+
+def test_control_that_depends_on_unknown_shares_is_only_possible() -> None:
+    told = said((P, A, "0.4..1"), (Q, A, "0.3"))
+    found = controllers_of(votes(told), A, [P, Q])
+    assert (found.controllers, found.possible) == ((), (P,))
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 7), st.integers(0, 4), st.integers(1, 60)),
+        max_size=14,
+        unique_by=lambda edge: edge[:2],
+    ),
+    st.integers(0, 7),
+    st.integers(0, 13),
+)
+@settings(max_examples=80)
+def test_the_fixpoint_is_least_closed_and_monotone(
+    edges: list[tuple[int, int, int]], controller: int, grown: int
+) -> None:
+    told = said(*((h, c, str(Fraction(share, 100))) for h, c, share in edges))
+    network = votes(told)
+    found = {one.company for one in controlled_by(network, controller).companies}
+    members = found | {controller}
+    for company, held in network.holdings.of.items():
+        inside = sum(one.low for one in held if one.holder in members)
+        assert company == controller or (min(inside, 1) > Fraction(1, 2)) == (company in found)
+    before: set[int] = {controller}
+    for one in controlled_by(network, controller).companies:  # each follows from what came first
+        assert all(voter.holder in before for voter in one.voters)
+        before.add(one.company)
+    if edges:
+        h, c, _ = edges[grown % len(edges)]
+        more = [edge for edge in edges if edge[:2] != (h, c)] + [(controller, c, 90)]
+        more = [edge for edge in more if edge[0] == controller or edge[:2] != (controller, c)]
+        wider = votes(said(*((x, y, str(Fraction(s, 100))) for x, y, s in more)))
+        if h == controller:
+            after = {one.company for one in controlled_by(wider, controller).companies}
+            assert found - {controller} <= after
+
+
+def rights(
+    told: list[Statement],
+    company: int,
+    officers: tuple[Officer, ...] = (),
+    state: tuple[int, ...] = (),
+    **about: Company,
+) -> BeneficialOwners:
+    companies = {company: about["about"]} if "about" in about else {}
+    partnership = company in companies and companies[company].partnership
+    seen = nodes(told)
+    return beneficial_owners(
+        Rights(
+            equity=None
+            if partnership
+            else integrated(together(told, companies, Basis.EQUITY), company),
+            income=integrated(together(told, companies, Basis.INCOME), company),
+            votes=integrated(together(told, companies, Basis.VOTES), company),
+            control=controllers_of(votes(told, companies), company, seen),
+            persons=[p for p in PERSONS if p not in state],
+            state=state,
+            officers=officers,
+        )
+    )
+
+
+def test_a_quarter_is_enough_and_less_is_not() -> None:
+    found = rights(said((P, A, "0.25"), (Q, A, "0.2499"), (R, A, "0.5001")), A)
+    assert [(one.node, one.rule) for one in found.owners] == [(R, Rule.EQUITY), (P, Rule.EQUITY)]
+    assert [one.borderline for one in found.owners] == [False, True]
+
+
+def test_w07_the_limited_partner_earns() -> None:
+    told = said((P, A, "0.001", "普通合伙人"), (Q, A, "0.999", "有限合伙人"))
+    found = rights(told, A, about=Company(partnership=True))
+    assert [(one.node, one.rule) for one in found.owners] == [(Q, Rule.INCOME)]
+    many = said((P, A, "0.001", "普通合伙人"), *((p, A, "0.2") for p in (Q, R, S, T)))
+    found = rights(many, A, about=Company(partnership=True))
+    assert [(one.node, one.rule) for one in found.owners] == [(P, Rule.VOTES)]
+
+
+def test_w08_daily_management_is_the_fallback() -> None:
+    told = said(*((p, A, "0.2") for p in (P, Q, R, S, T)))
+    officers = (
+        Officer(R, "法定代表人", True),
+        Officer(P, "副经理", False),
+        Officer(M, "经理", False),
+    )
+    found = rights(told, A, officers)
+    assert [(one.node, one.rule) for one in found.owners] == [(M, Rule.DAILY_MANAGEMENT)]
+    found = rights(told, A, officers[:2])
+    assert [(one.node, one.rule) for one in found.owners] == [(R, Rule.DAILY_MANAGEMENT)]
+    assert rights(told, A).rule is None
+
+
+def test_w09_of_a_state_firm_the_legal_representative() -> None:
+    told = said((S, A, "1"), (A, B, "0.8"), (P, B, "0.2"), (B, C, "0.6"), (P, C, "0.4"),
+                (C, D, "0.51"), (P, D, "0.49"))  # fmt: skip
+    found = rights(told, D, (Officer(R, "法定代表人", True),), state=(S,))
+    assert [(one.node, one.rule) for one in found.owners] == [(R, Rule.STATE_OWNED)]
+
+
+def test_control_below_a_quarter_is_the_third_rule() -> None:
+    told = said((P, A, "0.51"), (Q, A, "0.49"), (A, B, "0.45"), (P, B, "0.02"), (P, C, "0.9"),
+                (C, B, "0.05"), *((p, B, "0.12") for p in (R, S, T, M)))  # fmt: skip
+    found = rights(told, B)
+    assert [(one.node, one.rule) for one in found.owners] == [(P, Rule.EQUITY)]
+    thin = said((P, A, "0.51"), (Q, A, "0.24"), (R, A, "0.25"), (A, B, "0.51"),
+                (S, B, "0.245"), (T, B, "0.245"), (B, C, "0.51"), (S, C, "0.24"),
+                (T, C, "0.25"))  # fmt: skip
+    found = rights(thin, C)
+    assert [(one.node, one.rule) for one in found.owners] == [
+        (T, Rule.EQUITY),
+        (S, Rule.EQUITY),
+    ]
+    deep = said((P, A, "0.6"), (Q, A, "0.4"), (A, B, "0.6"), (R, B, "0.4"), (B, C, "0.6"),
+                (S, C, "0.2"), (T, C, "0.2"))  # fmt: skip
+    assert [(o.node, o.rule) for o in rights(deep, C).owners] == [(P, Rule.CONTROL)]
+
+
+def test_unknown_shares_leave_beneficial_owners_possible() -> None:
+    found = rights(said((P, A, "0.6"), (Q, A, "0..1")), A)
+    assert [(o.node, o.certain) for o in found.owners] == [(P, True), (Q, False)]
+
+
+def related(told: list[Statement], company: int, **given: object) -> dict[Tie, list[int]]:
+    network = votes(told)
+    control = controllers_of(network, company, nodes(told))
+    around = Surroundings(
+        company,
+        network,
+        control,
+        {node: controlled_by(network, node) for node in nodes(told)},
+        given.get("managers", {}),  # type: ignore[arg-type]
+        PERSONS,
+        given.get("state", ()),  # type: ignore[arg-type]
+        {
+            holder: tuple(
+                one for held in network.holdings.of.values() for one in held if one.holder == holder
+            )
+            for holder in nodes(told)
+        },
+    )
+    found: dict[Tie, list[int]] = {}
+    for one in related_parties(around):
+        found.setdefault(one.tie, []).append(one.node)
+    return found
+
+
+def test_related_parties_by_each_tie_of_the_standard() -> None:
+    told = said((A, B, "0.8"), (A, C, "0.9"), (B, D, "0.6"), (Q, B, "0.2"), (P, A, "1"),
+                (B, 20, "0.3"), (B, 21, "0.5"), (C, 21, "0.5"), (R, 22, "0.7"))  # fmt: skip
+    managers = {B: ((R, "董事"), (S, "监事")), A: ((T, "经理"),)}
+    found = related(told, B, managers=managers)
+    assert found == {
+        Tie.PARENT: [A],
+        Tie.SUBSIDIARY: [D],
+        Tie.SAME_PARENT: [C, 21],
+        Tie.SIGNIFICANT_INFLUENCE: [Q],
+        Tie.JOINT_VENTURE: [21],
+        Tie.ASSOCIATE: [20],
+        Tie.MAIN_INVESTOR: [P, Q],
+        Tie.KEY_MANAGER: [R],
+        Tie.MANAGER_OF_PARENT: [T],
+        Tie.CONTROLLED_BY_PERSON: [C, 21, 22],
+    }
+
+
+def test_firms_of_the_state_are_not_related_by_that_alone() -> None:
+    told = said((30, A, "1"), (30, B, "1"))
+    assert related(told, A, state=(30,)) == {}
