@@ -114,7 +114,7 @@ def together(
         total = sum((one.low for one in found), ZERO)
         if total > 1 + TOLERANCE / 1000:
             noted.add(Finding.SUM_ABOVE_ONE)
-        unknown = any(one.low < one.high for one in found)
+        unknown = any(said.low < said.high for one in found for said in one.shown)
         if unknown:
             noted.add(Finding.UNKNOWN_SHARE)
         elif total < 1 - TOLERANCE:

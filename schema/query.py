@@ -23,10 +23,17 @@ from schema.binding import described
 from schema.catalog_record import CatalogRecord
 from schema.catalogue import RecordKind
 from schema.connection import After, Before, Connection, First, Last, compiled
+from schema.control import (
+    Controlled,
+    Controllers,
+    controlled_arguments,
+    controller_arguments,
+)
 from schema.coverage import Catalogue, Coverage, catalogue_arguments, coverage_arguments
 from schema.matching import PersonMatch
 from schema.neighbourhood import Neighbourhood, RelationKind
 from schema.node import Node
+from schema.ownership import Ownership, owner_arguments
 from schema.party import (
     Organisation,
     OrganisationFilter,
@@ -291,6 +298,15 @@ class Query:
     )
     neighbourhood: Neighbourhood | None = compiled(
         _neighbourhood, "关联邻域 from the graph; null when there is no such subject to see."
+    )
+    owners: Ownership | None = compiled(
+        owner_arguments, "穿透持股 who finally owns a company; null when there is none to see."
+    )
+    controllers: Controllers | None = compiled(
+        controller_arguments, "疑似控制人 of a company; null when there is none to see."
+    )
+    controlled: Controlled | None = compiled(
+        controlled_arguments, "控制企业 what a subject controls; null when there is none to see."
     )
     paths: Paths | None = compiled(
         path_arguments, "关联路径 between two subjects; null when one of them is none to see."

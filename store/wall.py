@@ -70,7 +70,13 @@ _OPEN_TABLES = (
 )
 _TABLES = {
     Wall.PUBLIC: _OPEN_TABLES,
-    Wall.GOVERNMENT: (*_OPEN_TABLES, "person_token", "quality_issue"),
+    Wall.GOVERNMENT: (
+        *_OPEN_TABLES,
+        "organisation_version",
+        "person_token",
+        "quality_issue",
+        "relation_version",
+    ),
     Wall.STEWARD: (*_OPEN_TABLES, "batch_finding", "quality_issue"),
 }
 
@@ -91,6 +97,9 @@ def _policies(kinds: Kinds) -> dict[tuple[str, Wall], str]:
         ("relation", Wall.PUBLIC): "class = 'O' AND status = 'VALID'",
         ("relation", Wall.GOVERNMENT): "class IN ('O', 'G') AND status = 'VALID'",
         ("relation", Wall.STEWARD): "true",
+        ("relation_version", Wall.GOVERNMENT): (
+            "status = 'VALID' AND content ->> 'class' IN ('O', 'G')"
+        ),
         ("quality_issue", Wall.GOVERNMENT): "unit_id <> ''",
         ("quality_issue", Wall.STEWARD): "true",
         ("person", Wall.PUBLIC): named.format("person", "person"),

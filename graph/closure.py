@@ -1,0 +1,319 @@
+"""The closure 闭包 of a question: all that answers it, gathered within the caller's scope.
+
+From the snapshot for what is known now; `graph.known` gathers the same from the store for what
+was known at a past time. Subjects are numbered anew, the one asked about is 0, so that the same
+data gives the same answer in the same order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from uuid import UUID
+
+import numpy as np
+
+from graph.control import Concert, Votes, controlled_by
+from graph.holding import ONE, ZERO, Basis, Company, Statement, together
+from graph.layout import EdgeKind
+from graph.snapshot.column import (
+    CAPITAL_SCALE,
+    CATEGORIES,
+    INEXACT,
+    PARTNERSHIP,
+    SHARE_SCALE,
+    STATE_ORGAN,
+    UNKNOWN,
+    Array,
+    Rows,
+)
+from graph.snapshot.mask import View
+from graph.walk import Limit, Truncation
+
+MAX_NODES = 20_000
+_PERSON = "NATURAL_PERSON"
+_OFFICES = (EdgeKind.LEGAL_REP_OF, EdgeKind.OFFICER_OF)
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """A person who represents or manages a firm, by number."""
+
+    id: UUID
+    kind: EdgeKind
+    person: int
+    firm: int
+    position: str
+
+
+@dataclass(frozen=True)
+class Closure:
+    """Subjects by number, what ties them, and what a budget or the role cut off.
+
+    `homes` are the cities whose registries keep the firms. `inexact` are statements whose exact
+    share is in the store alone.
+    """
+
+    position: str
+    snapshot: str
+    ids: tuple[UUID, ...]
+    categories: tuple[str, ...]
+    traits: tuple[int, ...]
+    homes: tuple[str, ...]
+    statements: tuple[Statement, ...]
+    offices: tuple[Office, ...] = ()
+    concerts: tuple[Concert, ...] = ()
+    inexact: frozenset[UUID] = frozenset()
+    truncated: tuple[Truncation, ...] = ()
+
+    @property
+    def persons(self) -> frozenset[int]:
+        """The natural persons."""
+        return frozenset(n for n, one in enumerate(self.categories) if one == _PERSON)
+
+    @property
+    def state(self) -> frozenset[int]:
+        """The state organs."""
+        return frozenset(n for n, one in enumerate(self.traits) if one & STATE_ORGAN)
+
+    @property
+    def relation_ids(self) -> list[UUID]:
+        """The evidence of all that ties them."""
+        return [one.id for one in self.statements] + [one.id for one in self.offices]
+
+    def companies(self) -> dict[int, Company]:
+        """What decides how shares of each firm count."""
+        managers: dict[int, list[int]] = {}
+        for one in self.offices:
+            if one.kind is EdgeKind.LEGAL_REP_OF:
+                managers.setdefault(one.firm, []).append(one.person)
+        return {
+            number: Company(home, bool(traits & PARTNERSHIP), tuple(managers.get(number, ())))
+            for number, (home, traits) in enumerate(zip(self.homes, self.traits, strict=True))
+        }
+
+    def only(
+        self, seen: Collection[UUID], exact: Mapping[UUID, tuple[Fraction, Fraction]]
+    ) -> Closure:
+        """The closure without relations that are not among those seen, with exact shares."""
+        statements = [
+            replace(one, low=exact[one.id][0], high=exact[one.id][1]) if one.id in exact else one
+            for one in self.statements
+            if one.id in seen
+        ]
+        offices = tuple(one for one in self.offices if one.id in seen)
+        return replace(self, statements=tuple(statements), offices=offices)
+
+    def above(self, number: int = 0) -> list[int]:
+        """The subject and all that hold it, directly or through others; nearest first."""
+        held: dict[int, list[int]] = {}
+        for one in self.statements:
+            held.setdefault(one.company, []).append(one.holder)
+        found, frontier = {number: None}, [number]
+        for node in frontier:
+            for holder in sorted(held.get(node, ())):
+                if holder not in found:
+                    found[holder] = None
+                    frontier.append(holder)
+        return list(found)
+
+    def votes(self) -> Votes:
+        """The votes that its holdings give."""
+        return Votes.of(together(self.statements, self.companies(), Basis.VOTES), self.concerts)
+
+
+class _Numbering:
+    """Numbers for places of a snapshot, in the order in which they are met."""
+
+    def __init__(self, view: View, start: int) -> None:
+        self._view = view
+        self.places: list[int] = [start]
+        self._known = {start: 0}
+
+    def meet(self, places: Array) -> list[int]:
+        """Number those that are new, in the order of their ids; returns them."""
+        new = [one for one in np.unique(places).tolist() if one not in self._known]
+        if new:
+            ids = self._view.snapshot.ids_at(np.array(new))
+            new = [place for _, place in sorted(zip(ids, new, strict=True))]
+        for place in new:
+            self._known[place] = len(self.places)
+            self.places.append(place)
+        return new
+
+    def numbers(self, places: Array) -> list[int]:
+        return [self._known[place] for place in places.tolist()]
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+
+def owners_closure(view: View, start: int, *, levels: int | None) -> Closure:
+    """Whoever holds a firm, whoever holds those, …: `levels` steps at most, None for all."""
+    numbering = _Numbering(view, start)
+    frontier, rows, truncated = [start], [np.zeros(0, np.int64)], set[Truncation]()
+    level = 0
+    while frontier:
+        if levels is not None and level == levels:
+            if any(_is_firm(view, frontier)):
+                truncated.add(Truncation(level + 1, Limit.LEVELS))
+            break
+        found = view.incoming(EdgeKind.HOLDS, np.array(frontier))
+        rows.append(found)
+        frontier = numbering.meet(view.column(EdgeKind.HOLDS, "source", found))
+        level += 1
+        if len(numbering) > MAX_NODES:
+            truncated.add(Truncation(level, Limit.NODES))
+            break
+    return _made(view, numbering, rows, truncated)
+
+
+def control_closure(view: View, start: int, *, levels: int | None) -> Closure:
+    """What a subject controls or might, with all holdings in what it touches.
+
+    Level by level: what the subject and whatever it may control hold, and who else holds that.
+    """
+    numbering = _Numbering(view, start)
+    frontier, truncated = [start], set[Truncation]()
+    rows = [np.zeros(0, np.int64)]
+    walked: set[int] = set()
+    met: set[int] = set()
+    level = 0
+    while frontier:
+        if levels is not None and level == levels:
+            truncated.add(Truncation(level + 1, Limit.LEVELS))
+            break
+        if level and (reason := _closed(view, frontier)):
+            truncated.add(Truncation(level + 1, reason))
+            break
+        walked.update(frontier)
+        companies = [one for one in _companies(view, np.array(frontier)) if one not in met]
+        met.update(companies)
+        numbering.meet(np.array(companies, np.int64))
+        found = view.incoming(EdgeKind.HOLDS, np.array(companies, np.int64))
+        rows.append(found)
+        numbering.meet(view.column(EdgeKind.HOLDS, "source", found))
+        level += 1
+        if len(numbering) > MAX_NODES:
+            truncated.add(Truncation(level, Limit.NODES))
+            break
+        control = controlled_by(_made(view, numbering, rows, truncated).votes(), 0)
+        under = {one.company for one in control.companies} | control.possible
+        frontier = sorted({numbering.places[number] for number in under} - walked)
+    return _made(view, numbering, rows, truncated)
+
+
+def _companies(view: View, holders: Array) -> list[int]:
+    """The firms in which these hold something, and the partnerships that they represent."""
+    held = view.column(EdgeKind.HOLDS, "target", view.outgoing(EdgeKind.HOLDS, holders))
+    led = view.column(
+        EdgeKind.LEGAL_REP_OF, "target", view.outgoing(EdgeKind.LEGAL_REP_OF, holders)
+    )
+    partnership = view.snapshot.nodes.column("traits", led) & PARTNERSHIP > 0
+    found: list[int] = np.union1d(held, led[partnership]).tolist()
+    return found
+
+
+def _closed(view: View, frontier: Sequence[int]) -> Limit | None:
+    reasons = {view.limit(node) for node in frontier} - {None}
+    return reasons.pop() if reasons else None
+
+
+def _is_firm(view: View, places: Sequence[int]) -> list[bool]:
+    codes = view.snapshot.nodes.column("category", np.array(places))
+    return [CATEGORIES[code] in ("LEGAL_ENTITY", "INDIVIDUAL_BUSINESS") for code in codes.tolist()]
+
+
+def with_offices(view: View, closure: Closure, firms: Iterable[int]) -> Closure:
+    """The closure with those who represent and manage these firms, new persons at its end."""
+    snapshot = view.snapshot
+    places = snapshot.places_of([closure.ids[number] for number in firms])
+    known = {id_: number for number, id_ in enumerate(closure.ids)}
+    ids, categories = list(closure.ids), list(closure.categories)
+    traits, homes = list(closure.traits), list(closure.homes)
+    offices: list[Office] = []
+    for kind in _OFFICES:
+        rows = view.incoming(kind, np.sort(places))
+        people = snapshot.ids_at(view.column(kind, "source", rows))
+        at = snapshot.ids_at(view.column(kind, "target", rows))
+        codes = view.column(kind, "position", rows).tolist()
+        told = zip(snapshot.relation_ids(kind, rows), people, at, codes, strict=True)
+        for id_, person, firm, code in sorted(told):
+            if person not in known:
+                known[person] = len(ids)
+                ids.append(person)
+                categories.append(_PERSON)
+                traits.append(0)
+                homes.append("")
+            position = snapshot.text("position", code) or ""
+            offices.append(Office(id_, kind, known[person], known[firm], position))
+    return replace(
+        closure,
+        ids=tuple(ids),
+        categories=tuple(categories),
+        traits=tuple(traits),
+        homes=tuple(homes),
+        offices=tuple(offices),
+    )
+
+
+def _made(
+    view: View, numbering: _Numbering, found: Sequence[Rows], truncated: Iterable[Truncation]
+) -> Closure:
+    snapshot, kind = view.snapshot, EdgeKind.HOLDS
+    rows = np.unique(np.concatenate(found))
+    places = np.array(numbering.places)
+    nodes = snapshot.nodes
+
+    def texts(table: str, codes: Array) -> list[str]:
+        return [snapshot.text(table, code) or "" for code in codes.tolist()]
+
+    column: Callable[[str], Array] = lambda name: view.column(kind, name, rows)  # noqa: E731
+    ids = snapshot.relation_ids(kind, rows)
+    stated = zip(
+        ids,
+        numbering.numbers(column("source")),
+        numbering.numbers(column("target")),
+        texts("origin", column("origin")),
+        column("share_min").tolist(),
+        column("share_max").tolist(),
+        texts("share_class", column("share_class")),
+        column("subscribed").tolist(),
+        column("paid").tolist(),
+        strict=True,
+    )
+    statements = [
+        Statement(
+            id_, holder, company, origin, *bounds(low, high), class_, _capital(sub), _capital(paid)
+        )
+        for id_, holder, company, origin, low, high, class_, sub, paid in stated
+    ]
+    statements.sort(key=lambda one: (one.company, one.holder, one.origin, one.id))
+    flags = column("flags")
+    closure = Closure(
+        position=str(snapshot.position),
+        snapshot=snapshot.id,
+        ids=tuple(snapshot.ids_at(places)),
+        categories=tuple(CATEGORIES[code] for code in nodes.column("category", places).tolist()),
+        traits=tuple(nodes.column("traits", places).tolist()),
+        homes=tuple(texts("origin", nodes.column("origin", places))),
+        statements=tuple(statements),
+        inexact=frozenset(
+            id_ for id_, flag in zip(ids, flags.tolist(), strict=True) if flag & INEXACT
+        ),
+        truncated=tuple(sorted(truncated)),
+    )
+    partnerships = [n for n, trait in enumerate(closure.traits) if trait & PARTNERSHIP]
+    return with_offices(view, closure, partnerships) if partnerships else closure
+
+
+def bounds(low: int, high: int) -> tuple[Fraction, Fraction]:
+    """A share of the snapshot as an interval; one that nobody states is anything."""
+    least = ZERO if low == UNKNOWN else Fraction(low, SHARE_SCALE)
+    most = ONE if high == UNKNOWN else Fraction(high, SHARE_SCALE)
+    return least, max(least, most)
+
+
+def _capital(value: int) -> Fraction | None:
+    return None if value == UNKNOWN else Fraction(value, CAPITAL_SCALE)

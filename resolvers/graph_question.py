@@ -1,0 +1,306 @@
+"""A question about a subject's owners or what it controls: gathered, rechecked, told.
+
+Every relation that enters a figure is one that the store shows the caller now; what is hidden
+joins the unknown remainder, and nothing tells that it is there (access rules §7, X29).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import ROUND_HALF_EVEN, Context, Decimal
+from fractions import Fraction
+from typing import Any
+from uuid import UUID
+
+from graph.closure import Closure, control_closure, owners_closure, with_offices
+from graph.errors import GraphUnavailable
+from graph.holding import Finding, Holding, Holdings, Statement
+from graph.known import KnownClosure
+from graph.snapshot.mask import Mask, View
+from resolvers.answer import Disclosure
+from resolvers.context import Call
+from resolvers.errors import QuestionError
+from resolvers.graph_answer import Parties
+from resolvers.graph_scope import categories, classes, closed, subject_asked
+from resolvers.reading import fetch
+from resolvers.statement import Selected
+from resolvers.statement import Statement as Sql
+from resolvers.visibility import relation_visible
+
+FULL_HOPS = 4  # a role that searches this far asks for owners and controllers without limit
+MAX_ROWS = 1_000
+_PLACES = Decimal(1).scaleb(-18)
+_WIDE = Context(prec=60, rounding=ROUND_HALF_EVEN)
+_KINDS = ("HOLDS", "LEGAL_REP_OF", "OFFICER_OF")
+
+Number = Fraction | float
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the store shows of a relation now."""
+
+    valid_from: dt.date | None
+    valid_to: dt.date | None
+    low: Fraction | None
+    high: Fraction | None
+
+
+@dataclass(slots=True)
+class Question:
+    """A question about one subject, at a day and perhaps as known at a time."""
+
+    statement: Sql
+    selected: Selected
+    call: Call
+    given: Mapping[str, Any]
+    start: UUID
+    day: dt.date
+    known_at: dt.datetime | None
+    evidence: dict[UUID, Evidence] = field(default_factory=dict)
+
+    @property
+    def levels(self) -> int | None:
+        """How many steps the role follows, None for all."""
+        hops = self.statement.scope.row.hops
+        return None if hops >= FULL_HOPS else hops
+
+    def first(self) -> int:
+        """How many rows are asked for. Raises QuestionError BUDGET_LIMIT."""
+        first: int = self.given["first"]
+        if not 1 <= first <= MAX_ROWS:
+            raise QuestionError("BUDGET_LIMIT", f"first is 1 to {MAX_ROWS}")
+        return first
+
+    async def owners(self, offices_of: Iterable[int] = ()) -> Closure:
+        """The subject and whoever holds it, through others too; with officers of some firms."""
+        if self.known_at is not None:
+            known = self._known(self.known_at)
+            closure = await known.owners(self.start, self.levels)
+            if offices_of:
+                closure = await known.offices([closure.ids[n] for n in offices_of])
+            return await self._seen(closure)
+        view, place = self.view()
+        closure = owners_closure(view, place, levels=self.levels)
+        if offices_of:
+            closure = with_offices(view, closure, offices_of)
+        return await self._seen(closure)
+
+    async def controlled(self, start: UUID | None = None) -> Closure:
+        """A subject and what it may control, with whoever else holds that."""
+        from_ = start or self.start
+        if self.known_at is not None:
+            limits = closed(self.statement, self.call)
+            known = self._known(self.known_at)
+            return await self._seen(await known.controlled(from_, self.levels, limits.get))
+        view, place = self.view(from_)
+        return await self._seen(control_closure(view, place, levels=self.levels))
+
+    def view(self, start: UUID | None = None) -> tuple[View, int]:
+        """The snapshot in the caller's scope, and the place of the subject in it.
+
+        Raises QuestionError GRAPH_UNAVAILABLE.
+        """
+        statement, call = self.statement, self.call
+        if call.context.snapshots is None:
+            raise QuestionError("GRAPH_UNAVAILABLE", "this node has no graph")
+        try:
+            snapshot = call.context.snapshots.current()
+        except GraphUnavailable as error:
+            raise QuestionError(
+                "GRAPH_UNAVAILABLE", "the graph is being made: try later"
+            ) from error
+        place = snapshot.place_of(start or self.start)
+        if place is None:
+            raise QuestionError("GRAPH_UNAVAILABLE", "the graph has not come to it: try later")
+        row = statement.scope.row
+        barred = snapshot.places_of(sorted(statement.scope.grounds.barred))
+        mask = Mask(
+            day=self.day,
+            kinds=row.relations,
+            classes=classes(row),
+            categories=categories(statement),
+            closed=closed(statement, call),
+            barred=tuple(barred[barred >= 0].tolist()),
+        )
+        return View(snapshot, mask), place
+
+    def _known(self, at: dt.datetime) -> KnownClosure:
+        statement, pool = self.statement, self.call.context.pool
+        row = statement.scope.row
+
+        async def read(sql: str, values: Sequence[Any]) -> Sequence[Any]:
+            return await fetch(pool, sql, values)
+
+        return KnownClosure(
+            read,
+            at,
+            self.day,
+            classes(row),
+            row.relations,
+            categories(statement),
+            statement.scope.grounds.barred,
+        )
+
+    async def _seen(self, closure: Closure) -> Closure:
+        """The closure without what the store does not show the caller."""
+        seen = await self._shown(closure.relation_ids)
+        self.evidence.update(seen)
+        exact = {
+            id_: (seen[id_].low or Fraction(0), seen[id_].high or Fraction(1))
+            for id_ in closure.inexact
+            if id_ in seen
+        }
+        return closure.only(seen.keys(), exact)
+
+    async def _shown(self, ids: Sequence[UUID]) -> dict[UUID, Evidence]:
+        if not ids:
+            return {}
+        check = self.statement.anew(self.call.context.scope)
+        bound = check.bind(lambda _: list(ids), "uuid[]")
+        kinds = tuple(kind for kind in _KINDS if kind in self.statement.scope.row.relations)
+        visible = relation_visible(check, "e", kinds, walked=True)
+        sql, binds = check.finished(
+            "SELECT e.relation_id, e.valid_from, e.valid_to, e.share_min, e.share_max"
+            f" FROM relation e WHERE e.relation_id = ANY({bound}) AND e.direction = 'IN'"
+            f" AND {visible}"
+        )
+        rows = await fetch(self.call.context.pool, sql, [bind(self.call) for bind in binds])
+        return {
+            row[0]: Evidence(row[1], row[2], _fraction(row[3]), _fraction(row[4])) for row in rows
+        }
+
+    def frame(self, closure: Closure) -> dict[str, Any]:
+        """What every answer says of itself."""
+        return {
+            "asOf": self.day,
+            "knownAt": self.known_at,
+            "position": closure.position,
+            "snapshot": closure.snapshot or None,
+            "truncated": [
+                {"reason": str(cut.reason), "stage": cut.stage} for cut in closure.truncated
+            ],
+        }
+
+    def step(self, keys: Mapping[int, str], one: Holding) -> dict[str, Any]:
+        """A holding with the statements behind it."""
+        return {
+            "holder": keys[one.holder],
+            "company": keys[one.company],
+            "share": share_range(one.low, one.high),
+            "statements": [self._statement(said) for said in (*one.shown, *one.others)],
+        }
+
+    def _statement(self, said: Statement) -> dict[str, Any]:
+        shown = self.evidence[said.id]
+        return {
+            "relationId": str(said.id),
+            "originRegion": said.origin,
+            "shareMin": decimal(said.low),
+            "shareMax": decimal(said.high),
+            "validFrom": shown.valid_from,
+            "validTo": shown.valid_to,
+        }
+
+    def wants(self, *names: str) -> bool:
+        """Whether the answer's selection goes down these fields."""
+        return _selects(self.statement.anew(self.call.context.scope), self.selected, names)
+
+
+async def asked(statement: Sql, selected: Selected, call: Call) -> Question | str:
+    """The question, or what was asked for when there is no such subject to see.
+
+    Raises QuestionError FORBIDDEN, CASE_REQUIRED.
+    """
+    fresh = statement.anew(call.context.scope)
+    row = fresh.scope.row
+    if row.hops == 0 or "HOLDS" not in row.relations:
+        raise QuestionError("FORBIDDEN", "the role does not search the graph")
+    found = {name: selected.given(name) for name in selected.arguments}
+    given = {name: value.read(call) for name, value in found.items() if value is not None}
+    subject: str = given["subject"]
+    start = await subject_asked(fresh, subject, call)
+    if start is None:
+        return subject
+    day = given.get("asOf") or call.context.today
+    return Question(fresh, selected, call, given, start, day, given.get("knownAt"))
+
+
+@dataclass(slots=True)
+class Shown:
+    """The parties of an answer: keys by number, in the order in which they are named."""
+
+    question: Question
+    closure: Closure
+    keys: dict[int, str] = field(default_factory=dict)
+
+    def key(self, number: int) -> str:
+        """The key of a subject, named from now on."""
+        return self.keys.setdefault(number, f"n{len(self.keys)}")
+
+    def step(self, one: Holding) -> dict[str, Any]:
+        """A holding, both ends named."""
+        self.key(one.company)
+        self.key(one.holder)
+        return self.question.step(self.keys, one)
+
+    def party(self, number: int) -> dict[str, Any]:
+        """What an item about a subject begins with."""
+        return {"id": self.closure.ids[number], "key": self.key(number)}
+
+    def findings(self, holdings: Holdings, extra: Mapping[int, Finding]) -> list[dict[str, Any]]:
+        """What is to be known of the companies that are named."""
+        told = []
+        for number in list(self.keys):
+            found = set(holdings.findings.get(number, ()))
+            if number in extra:
+                found.add(extra[number])
+            if found:
+                told.append({"company": self.keys[number], "findings": sorted(map(str, found))})
+        return told
+
+    async def told(self, value: dict[str, Any], rows: int) -> tuple[Any, Disclosure]:
+        """The answer as the selection wants it, and what it discloses."""
+        question = self.question
+        parties = Parties.prepare(question.statement, question.selected)
+        ids = [self.closure.ids[number] for number in self.keys]
+        await parties.read(ids, question.call)
+        value["nodes"] = [
+            {"id": id_, "key": key} for id_, key in zip(ids, self.keys.values(), strict=True)
+        ]
+        return parties.shape(value), parties.disclosure(rows)
+
+
+def without(subject: str) -> tuple[None, Disclosure]:
+    """The answer about a subject of which there is none to see."""
+    return None, Disclosure(not_found=(subject,))
+
+
+def share_range(low: Number, high: Number) -> dict[str, Any]:
+    """A share as the answer shows it."""
+    exact = low if isinstance(low, Fraction) else None
+    fraction = None if exact is None else f"{exact.numerator}/{exact.denominator}"
+    return {"low": decimal(low), "high": decimal(high), "fraction": fraction}
+
+
+def decimal(value: Number) -> Decimal:
+    """A share as a decimal: exact where it ends within 18 places, a double to 12."""
+    if isinstance(value, Fraction):
+        wide = _WIDE.divide(Decimal(value.numerator), Decimal(value.denominator))
+        return wide.quantize(_PLACES, context=_WIDE)
+    return Decimal(str(round(value, 12)))
+
+
+def _fraction(value: Decimal | None) -> Fraction | None:
+    return None if value is None else Fraction(value)
+
+
+def _selects(statement: Sql, selected: Selected, names: Sequence[str]) -> bool:
+    if not names:
+        return True
+    return any(
+        inner.name == names[0] and _selects(statement, inner, names[1:])
+        for inner in statement.select(selected.type, selected.details)
+    )
