@@ -13,6 +13,7 @@ from resolvers.errors import QuestionError
 from resolvers.log_page import (
     CURSOR_INVALID,
     asked_of,
+    cursor,
     in_china,
     page_info,
     page_size,
@@ -55,11 +56,15 @@ async def findings(statement: Statement, selected: Selected, call: Call) -> tupl
             today=dt.datetime.now(_SHANGHAI).date(),
         )
     )
+    places = [Place(_LIST, row["number"]) for row in rows]
+    nodes = [in_china(row) for row in rows]
     value = {
-        "pageInfo": page_info(
-            [Place(_LIST, row["number"]) for row in rows], more=more, start=start
-        ),
-        "nodes": [in_china(row) for row in rows],
+        "pageInfo": page_info(places, more=more, start=start),
+        "edges": [
+            {"cursor": cursor(place), "node": node}
+            for place, node in zip(places, nodes, strict=True)
+        ],
+        "nodes": nodes,
     }
     coordinates = ("ReviewFinding.rule",) if rows else ()
     shown = shaper(statement, selected)(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from struct import iter_unpack
@@ -67,3 +68,17 @@ def distinct(references: bytes) -> bytes:
     if len(unique) * 16 == len(references):
         return references
     return b"".join([reference for (reference,) in unique])
+
+
+def together(found: Sequence[Disclosure]) -> Disclosure:
+    """What several parts of one answer show, each reference once."""
+    if len(found) == 1:
+        return found[0]
+    return Disclosure(
+        subjects=distinct(b"".join(d.subjects for d in found)),
+        records=distinct(b"".join(d.records for d in found)),
+        coordinates=tuple(dict.fromkeys(c for d in found for c in d.coordinates)),
+        masked=tuple(dict.fromkeys(c for d in found for c in d.masked)),
+        rows=sum(d.rows for d in found),
+        not_found=tuple(code for d in found for code in d.not_found),
+    )

@@ -12,6 +12,7 @@ import orjson
 from resolvers import (
     entity,
     matching,
+    node,
     party,
     recognition,
     record,
@@ -42,6 +43,7 @@ def routines(kinds: Kinds) -> Mapping[str, Any]:
     return {
         **entity.ROUTINES,
         **matching.ROUTINES,
+        **node.ROUTINES,
         **party.ROUTINES,
         **relation.ROUTINES,
         **recognition.ROUTINES,

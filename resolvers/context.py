@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
@@ -14,6 +14,8 @@ from graph.path import Budget
 from graph.paths import Following, Paths
 from graph.snapshot.view import Snapshot
 from graph.walk import Limit
+from resolvers.answer import Answer
+from resolvers.desk import Desk
 from resolvers.pseudonym import scope_key
 from resolvers.reading import Store
 from resolvers.seal import Seal
@@ -85,6 +87,9 @@ class Context:
     catalogues: Catalogues = field(default_factory=Catalogues)  # of the node's own city
     # What agreements let each partner city send here, by region.
     partner_kinds: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    desk: Desk | None = None  # for callers that sign
+    # Asks a question under the same scope: what a job's handler reads, it reads as its caller.
+    ask: Callable[[str, Mapping[str, Any]], Awaitable[Answer]] | None = None
 
     @cached_property
     def person_key(self) -> bytes:

@@ -12,11 +12,11 @@ from uuid import UUID
 from resolvers.argument import Given
 from resolvers.context import Call
 from resolvers.errors import QuestionError
-from resolvers.party import organisation_json, person_json
-from resolvers.reach import FALSE
-from resolvers.search import loan_json, present, read_key, record_of_kind_json
+from resolvers.global_id import read_key, read_text_key
+from resolvers.node import followed_person_json, loan_json, present, record_of_kind_json
+from resolvers.party import organisation_json
+from resolvers.reference import region_json, unit_json
 from resolvers.statement import Level, Routine, Row, Selected
-from resolvers.visibility import person_followed
 from schema.federation import keys_of
 from store.identifiers.normalisation import compact
 
@@ -72,6 +72,9 @@ def _entities(row: Row, selected: Selected) -> str:
     def key(type_name: str) -> str:
         return f"CASE WHEN {asked}.type = '{type_name}' THEN {asked}.key END"
 
+    def code(type_name: str) -> str:
+        return f"CASE WHEN {asked}.type = '{type_name}' THEN {asked}.code END"
+
     found = []
     with statement.deeper() as deeper:
         deeper.of(lambda call: len(given.read(call)))
@@ -84,12 +87,15 @@ def _entities(row: Row, selected: Selected) -> str:
             )
             condition = f"{{o}}.subject_id = {subject}"
             found.append(organisation_json(level, statement, selected.details, condition))
-        followed = person_followed(statement, "{p}.subject_id")
-        if followed != FALSE and wanted("Person"):
-            condition = f"{{p}}.subject_id = {present(statement, key('Person'))} AND {followed}"
-            found.append(person_json(level, statement, selected.details, condition))
+        if wanted("Person"):
+            person = present(statement, key("Person"))
+            found.append(followed_person_json(level, statement, selected.details, person))
         if wanted("Loan"):
             found.append(loan_json(level, statement, selected.details, key("Loan")))
+        if wanted("Region"):
+            found.append(region_json(level, statement, selected.details, code("Region")))
+        if wanted("Unit"):
+            found.append(unit_json(level, statement, selected.details, code("Unit")))
         for kind in statement.kinds:
             if wanted(kind.type_name):
                 at = key(kind.type_name)
@@ -112,14 +118,18 @@ def _entities(row: Row, selected: Selected) -> str:
 
 
 def _key(call: Call, representation: Mapping[str, Any]) -> UUID | None:
-    id_ = representation.get("id")
-    return read_key(call, representation["__typename"], id_) if isinstance(id_, str) else None
+    type_name, id_ = representation["__typename"], representation.get("id")
+    if type_name in ("Region", "Unit") or not isinstance(id_, str):
+        return None
+    return read_key(call, type_name, id_)
 
 
 def _code(_: Call, representation: Mapping[str, Any]) -> str | None:
-    if "id" in representation or representation["__typename"] != "Organisation":
-        return None
-    code = compact(representation["uscc"])
+    """The key that is a code and not an id of ours."""
+    type_name, id_ = representation["__typename"], representation.get("id")
+    if isinstance(id_, str):
+        return read_text_key(type_name, id_) if type_name in ("Region", "Unit") else None
+    code = compact(named(representation))
     return None if "\x00" in code else code
 
 

@@ -13,11 +13,11 @@ from graph.walk import Limit
 from resolvers.argument import Given
 from resolvers.context import Call
 from resolvers.errors import QuestionError
+from resolvers.global_id import read_global_id, read_uuid
 from resolvers.lookup import read_code, subject_named
 from resolvers.pseudonym import person_of
 from resolvers.reach import FALSE, within
 from resolvers.reading import fetch
-from resolvers.search import read_global_id, read_uuid
 from resolvers.statement import Statement
 from resolvers.visibility import organisation_visible, person_followed, persons_visible
 from security.policy import Reach, Row

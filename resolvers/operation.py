@@ -24,8 +24,10 @@ from resolvers.compiler import routines
 from resolvers.errors import QuestionError, graphql_error
 from resolvers.executor.lane import ExecutorLane
 from resolvers.lane_count import LaneCount
+from resolvers.mutation import MutationPlan
 from resolvers.plan import Plan, RefusedPlan, StoredPlan, about_persons
 from resolvers.request import MAX_DOCUMENT
+from resolvers.subscription import SubscriptionPlan
 from resolvers.variable import Variables
 from schema.definition import CreditSchema
 from security.policy import Scope
@@ -137,6 +139,16 @@ class Operations:
             operation = _operation(known, operation_name)
         except QuestionError as error:
             return RefusedPlan([error.as_json()])
+        variables = Variables(self._schema, operation)
+        match operation.operation:
+            case OperationType.MUTATION:
+                return MutationPlan(
+                    self._credit, self._routines, operation, known.fragments, scope, variables
+                )
+            case OperationType.SUBSCRIPTION:
+                return SubscriptionPlan(
+                    self._credit, self._routines, operation, known.fragments, scope, variables
+                )
         return StoredPlan(
             credit=self._credit,
             routines=self._routines,
@@ -144,7 +156,7 @@ class Operations:
             counts=self.counts,
             compiles=self._compiles,
             operation=operation,
-            variables=Variables(self._schema, operation),
+            variables=variables,
             fragments=known.fragments,
             scope=scope,
             touches_persons=about_persons(operation, known.fragments),
@@ -198,8 +210,6 @@ def _operation(document: Document, name: str | None) -> OperationDefinitionNode:
         operation = document.operations[name]
     else:
         raise QuestionError("OPERATION_UNKNOWN", "the document has no operation of that name")
-    if operation.operation is not OperationType.QUERY:
-        raise QuestionError("OPERATION_NOT_SUPPORTED", "this node answers queries only")
     return operation
 
 

@@ -12,6 +12,7 @@ from uuid import UUID
 from resolvers.answer import Disclosure
 from resolvers.context import Call
 from resolvers.errors import QuestionError
+from resolvers.global_id import read_global_id
 from resolvers.log_page import (
     CURSOR_INVALID,
     FORBIDDEN,
@@ -28,7 +29,6 @@ from resolvers.lookup import read_code
 from resolvers.projection import shaper
 from resolvers.pseudonym import person_of
 from resolvers.reading import fetch
-from resolvers.search import read_global_id
 from resolvers.statement import Selected, Statement
 from security.access_search import Wanted
 from security.policy import Role

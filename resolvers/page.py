@@ -27,7 +27,7 @@ class Key:
     """One part of an order: a column of the page's rows."""
 
     column: str
-    cast: str  # text, date, uuid, numeric or person (uuid, shown as a token)
+    cast: str  # text, date, timestamptz, uuid, numeric or person (uuid, shown as a token)
     descending: bool = False
     nullable: bool = False
 
@@ -87,6 +87,11 @@ def _typed(call: Call, key: Key, text: Any) -> Any:
     match key.cast:
         case "date":
             return dt.date.fromisoformat(text)
+        case "timestamptz":
+            instant = dt.datetime.fromisoformat(text)
+            if instant.tzinfo is None:
+                raise ValueError("no offset")
+            return instant
         case "uuid":
             return UUID(text)
         case "numeric":
@@ -107,9 +112,14 @@ def cursor_sql(statement: Statement, source: Source) -> str:
     parts = []
     for key in source.keys:
         column = f"{source.alias}.{key.column}"
-        parts.append(
-            token_sql(statement.person_key, column) if key.cast == "person" else f"{column}::text"
-        )
+        match key.cast:
+            case "person":
+                parts.append(token_sql(statement.person_key, column))
+            case "timestamptz":
+                form = """'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'"""
+                parts.append(f"to_char({column} AT TIME ZONE 'UTC', {form})")
+            case _:
+                parts.append(f"{column}::text")
     return (
         f"translate(encode(convert_to(json_build_array('{source.order}'::text,"
         f" {', '.join(parts)})::text, 'UTF8'), 'base64'), E'\\n', '')"
@@ -141,7 +151,11 @@ def _beyond(statement: Statement, source: Source, cursor: Any, backward: bool) -
             strictly = f"({strictly} OR {nulls})"
         same = f"{column} IS NOT DISTINCT FROM {value}" if key.nullable else f"{column} = {value}"
         chain = f"({strictly} OR ({same} AND {chain}))" if chain else strictly
-    return chain
+    if keys[0].nullable:
+        return chain
+    # What an index can begin at: alone, the alternatives would be tried from the list's start.
+    sign = "<=" if keys[0].descending != backward else ">="
+    return f"({columns[0]} {sign} {bound[0]} AND {chain})"
 
 
 def window(statement: Statement, selected: Selected) -> Window:

@@ -16,6 +16,8 @@ from resolvers import (
     catalogue,
     control,
     coverage,
+    decision,
+    job,
     neighbourhood,
     oversight,
     ownership,
@@ -48,5 +50,9 @@ PARTS: Mapping[str, Part] = MappingProxyType(
         "exposureReport": oversight.exposure,
         "reviewFindings": after_review.findings,
         "accessStatistics": after_review.statistics,
+        "job": job.answer,
+        "jobs": job.listed,
+        "jobResult": job.result,
+        "recordDecisions": decision.listed,
     }
 )

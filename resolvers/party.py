@@ -8,6 +8,7 @@ from typing import Any
 from graphql import GraphQLObjectType
 
 from resolvers.field import put_all
+from resolvers.global_id import global_id
 from resolvers.pseudonym import masked_sql, partly_masked_sql, token_sql
 from resolvers.reach import FALSE, TRUE, any_of, not_barred
 from resolvers.reference import region_json
@@ -26,13 +27,6 @@ def object_type(statement: Statement, name: str) -> GraphQLObjectType:
     found = statement.schema.type_map[name]
     assert isinstance(found, GraphQLObjectType)
     return found
-
-
-def global_id(type_name: str, key: str) -> str:
-    """A Relay id as SQL: base64 of `Type:key`, on one line. `key` gives at most 36 characters."""
-    encoded = f"encode(convert_to('{type_name}:' || {key}, 'UTF8'), 'base64')"
-    # PostgreSQL breaks the line after 76 characters, which are 57 bytes.
-    return f"replace({encoded}, E'\\n', '')" if len(type_name) > 57 - 37 else encoded
 
 
 def organisation_row(statement: Statement, level: Level, alias: str) -> Row:

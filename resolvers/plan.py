@@ -12,7 +12,7 @@ from graphql.execution.collect_fields import FragmentDetails, collect_fields
 from graphql.execution.values import VariableValues
 
 from resolvers import introspection
-from resolvers.answer import NOTHING, Answer, Disclosure, Lane, distinct, refusal
+from resolvers.answer import NOTHING, Answer, Disclosure, Lane, refusal, together
 from resolvers.argument import shape_of
 from resolvers.compiler import Compiled, compile_fields
 from resolvers.context import Call, Context
@@ -43,6 +43,11 @@ class Plan(Protocol):
         """Whether the question is about natural persons, so that a case may be demanded."""
         ...
 
+    @property
+    def kind(self) -> str:
+        """The kind of its entry in the access log."""
+        ...
+
     async def run(self, context: Context, variables: Mapping[str, Any]) -> Answer:
         """The answer; never raises for what the question is to blame for."""
         ...
@@ -55,6 +60,7 @@ class RefusedPlan:
     errors: list[dict[str, Any]]
     status: int = 400
     touches_persons: bool = False
+    kind: str = "QUERY"
 
     async def run(
         self,
@@ -117,6 +123,7 @@ class StoredPlan:
     scope: Scope
     touches_persons: bool
     variables: Variables
+    kind: str = "QUERY"
     compiles: bool = True
     _shapes: dict[Any, _Shape | QuestionError] = field(default_factory=dict)
 
@@ -287,7 +294,7 @@ class StoredPlan:
         return Answer(
             200,
             call.context.opened(body + b"}"),
-            replace(_together(disclosures), touches_persons=self.touches_persons),
+            replace(together(disclosures), touches_persons=self.touches_persons),
             lane,
             tuple(error["extensions"]["code"] for error in errors),
             read.version,
@@ -296,19 +303,6 @@ class StoredPlan:
 
 def _key(coerced: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
     return tuple([(name, shape_of(value)) for name, value in coerced.items()])
-
-
-def _together(found: list[Disclosure]) -> Disclosure:
-    if len(found) == 1:
-        return found[0]
-    return Disclosure(
-        subjects=distinct(b"".join(d.subjects for d in found)),
-        records=distinct(b"".join(d.records for d in found)),
-        coordinates=tuple(dict.fromkeys(c for d in found for c in d.coordinates)),
-        masked=tuple(dict.fromkeys(c for d in found for c in d.masked)),
-        rows=sum(d.rows for d in found),
-        not_found=tuple(code for d in found for code in d.not_found),
-    )
 
 
 def _failed(error: QuestionError, stored: Sequence[Selected]) -> Answer:

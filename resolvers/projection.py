@@ -7,11 +7,14 @@ from collections.abc import Callable
 from decimal import Decimal
 from enum import Enum
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from graphql import GraphQLObjectType
 
 from resolvers.statement import Selected, Statement
 from schema.scalars import canonical
+
+_SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 Shape = Callable[[Any], Any]
 Fill = Callable[[Selected], Shape]
@@ -55,6 +58,11 @@ def _listed(shape: Shape) -> Shape:
         return shape(value)
 
     return each
+
+
+def shanghai(moment: dt.datetime | None) -> str | None:
+    """An instant as the schema shows it: RFC 3339 with the offset of Shanghai, seconds."""
+    return None if moment is None else moment.astimezone(_SHANGHAI).isoformat(timespec="seconds")
 
 
 def scalar(value: Any) -> Any:

@@ -8,7 +8,6 @@ import binascii
 import datetime as dt
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import asyncpg
 
@@ -16,14 +15,12 @@ from resolvers.answer import Disclosure
 from resolvers.context import Call
 from resolvers.errors import QuestionError
 from resolvers.page import DEFAULT_FIRST
-from resolvers.projection import shaper
+from resolvers.projection import shanghai, shaper
 from resolvers.reading import fetch, fetch_one
 from resolvers.statement import Selected, Statement
 from security.scope import Queue
 from store.kind import Kinds
 from store.task import Wanted, count_sql, tasks_sql
-
-_SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 
 async def answer(statement: Statement, selected: Selected, call: Call) -> tuple[Any, Disclosure]:
@@ -87,15 +84,11 @@ def _task(row: asyncpg.Record, kinds: Kinds) -> dict[str, Any]:
         "fileName": row["file_name"],
         "line": row["line_no"],
         "recordId": str(row["record_id"]) if is_record else None,
-        "openedAt": _time(row["opened_at"]),
-        "closedAt": _time(row["closed_at"]),
+        "openedAt": shanghai(row["opened_at"]),
+        "closedAt": shanghai(row["closed_at"]),
         "closedBy": row["closed_by"],
         "closeReason": row["close_reason"],
     }
-
-
-def _time(moment: dt.datetime | None) -> str | None:
-    return None if moment is None else moment.astimezone(_SHANGHAI).isoformat(timespec="seconds")
 
 
 def _cursor(row: asyncpg.Record) -> str:

@@ -23,7 +23,7 @@ def refusal_of(error: Exception) -> QuestionError:
     return FailedReadError("INTERNAL", "the question could not be answered", lasting=lasting)
 
 
-_FAILURES = (
+FAILURES = (
     OSError,
     OverflowError,
     UnicodeEncodeError,
@@ -44,7 +44,7 @@ async def fetch(pool: Store, sql: str, values: Sequence[Any]) -> list[asyncpg.Re
     """All rows; raises QuestionError TIMEOUT, BAD_VALUE, STORE_UNAVAILABLE or INTERNAL."""
     try:
         return await pool.fetch(sql, *values)
-    except _FAILURES as error:
+    except FAILURES as error:
         raise refusal_of(error) from error
 
 
@@ -52,7 +52,7 @@ async def fetch_one(pool: Store, sql: str, values: Sequence[Any]) -> asyncpg.Rec
     """The one row of a statement that always has one; raises as `fetch`."""
     try:
         row = await pool.fetchrow(sql, *values)
-    except _FAILURES as error:
+    except FAILURES as error:
         raise refusal_of(error) from error
     assert row is not None
     return row

@@ -7,7 +7,8 @@ vetoes (cross-region requirements §2.1, X09–X14).
 from __future__ import annotations
 
 from resolvers.field import put_all
-from resolvers.party import global_id, listed
+from resolvers.global_id import global_id
+from resolvers.party import listed
 from resolvers.reach import all_of, any_of
 from resolvers.statement import Level, Routine, Row, Selected, Statement
 from resolvers.visibility import record_seen, record_visible

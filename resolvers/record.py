@@ -9,9 +9,10 @@ from resolvers import catalog_record
 from resolvers.argument import Given
 from resolvers.as_of import as_of
 from resolvers.field import put_all
+from resolvers.global_id import global_id
 from resolvers.lookup import subjects_named
 from resolvers.page import Key, Page, Source
-from resolvers.party import global_id, name_mask, object_type, party_json
+from resolvers.party import name_mask, object_type, party_json
 from resolvers.reach import FALSE, TRUE, all_of, any_of
 from resolvers.statement import Level, Routine, Row, Selected, Statement
 from resolvers.timeliness import timeliness
@@ -25,10 +26,10 @@ from resolvers.visibility import (
 from schema.record_kinds import Comparison, KindTypes
 from store.kind import FieldType, Kinds, Visibility
 
-_ORDER = (
-    Key("decision_date", "date", descending=True, nullable=True),
-    Key("record_id", "uuid"),
-)
+_ORDERS = {
+    "DECISION_DATE": ("decision_date", "date", True),
+    "RECEIVED_AT": ("received_at", "timestamptz", True),
+}
 # Filters on what is shown even of a record that is only a member of a list.
 _OPEN_TO_MEMBERS = frozenset(
     {
@@ -144,6 +145,20 @@ def _own_conditions(
     return where
 
 
+def _order(selected: Selected) -> tuple[tuple[Key, ...], str]:
+    """The keys of the order that is asked for, and its name in cursors."""
+    asked = selected.members("orderBy")
+    by, direction = asked.get("field"), asked.get("direction")
+    field = by.sample if isinstance(by, Given) else "DECISION_DATE"
+    descending = not (isinstance(direction, Given) and direction.sample == "ASC")
+    column, cast, nullable = _ORDERS[field]
+    # Ids run against the dates: the order of the indexes, read from either end.
+    keys = (Key(column, cast, descending, nullable), Key("record_id", "uuid", not descending))
+    if field == "DECISION_DATE" and descending:
+        return keys, "record"
+    return keys, f"record:{field}{'-' if descending else '+'}"
+
+
 def _connection(kinds: tuple[str, ...], of_subject: bool) -> Routine:
     def compile_(row: Row, selected: Selected) -> str:
         statement = row.statement
@@ -164,7 +179,10 @@ def _connection(kinds: tuple[str, ...], of_subject: bool) -> Routine:
         made = statement.record_kinds.by_name.get(kinds[0]) if len(kinds) == 1 else None
         if made is not None:
             where += _own_conditions(statement, alias, selected, made)
-        source = Source("record", alias, " AND ".join(where), _ORDER, "record")
+        keys, order = _order(selected)
+        if order != "record" and seen.whole != TRUE and keys[0].column == "received_at":
+            where.append(seen.whole)
+        source = Source("record", alias, " AND ".join(where), keys, order)
         edge_name = selected.type.name.removesuffix("Connection")
 
         def named(level: Level) -> None:

@@ -9,6 +9,7 @@ from graphql import GraphQLObjectType
 
 from resolvers.argument import Given
 from resolvers.field import put_all
+from resolvers.global_id import global_id
 from resolvers.page import Key, Page, Source
 from resolvers.statement import Level, Routine, Row, Selected, Statement, sub_object
 
@@ -28,6 +29,24 @@ def region_json(parent: Level, statement: Statement, details: Sequence[Any], reg
     return sub_object(
         parent, statement, level, row.json(), f"region {alias}", f"{alias}.region_id = {region_id}"
     )
+
+
+def unit_json(parent: Level, statement: Statement, details: Sequence[Any], unit_id: str) -> str:
+    """The unit behind a USCC as json, null when there is none."""
+    alias, level = statement.alias("u"), Level()
+    with statement.deeper():
+        row = Row(statement, level, alias, _type(statement, "Unit"))
+        put_all(row, statement.select(row.type, list(details)))
+    where = f"{alias}.unit_id = {unit_id}"
+    return sub_object(parent, statement, level, row.json(), f"unit {alias}", where)
+
+
+def _region_id(row: Row, _: Selected) -> str:
+    return global_id("Region", f"{row.alias}.region_id")
+
+
+def _unit_id(row: Row, _: Selected) -> str:
+    return global_id("Unit", f"{row.alias}.unit_id")
 
 
 def _parent(row: Row, selected: Selected) -> str:
@@ -92,7 +111,9 @@ def _page(row: Row, selected: Selected, source: Source, name: str) -> str:
 
 
 ROUTINES: dict[str, Routine] = {
+    "Region.id": _region_id,
     "Region.parent": _parent,
+    "Unit.id": _unit_id,
     "Unit.region": _unit_region,
     "Query.regions": _regions,
     "Query.units": _units,

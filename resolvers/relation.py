@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from resolvers.field import put_all
+from resolvers.global_id import global_id
 from resolvers.page import Key, Page, Source
-from resolvers.party import global_id, object_type, organisation_json, party_json
+from resolvers.party import object_type, organisation_json, party_json
 from resolvers.statement import Level, Routine, Row, Selected, Statement, sub_object
 from resolvers.visibility import (
     person_followed,

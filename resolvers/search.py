@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Sequence
 from typing import Any
-from uuid import UUID
-
-from graphql import GraphQLInterfaceType
 
 from resolvers.argument import Given
 from resolvers.context import Call
@@ -17,62 +12,25 @@ from resolvers.field import put_all
 from resolvers.hit import ROUTINES as HITS
 from resolvers.hit import best_name, name_terms
 from resolvers.lookup import subject_named, subjects_named
+from resolvers.node import followed_person_json, key_of, present
 from resolvers.page import Key, Page, Source
 from resolvers.party import (
     object_type,
     organisation_json,
     organisation_row,
-    person_json,
     person_row,
 )
-from resolvers.pseudonym import person_of, shown_part_sql
-from resolvers.reach import FALSE, case_given
-from resolvers.record import record_json
+from resolvers.pseudonym import shown_part_sql
+from resolvers.reach import FALSE
 from resolvers.relation import in_force
-from resolvers.statement import Level, Routine, Row, Selected, Statement, sub_object
+from resolvers.statement import Level, Routine, Row, Selected, Statement
 from resolvers.visibility import (
     organisation_visible,
     person_followed,
-    record_visible,
     relation_visible,
 )
 from store.identifiers.normalisation import compact
 from store.industry import parse_industry
-from store.kind import Kind
-
-
-def read_global_id(text: str) -> tuple[str, str] | None:
-    """The type and the key in a Relay id; None when it is none."""
-    try:
-        told = base64.b64decode(text, validate=True).decode("ascii")
-    except (binascii.Error, ValueError):
-        return None
-    type_name, colon, key = told.partition(":")
-    return (type_name, key) if colon and key else None
-
-
-def read_uuid(text: str) -> UUID | None:
-    """The UUID in its one spelling; None for every other text."""
-    try:
-        found = UUID(text)
-    except ValueError:
-        return None
-    return found if str(found) == text else None
-
-
-def read_key(call: Call, type_name: str, id_: str) -> UUID | None:
-    """The key in an id of that type as this caller is given it; None for ids of other types."""
-    told = read_global_id(id_)
-    if told is None or told[0] != type_name:
-        return None
-    if type_name == "Person":
-        return person_of(call.context.person_key, told[1])
-    return read_uuid(told[1])
-
-
-def _uuid(type_name: str, id_: Given) -> Any:
-    """Reads the id as one of that type; None for other types, so that nothing is found."""
-    return lambda call: read_key(call, type_name, id_.read(call))
 
 
 def _organisation(row: Row, selected: Selected) -> str:
@@ -87,79 +45,13 @@ def _person(row: Row, selected: Selected) -> str:
     id_, code = selected.given("id"), selected.given("code")
     if (id_ is None) == (code is None):
         raise QuestionError("FILTER_REQUIRED", "name the person by `id` or by `code`")
-    followed = person_followed(statement, "{p}.subject_id")
-    if followed == FALSE:
-        return "NULL::json"
     if id_ is not None:
-        key = present(statement, statement.bind(_uuid("Person", id_), "uuid"))
+        key = present(statement, key_of(statement, "Person", id_))
     elif code is not None and statement.scope.row.person_search:
         key = subject_named(statement, code)
     else:
         return "NULL::json"
-    condition = f"{{p}}.subject_id = {key} AND {followed}"
-    return person_json(row.level, statement, selected.details, condition)
-
-
-def present(statement: Statement, subject: str) -> str:
-    """The subject that an id names today: what was merged is what it became."""
-    one = statement.alias("s")
-    return (
-        f"(SELECT coalesce({one}.merged_into, {one}.subject_id) FROM subject {one}"
-        f" WHERE {one}.subject_id = {subject})"
-    )
-
-
-def _node(row: Row, selected: Selected) -> str:
-    statement, level = row.statement, row.level
-    id_ = selected.arguments["id"]
-    assert isinstance(id_, Given)
-    interface = selected.type
-    assert isinstance(interface, GraphQLInterfaceType)
-    organisation = present(statement, statement.bind(_uuid("Organisation", id_), "uuid"))
-    found = [
-        organisation_json(level, statement, selected.details, f"{{o}}.subject_id = {organisation}"),
-        _person(row, selected),
-        loan_json(level, statement, selected.details, statement.bind(_uuid("Loan", id_), "uuid")),
-    ]
-    for kind in statement.kinds:
-        key = statement.bind(_uuid(kind.type_name, id_), "uuid")
-        found.append(record_of_kind_json(level, statement, selected.details, kind, key))
-    return f"coalesce({', '.join(found)})"
-
-
-def record_of_kind_json(
-    parent: Level, statement: Statement, details: Sequence[Any], kind: Kind, key: str
-) -> str:
-    """The record of a kind behind a record id as json; null when the caller may not see it."""
-    alias, level = statement.alias("r"), Level()
-    level.subjects[
-        f"coalesce((SELECT s.audit_ref FROM subject s"
-        f" WHERE s.subject_id = {alias}.subject_id), ''::bytea)"
-    ] = None
-    value = record_json(level, statement, alias, (kind.name,), details)
-    where = (
-        f"{alias}.record_id = {key} AND {alias}.kind = '{kind.name}'"
-        f" AND {record_visible(statement, alias, (kind.name,))}"
-    )
-    shown = value if value.endswith("::json") else f"row_to_json({value})"
-    return sub_object(parent, statement, level, shown, f"record {alias}", where)
-
-
-def loan_json(parent: Level, statement: Statement, details: Sequence[Any], key: str) -> str:
-    """The loan behind an id as json; null when the caller may not see it."""
-    alias, level = statement.alias("l"), Level()
-    level.subjects[f"{alias}.audit_ref"] = None
-    loan = Row(statement, level, alias, object_type(statement, "Loan"))
-    put_all(loan, statement.select(loan.type, list(details)))
-    relation = statement.alias("e")
-    seen = relation_visible(statement, relation, ("BORROWS",))
-    where = (
-        f"{alias}.subject_id = {key} AND EXISTS (SELECT FROM relation {relation}"
-        f" WHERE {relation}.subject_id = {alias}.subject_id AND {seen}"
-        f" AND ({case_given(statement)} OR EXISTS (SELECT FROM organisation x"
-        f" WHERE x.subject_id = {relation}.other_id)))"
-    )
-    return sub_object(parent, statement, level, loan.json(), f"loan {alias}", where)
+    return followed_person_json(row.level, statement, selected.details, key)
 
 
 _ORDERS = {
@@ -296,7 +188,6 @@ def _person_condition(statement: Statement, alias: str, name: str, value: Given)
 
 
 ROUTINES: dict[str, Routine] = {
-    "Query.node": _node,
     "Query.organisation": _organisation,
     "Query.organisations": _organisations,
     "Query.person": _person,

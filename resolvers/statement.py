@@ -166,13 +166,13 @@ class Statement:
         )
 
     def root(self, details: dict[str, list[FieldDetails]]) -> list[Selected]:
-        """The response keys of the root."""
-        query = self.schema.query_type
-        assert query is not None
+        """The response keys of the root that the operation starts from."""
+        root = self.schema.get_root_type(self.operation.operation)
+        assert root is not None
         found = []
         for key, group in details.items():
             if not group[0].node.name.value.startswith("__"):
-                found.append(self._selected(query, key, group))
+                found.append(self._selected(root, key, group))
         return found
 
     def count_list(self) -> None:

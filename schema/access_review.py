@@ -58,9 +58,16 @@ class ReviewFinding:
     reason: str | None = described("办结理由.")
 
 
+@strawberry.type(description="审查事项 one row of a page.")
+class ReviewFindingEdge:
+    cursor: str = described("游标.")
+    node: ReviewFinding = described("事项.")
+
+
 @strawberry.type(description="审查事项 one page, newest first.")
 class ReviewFindingConnection:
     page_info: PageInfo = described("分页信息.")
+    edges: list[ReviewFindingEdge] = described("各事项 with their cursors.")
     nodes: list[ReviewFinding] = described("各事项.")
 
 

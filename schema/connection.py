@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from enum import Enum
 from typing import Annotated, Any, Generic, TypeVar
 
 import strawberry
 
 from schema.binding import described
+from schema.record import RecordOrderArgument
 
 NodeType = TypeVar("NodeType")
 
@@ -34,12 +34,6 @@ class Connection(Generic[NodeType]):
     page_info: PageInfo = described("分页信息 what lies before and after this page.")
     edges: list[Edge[NodeType]] = described("各行 rows with their cursors.")
     nodes: list[NodeType] = described("各行内容 rows without cursors.")
-
-
-@strawberry.enum(description="顺序 direction of an order.")
-class Direction(Enum):
-    ASC = "ASC"
-    DESC = "DESC"
 
 
 First = Annotated[
@@ -69,6 +63,20 @@ def pages(description: str) -> Any:
         after: After = strawberry.UNSET,
         last: Last = strawberry.UNSET,
         before: Before = strawberry.UNSET,
+    ) -> Any: ...
+
+    return compiled(page, description)
+
+
+def records(description: str) -> Any:
+    """A connection field of records."""
+
+    def page(
+        first: First = strawberry.UNSET,
+        after: After = strawberry.UNSET,
+        last: Last = strawberry.UNSET,
+        before: Before = strawberry.UNSET,
+        order_by: RecordOrderArgument = strawberry.UNSET,
     ) -> Any: ...
 
     return compiled(page, description)

@@ -13,11 +13,14 @@ from strawberry.types.field import StrawberryField
 from schema.catalog_record import CatalogRecord
 from schema.federation import SCALARS as GATEWAY_SCALARS
 from schema.federation import entity_fields, federated
+from schema.mutation import Mutation
 from schema.party import Organisation, Person
 from schema.query import Query
 from schema.record_kinds import RecordKinds
+from schema.reference import Region, Unit
 from schema.relation import Loan
 from schema.scalars import SCALARS
+from schema.subscription import Subscription
 from store.kind import Kinds
 
 _WITH_KINDS = ("Query", "Organisation")
@@ -34,12 +37,16 @@ class CreditSchema(strawberry.Schema):
             Organisation,
             Person,
             Loan,
+            Region,
+            Unit,
             CatalogRecord,
             *(made.type for made in self.record_kinds.by_name.values()),
         )
         self._gateway_fields = entity_fields(types) if gateways else []
         super().__init__(
             query=Query,
+            mutation=Mutation,
+            subscription=Subscription,
             types=list(types),
             config=StrawberryConfig(scalar_map={**SCALARS, **GATEWAY_SCALARS}),
         )

@@ -29,7 +29,11 @@ from strawberry.types.scalar import ScalarDefinition
 from schema.binding import described
 
 VERSION = "https://specs.apollo.dev/federation/v2.9"
-KEYS: Mapping[str, tuple[str, ...]] = {"Organisation": ("id", "uscc")}
+KEYS: Mapping[str, tuple[str, ...]] = {
+    "Organisation": ("id", "uscc"),
+    "Region": ("id", "regionId"),
+    "Unit": ("id", "uscc"),
+}
 """The keys of entities; every other type that is a `Node` is keyed by its id."""
 
 _SHAREABLE = ("PageInfo", "Money")  # values without a home: any subgraph may give them

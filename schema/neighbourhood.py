@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from decimal import Decimal
-from enum import Enum
 
 import strawberry
 
 from schema.binding import described
 from schema.party import Party
-
-
-@strawberry.enum(description="关系类型 kind of a relation.")
-class RelationKind(Enum):
-    HOLDS = strawberry.enum_value("HOLDS", description="出资")
-    LEGAL_REP_OF = strawberry.enum_value("LEGAL_REP_OF", description="法定代表人")
-    OFFICER_OF = strawberry.enum_value("OFFICER_OF", description="任职")
-    BRANCH_OF = strawberry.enum_value("BRANCH_OF", description="分支机构")
-    GUARANTEES = strawberry.enum_value("GUARANTEES", description="担保")
-    BORROWS = strawberry.enum_value("BORROWS", description="借款")
+from schema.relation_kind import RelationKind as RelationKind
+from schema.scalars import Share
 
 
 @strawberry.type(description="截断 what a budget cut off.")
@@ -44,8 +34,8 @@ class NeighbourhoodNode:
 class EdgeStatement:
     relation_id: str = described("关系标识 the evidence of this statement.")
     origin_region: str = described("来源地区.")
-    share_min: Decimal | None = described("出资比例下限 fraction 0–1.")
-    share_max: Decimal | None = described("出资比例上限 fraction 0–1.")
+    share_min: Share | None = described("出资比例下限 fraction 0–1.")
+    share_max: Share | None = described("出资比例上限 fraction 0–1.")
     valid_from: dt.date | None = described("起始日期.")
     valid_to: dt.date | None = described("终止日期.")
 
@@ -61,8 +51,8 @@ class NeighbourhoodEdge:
     kind: RelationKind = described("关系类型.")
     source: str = described("起点 key of a node of this answer.")
     target: str = described("终点 key of a node of this answer.")
-    share_min: Decimal | None = described("出资比例下限 fraction 0–1.")
-    share_max: Decimal | None = described("出资比例上限 fraction 0–1.")
+    share_min: Share | None = described("出资比例下限 fraction 0–1.")
+    share_max: Share | None = described("出资比例上限 fraction 0–1.")
     position: str | None = described("职务.")
     origin_region: str = described("来源地区.")
     valid_from: dt.date | None = described("起始日期.")

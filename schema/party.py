@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import strawberry
 
 from schema.binding import Amount, Column, Source, bound, described, stored
-from schema.connection import Connection, Direction, compiled, pages, relations
+from schema.connection import Connection, compiled, records, relations
+from schema.direction import Direction
 from schema.money import Money
 from schema.node import Node
 from schema.purpose import Purpose
@@ -23,6 +24,7 @@ from schema.relation import (
     LoanConnection,
     PositionConnection,
 )
+from schema.scalars import Uscc
 
 
 @strawberry.type(description="代码 one open code of an organisation.")
@@ -62,13 +64,13 @@ class Party(Node):
     guarantees_given: GuaranteeConnection = relations("对外担保 guarantees this party gave.")
     guarantees_received: GuaranteeConnection = relations("获得担保 guarantees for its debts.")
     loans: LoanConnection = relations("借款 what this party borrowed.")
-    records: Connection[Record] = pages("信用记录 of every kind, newest decision first.")
+    records: Connection[Record] = records("信用记录 of every kind, newest decision first.")
 
 
 @strawberry.type(description="法人、非法人组织或个体工商户 an organisation.")
 class Organisation(Party):
     name_en: str | None = stored("name_en", "英文名称.")
-    uscc: str | None = stored("uscc", "统一社会信用代码 null for legacy bodies only.")
+    uscc: Uscc | None = stored("uscc", "统一社会信用代码 null for legacy bodies only.")
     org_code: str | None = stored("org_code", "组织机构代码.")
     codes: list[Code] = described("全部代码 every open code, old and new, foreign ones too.")
     former_names: list[FormerName] = described("曾用名.")
@@ -149,7 +151,7 @@ class OrganisationFilter:
         default=strawberry.UNSET,
         description="名称包含 two or more characters of the name or of a former name.",
     )
-    uscc: list[str] | None = strawberry.field(
+    uscc: list[Uscc] | None = strawberry.field(
         default=strawberry.UNSET, description="统一社会信用代码 is one of these."
     )
     region: str | None = strawberry.field(

@@ -30,8 +30,10 @@ from schema.control import (
     controller_arguments,
 )
 from schema.coverage import Catalogue, Coverage, catalogue_arguments, coverage_arguments
+from schema.decision import RecordDecision, decision_arguments
+from schema.job import Job, JobResult
 from schema.matching import PersonMatch
-from schema.neighbourhood import Neighbourhood, RelationKind
+from schema.neighbourhood import Neighbourhood
 from schema.node import Node
 from schema.ownership import Ownership, owner_arguments
 from schema.party import (
@@ -45,8 +47,9 @@ from schema.party import (
 from schema.paths import Paths, link_arguments, path_arguments
 from schema.queue import TaskConnection, queue_arguments
 from schema.recognition import GradeMapping, GradingScheme
-from schema.record import Record, RecordFilter
+from schema.record import Record, RecordFilter, RecordOrderArgument
 from schema.reference import Region, RegionFilter, Unit, UnitFilter
+from schema.relation_kind import RelationKind
 from schema.search import MatchKind, OrganisationConnection, SearchConnection
 
 
@@ -131,6 +134,7 @@ def _records(
     filter_: Annotated[
         RecordFilter | None, strawberry.argument(name="filter", description="筛选.")
     ] = strawberry.UNSET,
+    order_by: RecordOrderArgument = strawberry.UNSET,
     first: First = strawberry.UNSET,
     after: After = strawberry.UNSET,
     last: Last = strawberry.UNSET,
@@ -145,6 +149,7 @@ def _catalog_records(
     filter_: Annotated[
         RecordFilter | None, strawberry.argument(name="filter", description="筛选.")
     ] = strawberry.UNSET,
+    order_by: RecordOrderArgument = strawberry.UNSET,
     first: First = strawberry.UNSET,
     after: After = strawberry.UNSET,
     last: Last = strawberry.UNSET,
@@ -254,6 +259,20 @@ def _access_statistics(
 ) -> Any: ...
 
 
+def _job(
+    id_: Annotated[strawberry.ID, strawberry.argument(name="id", description="任务标识.")],
+) -> Any: ...
+
+
+def _jobs(first: First = strawberry.UNSET) -> Any: ...
+
+
+def _job_result(
+    id_: Annotated[strawberry.ID, strawberry.argument(name="id", description="任务标识.")],
+    part: Annotated[int, strawberry.argument(description="分段 from 0.")] = 0,
+) -> Any: ...
+
+
 @strawberry.type(description="查询 what can be asked of this node.")
 class Query:
     node: Node | None = compiled(_node, "节点 by its global id; null when there is none to see.")
@@ -342,4 +361,13 @@ class Query:
     )
     access_statistics: AccessStatistics | None = compiled(
         _access_statistics, "半年统计 of accesses and reviews; for auditors and supervisors."
+    )
+    job: Job | None = compiled(_job, "任务 of the caller; null when there is none.")
+    jobs: list[Job] = compiled(_jobs, "任务 of the caller, newest first.")
+    job_result: JobResult | None = compiled(
+        _job_result,
+        "任务结果 of the caller's finished job, for the same purpose and case; null when none.",
+    )
+    record_decisions: list[RecordDecision] | None = compiled(
+        decision_arguments, "记录处置 proposed and decided, newest first; for stewards."
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 
 from schema.binding import Column, Form, Source, bound, described, stored
+from schema.direction import Direction
 from schema.node import Node
 from schema.reference import SourceUnit
 from schema.timeliness import Timeliness
@@ -88,6 +89,32 @@ class Record(Node):
         Column("remark", visibility=Visibility.GOVERNMENT), "备注 government readers only."
     )
 
+
+@strawberry.enum(description="记录排序 what records are ordered by.")
+class RecordOrderField(Enum):
+    DECISION_DATE = strawberry.enum_value("DECISION_DATE", description="决定日期")
+    RECEIVED_AT = strawberry.enum_value(
+        "RECEIVED_AT",
+        description="归集时间; records of which the caller may not see it are left out",
+    )
+
+
+@strawberry.input(description="记录排序; ties are broken by id.")
+class RecordOrder:
+    field: RecordOrderField = strawberry.field(
+        default=RecordOrderField.DECISION_DATE, description="排序项."
+    )
+    direction: Direction = strawberry.field(
+        default=Direction.DESC, description="顺序 the newest first, if none is given."
+    )
+
+
+RecordOrderArgument = Annotated[
+    RecordOrder | None,
+    strawberry.argument(
+        name="orderBy", description="排序 newest decision first, if none is given."
+    ),
+]
 
 AS_OF = (
     "时点 decided by this day, and open or shared by the catalogue of this day; never more than"

@@ -15,7 +15,7 @@ from strawberry.types.field import StrawberryField
 from schema.binding import Amount, Binding, Column, Form, JsonField, bound
 from schema.connection import After, Before, Connection, First, Last
 from schema.money import UNITS, Money
-from schema.record import AS_OF, Record
+from schema.record import AS_OF, Record, RecordOrderArgument
 from store.kind import CodeList, Field, FieldType, Kind, Kinds, Visibility
 
 _PYTHON: dict[FieldType, Any] = {
@@ -233,6 +233,7 @@ def _described(field: Field) -> str:
 def _connection(kind: Kind, record: Any, filter_type: Any) -> StrawberryField:
     def page(
         filter_: Any = strawberry.UNSET,
+        order_by: RecordOrderArgument = strawberry.UNSET,
         first: First = strawberry.UNSET,
         after: After = strawberry.UNSET,
         last: Last = strawberry.UNSET,

@@ -8,6 +8,8 @@ from enum import Enum
 import strawberry
 
 from schema.binding import described, stored
+from schema.node import Node
+from schema.scalars import Uscc
 
 
 @strawberry.enum(description="区划级别 level of a region.")
@@ -21,7 +23,7 @@ class RegionKind(Enum):
 
 
 @strawberry.type(description="行政区划 a region: GB/T 2260 divisions and zones without a code.")
-class Region:
+class Region(Node):
     region_id: str = stored(
         "region_id", "区划标识 never changes; the GB/T 2260 code where there is one."
     )
@@ -34,8 +36,8 @@ class Region:
 
 
 @strawberry.type(description="单位 an authority that decides or reports.")
-class Unit:
-    uscc: str = stored("unit_id", "统一社会信用代码.")
+class Unit(Node):
+    uscc: Uscc = stored("unit_id", "统一社会信用代码.")
     name: str = stored("name", "名称.")
     is_source: bool = stored("is_source", "是否数据来源单位 it reports records.")
     is_issuer: bool = stored("is_issuer", "是否作出机关 it makes decisions.")
@@ -63,7 +65,7 @@ class RegionFilter:
 
 @strawberry.input(description="单位筛选 all given conditions hold.")
 class UnitFilter:
-    uscc: str | None = strawberry.field(default=strawberry.UNSET, description="统一社会信用代码.")
+    uscc: Uscc | None = strawberry.field(default=strawberry.UNSET, description="统一社会信用代码.")
     name: str | None = strawberry.field(
         default=strawberry.UNSET, description="名称包含 part of the name."
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated
 
 import strawberry
@@ -13,6 +12,8 @@ from schema.connection import PageInfo
 from schema.money import Money
 from schema.node import Node
 from schema.reference import SourceUnit
+from schema.relation_kind import RelationKind
+from schema.scalars import Share
 
 if TYPE_CHECKING:
     from schema.party import Party
@@ -24,7 +25,7 @@ LazyParty = Annotated["Party", strawberry.lazy("schema.party")]
 class Relation:
     cursor: str = described("游标 opaque; ask for what comes after it with `after`.")
     relation_id: str = stored("relation_id", "关系标识 the evidence of this edge.")
-    kind: str = stored("kind", "关系类型 HOLDS, LEGAL_REP_OF, OFFICER_OF, BRANCH_OF, GUARANTEES.")
+    kind: RelationKind = stored("kind", "关系类型.")
     origin_region: str = stored("origin_region", "来源地区 city whose statement this is.")
     valid_from: dt.date | None = stored("valid_from", "起始日期 null when not stated.")
     valid_to: dt.date | None = stored("valid_to", "终止日期 not in force on and after this day.")
@@ -36,13 +37,13 @@ class HoldingEdge(Relation):
     node: LazyParty | None = described("另一端 the party at the other end.")
     holder: LazyParty | None = described("股东 who holds.")
     company: LazyParty | None = described("被投资企业 what is held.")
-    share_min: Decimal | None = stored(
+    share_min: Share | None = stored(
         "share_min", "出资比例下限 fraction 0–1; equal to shareMax when known.", Form.DECIMAL
     )
-    share_max: Decimal | None = described(
+    share_max: Share | None = described(
         "出资比例上限 fraction 0–1; of an unknown share what the other known shares leave."
     )
-    share_stated: Decimal | None = stored(
+    share_stated: Share | None = stored(
         "share_stated",
         "出资比例(申报) fraction as stated, beside what the amounts give.",
         Form.DECIMAL,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -212,6 +213,47 @@ class Scope:
     def shape(self) -> tuple[Any, ...]:
         """The part of the scope that decides a compiled plan; it is equal where the plan is."""
         return self._shape
+
+    @property
+    def digest(self) -> bytes:
+        """Equal for two scopes of one caller just when both see the same (SHA-256)."""
+        grounds = self.grounds
+        listed = [
+            sorted(kinds) if kinds is not None else None
+            for kinds in (
+                self.full_kinds,
+                self.member_kinds,
+                self.full_person_kinds,
+                self.member_person_kinds,
+                self.authorised_kinds,
+                self.match_kinds,
+            )
+        ]
+        named = [
+            sorted(str(one) for one in subjects)
+            for subjects in (
+                grounds.own,
+                grounds.authorised,
+                grounds.matter,
+                grounds.approved,
+                grounds.barred,
+            )
+        ]
+        told = (
+            self.caller,
+            self.policy_version,
+            self.role.value,
+            self.purpose,
+            self.case,
+            listed,
+            sorted(self.narrowed),
+            named,
+            grounds.agreement,
+            grounds.authorisation,
+            grounds.district,
+            grounds.unit,
+        )
+        return sha256(repr(told).encode()).digest()
 
     def subjects(self, reach: Reach) -> frozenset[UUID]:
         """The subjects of a reach that names them; empty for NONE and ALL."""

@@ -26,15 +26,25 @@ class _Server(uvicorn.Server):
 
 
 class Ending:
-    """SIGINT and SIGTERM of a process: what is starting is awaited, then all is stopped."""
+    """The end of a process: what is starting is awaited, then all is stopped."""
 
     def __init__(self) -> None:
         self.asked = asyncio.Event()
         self._server: uvicorn.Server | None = None
-        for one in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(one, self._ask)
 
-    def _ask(self) -> None:
+    def on_signals(self) -> Ending:
+        """End at SIGINT and SIGTERM."""
+        for one in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(one, self.end)
+        return self
+
+    @property
+    def started(self) -> bool:
+        """Whether questions are taken."""
+        return self._server is not None and self._server.started
+
+    def end(self) -> None:
+        """Take no more questions, answer those that came, and end."""
         self.asked.set()
         if self._server is not None:
             self._server.should_exit = True

@@ -6,11 +6,13 @@ import gc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 from rich.progress import (
     BarColumn,
     DownloadColumn,
+    MofNCompleteColumn,
     Progress,
     TaskID,
     TextColumn,
@@ -25,8 +27,11 @@ from service.enrolment import establish
 from service.home import NodeHome
 from service.kinds import served_kinds
 from service.node import prepare_database
-from service.settings import load_settings
+from service.settings import Settings, load_settings
+from service.world.city import CITIES
+from store.errors import StoreError
 from store.intake import ImportSummary, IntakeRules, import_paths
+from store.intake.bulk import CityFiles, LoadSummary, load_files
 from store.pool import open_pool
 from store.rotation import writing_keys
 from store.rule_set import Transition
@@ -66,7 +71,7 @@ async def import_into(
                         pool,
                         paths,
                         kinds=await served_kinds(pool),
-                        cipher=FieldCipher(KeyFolder(node_home.keys)),
+                        cipher=_cipher(node_home.keys),
                         region=settings.region,
                         platform=settings.node,
                         today=settings.domain_date(),
@@ -75,12 +80,58 @@ async def import_into(
                         report_dir=report_dir,
                         progress=_shown(bar),
                         demo=settings.demo,
-                        rules=IntakeRules(
-                            Transition(settings.rule_transition), settings.person_utility_arrears
-                        ),
+                        rules=_rules(settings),
                     )
         finally:
             await pool.close()
+
+
+async def load_world(
+    root: Path, node: str, world: Path, *, all_cities: bool = False, workers: int | None = None
+) -> LoadSummary:
+    """Load a written world into a node without subjects; `all_cities` takes the other's feeds too.
+
+    Raises StoreError `NODE_NOT_EMPTY`, `FILES_NONE`; SettingsError, ServerError.
+    """
+    establish(root)
+    node_home = NodeHome(root, node)
+    settings = load_settings(node_home)
+    cities = [
+        CityFiles((world / "feeds" / city.slug,), city.division, city.slug)
+        for city in CITIES
+        if all_cities or city.division == settings.region
+    ]
+    if missing := [str(path) for city in cities for path in city.paths if not path.is_dir()]:
+        raise StoreError(
+            "FILES_NONE", f"{missing[0]} is no folder: write a world with `xinqiao world --out`."
+        )
+    with database(settings, node_home) as dsn:
+        await prepare_database(dsn, root, settings)
+        pool = await open_pool(dsn)
+        try:
+            kinds = await served_kinds(pool)
+        finally:
+            await pool.close()
+        with _stages() as bar:
+            return await load_files(
+                dsn,
+                cities,
+                kinds=kinds,
+                ciphers=partial(_cipher, node_home.keys),
+                today=settings.domain_date(),
+                demo=settings.demo,
+                rules=_rules(settings),
+                workers=workers,
+                progress=_shown_stage(bar),
+            )
+
+
+def _cipher(keys: Path) -> FieldCipher:
+    return FieldCipher(KeyFolder(keys))
+
+
+def _rules(settings: Settings) -> IntakeRules:
+    return IntakeRules(Transition(settings.rule_transition), settings.person_utility_arrears)
 
 
 @contextmanager
@@ -108,5 +159,28 @@ def _shown(bar: Progress) -> Callable[[Path, int, int], None]:
         if path not in tasks:
             tasks[path] = bar.add_task(path.name, total=size)
         bar.update(tasks[path], completed=done)
+
+    return show
+
+
+def _stages() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=notices(),
+        transient=True,
+    )
+
+
+def _shown_stage(bar: Progress) -> Callable[[str, int, int], None]:
+    """What a first load calls with its stage; one line per stage."""
+    tasks: dict[str, TaskID] = {}
+
+    def show(stage: str, done: int, total: int) -> None:
+        if stage not in tasks:
+            tasks[stage] = bar.add_task(stage, total=total)
+        bar.update(tasks[stage], completed=done)
 
     return show

@@ -16,13 +16,17 @@ from graph.connection import GraphConnection
 from graph.reader import GraphReader
 from graph.snapshot.keeping import SnapshotReader
 from resolvers.context import Context
+from resolvers.desk import Desk, Limits
 from resolvers.operation import Operations
 from resolvers.wall import wall_of
 from schema.definition import CreditSchema
 from schema.records import kinds
 from security.access_log import AccessLog
+from security.claim import Claim
+from security.event import append_event
 from security.evidence import EvidenceKeys
 from security.field_encryption import FieldCipher
+from security.keeping import Keeping
 from security.keys import KeyFolder
 from security.policy import Policy, Scope, load_policy
 from security.registry import PUBLIC, Caller, Registry, load_registry
@@ -94,6 +98,7 @@ class Node:
     missing_key: tuple[str, bytes]
     token_key: bytes
     cipher: FieldCipher
+    keeping: Keeping
     match_rate: RateLimit
     match_keys: dict[str, MatchKey] = field(default_factory=dict)  # by agreement
     agreements: dict[str, Agreement] = field(default_factory=dict)  # by region
@@ -103,14 +108,22 @@ class Node:
     data_version: str = ""
     unwitnessed: bool = False  # for so long that the witness policy forbids to answer
     public: Caller = PUBLIC
+    _named: tuple[Kinds | None, frozenset[str]] = (None, frozenset())
+
+    @property
+    def kind_names(self) -> frozenset[str]:
+        """The names of all kinds that the node serves, which seldom change."""
+        if self._named[0] is not self.kinds:
+            self._named = (self.kinds, frozenset(self.kinds.by_name))
+        return self._named[1]
 
     @property
     def answer_key(self) -> AnswerKey:
         """The key that signs answers."""
         return self.keys.answer
 
-    def context(self, scope: Scope) -> Context:
-        """What resolvers get for one request."""
+    def context(self, scope: Scope, claim: Claim | None = None) -> Context:
+        """What resolvers get for one request; `claim` is what a caller signed for it."""
         return Context(
             pool=self.readers[wall_of(scope.role)],
             scope=scope,
@@ -125,7 +138,22 @@ class Node:
             matcher=self._matcher(scope),
             read_number=self._read_number,
             number_indexes=partial(self.cipher.blind_indexes, NUMBER),
+            desk=None if claim is None or claim.key_id is None else self._desk(claim),
         )
+
+    def _desk(self, claim: Claim) -> Desk:
+        return Desk(
+            claim,
+            self.work_pool,
+            self.keeping,
+            partial(self._tell, self.access_log.origin),
+            Limits(self.settings.job_limit),
+        )
+
+    async def _tell(
+        self, log: str, connection: Any, kind: str, detail: Mapping[str, object]
+    ) -> object:
+        return await append_event(connection, log, self.settings.node, kind, detail)
 
     def _read_number(self, sealed: bytes) -> str:
         return self.cipher.decrypt(sealed, NUMBER_CONTEXT)
@@ -264,6 +292,7 @@ async def open_node(
             missing_key=("m1", folder.secret("missing-m1")),
             token_key=folder.secret("person-token-k1"),
             cipher=FieldCipher(folder),
+            keeping=Keeping(folder.secret("keeping-k1")),
         )
         await node.refresh()
         yield node

@@ -25,6 +25,7 @@ from resolvers.plan import RefusedPlan
 from resolvers.request import RequestError, parse_request
 from security.approval import Question
 from security.authorisation import use_authorisation
+from security.claim import Claim
 from security.entry import Entry, Lists
 from security.errors import LogUnavailableError, ReplayedError, SignatureError
 from security.evidence import Evidence
@@ -39,7 +40,7 @@ from security.signature import (
     verify_request,
 )
 from service.media import GRAPHQL_RESPONSE, JSON, media_type
-from service.standing import demand_agreed, grounds_of, legal_basis, with_approval
+from service.standing import legal_basis, scope_of, with_approval
 from sync.errors import AgreementError, FeedError
 
 if TYPE_CHECKING:
@@ -132,7 +133,6 @@ class Pipeline:
     def __init__(self, node: Node) -> None:
         self._node = node
         self._unsigned = VerifiedRequest(node.public)
-        self._served = (node.kinds, frozenset(node.kinds.by_name))
 
     async def respond(self, incoming: Incoming) -> Outgoing:
         """The signed answer, or the signed refusal, to a question at `/graphql`."""
@@ -227,7 +227,13 @@ class Pipeline:
             scope.demand_persons()
         if scope.grounds.authorisation is not None and not isinstance(plan, RefusedPlan):
             await self._use_authorisation(passage, scope.grounds.authorisation)
-        answer = await plan.run(node.context(scope), question.variables)
+        passage.kind = plan.kind
+        if plan.kind == "CHANGE" and passage.verified.once is not None:
+            # Before anything is changed: the same signed bytes again change nothing.
+            await node.access_log.claim(passage.verified.once)
+            passage.claimed = True
+        context = node.context(scope, Claim.of(passage.verified))
+        answer = await plan.run(context, question.variables)
         shown = answer.disclosure
         # GraphQL over HTTP: what could be read is answered with 200 in the older media type.
         old = answer.status == 400 and incoming.media != GRAPHQL_RESPONSE
@@ -283,35 +289,11 @@ class Pipeline:
         )
 
     async def _scope(self, verified: VerifiedRequest, peer: str, exchanging: bool) -> Scope:
-        node, caller = self._node, verified.caller
-        row = node.policy.row(caller.role)
-        agreement = None
-        if row.role is Role.PUB and not node.public_rate.admit(peer, time.monotonic()):
+        node = self._node
+        unsigned = verified.caller.role == Role.PUB
+        if unsigned and not node.public_rate.admit(peer, time.monotonic()):
             raise Refusal(429, "RATE_LIMITED", "ask more slowly, or sign with an enrolled key")
-        if row.role is Role.PCITY:
-            agreement = node.agreements.get(caller.region or "")
-            if agreement is None and not exchanging:
-                raise Refusal(
-                    403, "FORBIDDEN_AGREEMENT", "no agreement in force names the caller's city"
-                )
-        grounds = await grounds_of(node, row, verified, agreement)
-        scope = node.policy.scope(
-            caller.id,
-            row.role,
-            verified.purpose,
-            verified.case,
-            grounds,
-            kinds=self._kinds(),
-        )
-        demand_agreed(agreement, verified.purpose)
-        return scope
-
-    def _kinds(self) -> frozenset[str]:
-        """The names of all kinds that the node serves, which seldom change."""
-        served = self._node.kinds
-        if self._served[0] is not served:
-            self._served = (served, frozenset(served.by_name))
-        return self._served[1]
+        return await scope_of(node, verified, exchanging=exchanging)
 
     async def _send(self, passage: Passage, produced: Produced, now: float) -> Outgoing:
         """Log the access, then sign: the order is the promise."""

@@ -41,7 +41,7 @@ def confine_node(root: Path, node_home: NodeHome) -> bool:
 async def serve(settings: Settings, root: Path) -> None:
     """Serve a node until SIGINT or SIGTERM."""
     node_home = NodeHome(root, settings.node)
-    ending = Ending()
+    ending = Ending().on_signals()
     with ExitStack() as servers:
         loop = asyncio.get_running_loop()
         starting = loop.run_in_executor(

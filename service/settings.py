@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from security.witness.address import WitnessAddress
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
+_DAY = 24.0  # hours
+_POSITIVE = frozenset({"workers", "jobs_at_once", "jobs_per_caller", "job_part_subjects"})
 _KEY = re.compile(r"""\s*["']?([A-Za-z0-9_-]+)["']?\s*[=.]""")
 
 
@@ -106,6 +108,14 @@ class Settings:
     public_burst: int = _setting("Unsigned requests at once, per address.", 60)
     match_per_minute: int = _setting("Persons a partner may match per minute.", 60)
     max_body: int = _setting("Longest request body, bytes.", 1_000_000)
+    mutation_hours: float = _setting(
+        "Hours for which a change's clientKey is known, at least 24.", 48.0
+    )
+    job_limit: int = _setting("Jobs that one caller may have open.", 10)
+    jobs_per_caller: int = _setting("Jobs of one caller at work at once.", 1)
+    jobs_at_once: int = _setting("Jobs that the node works on at once.", 2)
+    job_hours: float = _setting("Hours for which a job's result is kept.", 24.0)
+    job_part_subjects: int = _setting("Most subjects that one part of a job discloses.", 500)
     max_waiting: int = _setting("Requests at work at once before 503, the log included.", 1_000)
     seal_interval: float = _setting("Seconds between two seals of the access log.", 0.3)
     max_delay: float = _setting("Seconds until a receipt's entry must be in the log.", 2.0)
@@ -168,10 +178,12 @@ def _parse(setting: Field[Any], raw: Any) -> Any:
             return raw
         return {"true": True, "1": True, "false": False, "0": False}[raw.lower()]
     if kind == "int":
-        if setting.name == "workers" and int(raw) < 1:
+        if setting.name in _POSITIVE and int(raw) < 1:
             raise ValueError
         return int(raw)
     if kind == "float":
+        if setting.name == "mutation_hours" and float(raw) < _DAY:
+            raise ValueError
         return float(raw)
     if setting.name == "today" and raw != "system":
         date.fromisoformat(raw)

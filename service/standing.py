@@ -15,7 +15,7 @@ from uuid import UUID
 from security.approval import Question, approved_subjects
 from security.authorisation import usable_authorisation
 from security.case import case_subjects
-from security.policy import Grounds, KindsOf, PolicyError, Reach, Row, Scope
+from security.policy import Grounds, KindsOf, PolicyError, Reach, Role, Row, Scope
 from security.registry import Caller
 from security.signature import VerifiedRequest
 from store.catalogue import Catalogue
@@ -35,6 +35,34 @@ class Sharing:
     government_kinds: frozenset[str]
     shared_kinds: frozenset[str]
     unshared: frozenset[tuple[str, str]]
+
+
+async def scope_of(node: Node, verified: VerifiedRequest, *, exchanging: bool = False) -> Scope:
+    """What a caller may see at this moment for what it claims.
+
+    Raises PolicyError, and FORBIDDEN_AGREEMENT for a partner city without an agreement in force
+    unless `exchanging`: the exchange judges ended agreements by itself.
+    """
+    caller = verified.caller
+    row = node.policy.row(caller.role)
+    agreement = None
+    if row.role is Role.PCITY:
+        agreement = node.agreements.get(caller.region or "")
+        if agreement is None and not exchanging:
+            raise PolicyError(
+                "FORBIDDEN_AGREEMENT", "no agreement in force names the caller's city"
+            )
+    grounds = await grounds_of(node, row, verified, agreement)
+    scope = node.policy.scope(
+        caller.id,
+        row.role,
+        verified.purpose,
+        verified.case,
+        grounds,
+        kinds=node.kind_names,
+    )
+    demand_agreed(agreement, verified.purpose)
+    return scope
 
 
 async def grounds_of(

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import asyncpg
 
-from resolvers.search import read_global_id
+from resolvers.global_id import read_global_id
 from service.enrolled import node_connection
 from service.enrolment import EnrolmentError, own_keys
 from service.home import NodeHome

@@ -8,9 +8,9 @@ from uuid import UUID
 
 import asyncpg
 
+from resolvers.global_id import read_global_id
 from resolvers.lookup import read_code
 from resolvers.pseudonym import person_of, scope_key
-from resolvers.search import read_global_id
 from security.field_encryption import FieldCipher
 from security.keys import KeyFolder
 from service.enrolment import EnrolmentError

@@ -21,12 +21,15 @@ from graph.snapshot.keeping import Keeper
 from security.registry import load_registry, note_use
 from security.sealer import Sealer
 from security.tlog.note import NoteSigner
+from service.bell import Bell
 from service.enrolment import identity_key, node_keys
+from service.jobs import Jobs
 from service.node import Node
 from service.reviewing import reviewing
 from service.settings import Partner
 from service.witnessing import record_policy, standing_json, witness_standings, witnessing
 from store.intake.party import NUMBER_CONTEXT
+from store.mutation import forget
 from store.rotation import rekey_chunk
 from sync.errors import SyncError
 from sync.mirror import Mirror
@@ -42,6 +45,7 @@ _STATE_AGE = 0.2
 _TOKEN_INTERVAL = 2.0
 _USE_INTERVAL = 60.0
 _REGISTRY_INTERVAL = 0.25  # so a revoked key is refused within a second, whatever else is slow
+_FORGET_INTERVAL = 600.0
 _REKEY_INTERVAL = 2.0
 _REKEY_REST = 0.05  # between chunks: intake and answers go first
 _FEED_STATE = """
@@ -62,6 +66,7 @@ class Work:
 
     node: Node
     projection: Projection
+    bell: Bell = field(default_factory=Bell)
     _looking: asyncio.Lock = field(default_factory=asyncio.Lock)
     _seen: tuple[float, dict[str, Any]] = (float("-inf"), {})
 
@@ -121,9 +126,14 @@ class Work:
 async def looking_on(node: Node, dsn: str) -> AsyncIterator[Work]:
     """What a worker needs for the time of the block: the node read again, its work only seen."""
     stop = asyncio.Event()
-    tasks = [asyncio.ensure_future(one) for one in _keeping_up(node, stop)]
+    connect = partial(asyncpg.connect, dsn)
+    work = Work(node, Projection(connect, node.graph))
+    tasks = [
+        asyncio.ensure_future(one)
+        for one in (*_keeping_up(node, stop), work.bell.listen(connect, stop))
+    ]
     try:
-        yield Work(node, Projection(partial(asyncpg.connect, dsn), node.graph))
+        yield work
     finally:
         stop.set()
         await _ended(tasks, 5)
@@ -140,6 +150,9 @@ async def at_work(node: Node, dsn: str) -> AsyncIterator[Work]:
     async with contextlib.AsyncExitStack() as opened:
         running: list[Awaitable[None]] = [
             *_keeping_up(node, stop),
+            work.bell.listen(connect, stop),
+            _again(stop, Jobs(node, work.bell).run),
+            _again(stop, partial(_forgetting, node)),
             _again(stop, partial(_publishing, node)),
             _again(stop, partial(_tokening, node)),
             _again(stop, partial(_rekeying, node)),
@@ -193,6 +206,14 @@ async def _tokening(node: Node, stop: asyncio.Event) -> None:
                 more |= await keep_tokens(connection, key, node.cipher, NUMBER_CONTEXT)
         if not more:
             await _pause(stop, _TOKEN_INTERVAL)
+
+
+async def _forgetting(node: Node, stop: asyncio.Event) -> None:
+    """Forget the keys of changes that were done long ago."""
+    while not stop.is_set():
+        while await forget(node.work_pool, node.settings.mutation_hours):
+            pass
+        await _pause(stop, _FORGET_INTERVAL)
 
 
 async def _rekeying(node: Node, stop: asyncio.Event) -> None:

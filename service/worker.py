@@ -109,7 +109,7 @@ class Workers:
 async def _answer(
     settings: Settings, listening: socket.socket, rates: RateTable, order: dict[str, object]
 ) -> None:
-    ending = Ending()
+    ending = Ending().on_signals()
     dsn, graph = str(order["dsn"]), order["graph"]
     assert isinstance(graph, dict)
     address = Neo4jAddress(**graph)

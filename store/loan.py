@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from store.mention import record_subjects
 from store.statement import Applied, Order, Party
@@ -22,6 +23,7 @@ STATED = (
     "issued_on",
     "due_on",
 )
+COLUMNS = ("loan_no", *STATED, "origin_region", "stamp", "batch_sha", "line_no")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,30 +52,18 @@ async def apply_loans(
         zip(found, statements, strict=True), key=lambda pair: pair[1].order
     ):
         latest[resolution.subject_id] = statement
-    columns = ("loan_no", *STATED, "origin_region", "stamp", "batch_sha", "line_no")
     types = (
         *("uuid", "text", "text", "text", "numeric", "numeric", "text", "date", "date"),
         *("text", "timestamptz", "bytea", "int4"),
     )
-    rows = [
-        (
-            identity,
-            s.party.name,
-            *(s.stated.get(column) for column in STATED),
-            s.origin_region,
-            s.order.stamp,
-            s.order.batch_sha,
-            s.order.line_no,
-        )
-        for identity, s in latest.items()
-    ]
+    rows = [loan_row(s, identity) for identity, s in latest.items()]
     arrays = ", ".join(f"${i}::{kind}[]" for i, kind in enumerate(types, 1))
-    listed = ", ".join(columns)
-    updates = ", ".join(f"{c} = EXCLUDED.{c}" for c in columns)
+    listed = ", ".join(COLUMNS)
+    updates = ", ".join(f"{c} = EXCLUDED.{c}" for c in COLUMNS)
     shown = await connection.fetch(
         f"""
         INSERT INTO loan AS l (subject_id, {listed}, audit_ref)
-        SELECT subject_id, {", ".join(f"m.{c}" for c in columns)}, s.audit_ref
+        SELECT subject_id, {", ".join(f"m.{c}" for c in COLUMNS)}, s.audit_ref
         FROM unnest({arrays}) AS m (subject_id, {listed}) JOIN subject s USING (subject_id)
         ON CONFLICT (subject_id) DO UPDATE SET {updates}, recorded_from = now()
         WHERE (EXCLUDED.stamp, EXCLUDED.batch_sha, EXCLUDED.line_no)
@@ -86,3 +76,16 @@ async def apply_loans(
     changed = {row["subject_id"] for row in shown if row["changed"]}
     await record_subjects(connection, changed)
     return [Applied(f.subject_id, f.subject_id, f.subject_id in changed, f.remarks) for f in found]
+
+
+def loan_row(statement: LoanStatement, identity: UUID) -> tuple[Any, ...]:
+    """The loan's subject and its columns."""
+    return (
+        identity,
+        statement.party.name,
+        *(statement.stated.get(column) for column in STATED),
+        statement.origin_region,
+        statement.order.stamp,
+        statement.order.batch_sha,
+        statement.order.line_no,
+    )

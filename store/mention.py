@@ -17,7 +17,32 @@ if TYPE_CHECKING:
     from store.connection import Connection
 
 # A party named only by a code: any statement that gives its name is greater.
-_NAMELESS = datetime(1970, 1, 1, tzinfo=UTC)
+NAMELESS = datetime(1970, 1, 1, tzinfo=UTC)
+ORGANISATION_COLUMNS = (
+    "subject_id",
+    "category",
+    "name",
+    "origin_region",
+    "registered",
+    "stamp",
+    "batch_sha",
+    "line_no",
+    "digest",
+)
+PERSON_COLUMNS = (
+    "subject_id",
+    "name",
+    "id_type",
+    "id_number",
+    "birth_year",
+    "gender",
+    "is_stub",
+    "stub_firm_id",
+    "origin_region",
+    "stamp",
+    "batch_sha",
+    "line_no",
+)
 _EARLIER = "(EXCLUDED.stamp, EXCLUDED.batch_sha, EXCLUDED.line_no)"
 
 
@@ -37,7 +62,49 @@ class Mention:
 
     @property
     def stamp(self) -> datetime:
-        return self.order.stamp if self.party.name else _NAMELESS
+        return self.order.stamp if self.party.name else NAMELESS
+
+
+def note_mention(mentions: dict[UUID, Mention], identity: UUID, told: Mention) -> None:
+    """Keep the greatest mention of a party; one that names it is greater than any that does not."""
+    held = mentions.get(identity)
+    if held is None or (bool(held.party.name), held.order) < (bool(told.party.name), told.order):
+        mentions[identity] = told
+
+
+def organisation_row(identity: UUID, mention: Mention, cipher: Cipher) -> tuple[object, ...]:
+    """What `organisation` holds of a body that no registry has described."""
+    category, name = mention.party.category, mention.name
+    return (
+        identity,
+        category,
+        name,
+        mention.origin,
+        False,
+        mention.stamp,
+        mention.order.batch_sha,
+        mention.order.line_no,
+        cipher.digest(f"{category}\x1f{name}\x1f{mention.origin}".encode()),
+    )
+
+
+def person_row(identity: UUID, mention: Mention) -> tuple[object, ...]:
+    """What `person` holds."""
+    document = mention.party.document
+    return (
+        identity,
+        mention.name,
+        document.id_type if document else None,
+        document.id_number if document else None,
+        document.birth_year if document else None,
+        document.gender if document else None,
+        not mention.party.codes,
+        mention.firm_id,
+        mention.origin,
+        mention.stamp,
+        mention.order.batch_sha,
+        mention.order.line_no,
+    )
 
 
 async def write_mentions(
@@ -67,41 +134,17 @@ async def _write_organisations(
 ) -> None:
     if not mentions:
         return
-    columns = (
-        "subject_id",
-        "category",
-        "name",
-        "origin_region",
-        "registered",
-        "stamp",
-        "batch_sha",
-        "line_no",
-        "digest",
-    )
     table = await stage(
         connection,
         "organisation",
-        columns,
-        (
-            (
-                identity,
-                m.party.category,
-                m.name,
-                m.origin,
-                False,
-                m.stamp,
-                m.order.batch_sha,
-                m.order.line_no,
-                cipher.digest(f"{m.party.category}\x1f{m.name}\x1f{m.origin}".encode()),
-            )
-            for identity, m in mentions.items()
-        ),
+        ORGANISATION_COLUMNS,
+        (organisation_row(identity, m, cipher) for identity, m in mentions.items()),
     )
-    listed = ", ".join(columns)
+    listed = ", ".join(ORGANISATION_COLUMNS)
     rows = await connection.fetch(
         f"""
         INSERT INTO organisation AS o ({listed}, audit_ref)
-        SELECT {", ".join(f"m.{c}" for c in columns)}, s.audit_ref
+        SELECT {", ".join(f"m.{c}" for c in ORGANISATION_COLUMNS)}, s.audit_ref
         FROM {table} m JOIN subject s USING (subject_id)
         ON CONFLICT (subject_id) DO UPDATE SET category = EXCLUDED.category,
             name = EXCLUDED.name, origin_region = EXCLUDED.origin_region,
@@ -142,48 +185,18 @@ async def fill_codes(connection: Connection, identities: list[UUID]) -> set[UUID
 async def _write_persons(connection: Connection, mentions: Mapping[UUID, Mention]) -> None:
     if not mentions:
         return
-    columns = (
-        "subject_id",
-        "name",
-        "id_type",
-        "id_number",
-        "birth_year",
-        "gender",
-        "is_stub",
-        "stub_firm_id",
-        "origin_region",
-        "stamp",
-        "batch_sha",
-        "line_no",
-    )
     table = await stage(
         connection,
         "person",
-        columns,
-        (
-            (
-                identity,
-                m.name,
-                m.party.document.id_type if m.party.document else None,
-                m.party.document.id_number if m.party.document else None,
-                m.party.document.birth_year if m.party.document else None,
-                m.party.document.gender if m.party.document else None,
-                not m.party.codes,
-                m.firm_id,
-                m.origin,
-                m.stamp,
-                m.order.batch_sha,
-                m.order.line_no,
-            )
-            for identity, m in mentions.items()
-        ),
+        PERSON_COLUMNS,
+        (person_row(identity, m) for identity, m in mentions.items()),
     )
-    listed = ", ".join(columns)
-    updates = ", ".join(f"{c} = EXCLUDED.{c}" for c in columns[1:])
+    listed = ", ".join(PERSON_COLUMNS)
+    updates = ", ".join(f"{c} = EXCLUDED.{c}" for c in PERSON_COLUMNS[1:])
     rows = await connection.fetch(
         f"""
         INSERT INTO person AS p ({listed}, audit_ref)
-        SELECT {", ".join(f"m.{c}" for c in columns)}, s.audit_ref
+        SELECT {", ".join(f"m.{c}" for c in PERSON_COLUMNS)}, s.audit_ref
         FROM {table} m JOIN subject s USING (subject_id)
         ON CONFLICT (subject_id) DO UPDATE SET {updates}, recorded_from = now()
         WHERE {_EARLIER} > (p.stamp, p.batch_sha, p.line_no)
@@ -207,6 +220,6 @@ async def _write_loans(connection: Connection, mentions: Mapping[UUID, Mention])
         list(mentions),
         [m.name for m in mentions.values()],
         [m.origin for m in mentions.values()],
-        _NAMELESS,
+        NAMELESS,
     )
     await record_subjects(connection, [row["subject_id"] for row in rows])

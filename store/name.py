@@ -12,6 +12,8 @@ from store.regions import RegionKind, load_regions
 from store.statement import plain_name
 
 if TYPE_CHECKING:
+    from asyncpg import Record
+
     from store.connection import Connection
 
 
@@ -66,7 +68,18 @@ async def refresh_names(connection: Connection, changed: Iterable[UUID]) -> None
     identities = list(changed)
     if not identities:
         return
-    rows = await connection.fetch(
+    rows = await _names(connection, identities)
+    await connection.execute("DELETE FROM organisation_name WHERE subject_id = ANY($1)", identities)
+    await _write(connection, rows)
+
+
+async def write_names(connection: Connection, identities: list[UUID]) -> None:
+    """As `refresh_names`, of bodies that have no searchable names yet."""
+    await _write(connection, await _names(connection, identities))
+
+
+async def _names(connection: Connection, identities: list[UUID]) -> list[Record]:
+    return await connection.fetch(
         """
         SELECT subject_id, name, bool_and(is_former) AS is_former FROM (
             SELECT subject_id, name, false AS is_former FROM organisation
@@ -81,7 +94,9 @@ async def refresh_names(connection: Connection, changed: Iterable[UUID]) -> None
         """,
         identities,
     )
-    await connection.execute("DELETE FROM organisation_name WHERE subject_id = ANY($1)", identities)
+
+
+async def _write(connection: Connection, rows: Iterable[Record]) -> None:
     await connection.copy_records_to_table(
         "organisation_name",
         records=[

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import orjson
 
@@ -44,6 +45,26 @@ STATED = (
     "source_unit_name",
     "source_unit_uscc",
 )
+COLUMNS = (
+    "subject_id",
+    *STATED,
+    "category",
+    "origin_region",
+    "registered",
+    "stamp",
+    "batch_sha",
+    "line_no",
+    "digest",
+)
+VERSION_COLUMNS = (
+    "subject_id",
+    "stamp",
+    "batch_sha",
+    "line_no",
+    "digest",
+    "origin_region",
+    "content",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,43 +96,12 @@ async def apply_organisations(
         )
         directory.learn(resolution.subject_id, party.name, statement.former_names)
         found.append(resolution)
-        values = [statement.stated.get(column) for column in STATED]
-        content = orjson.dumps(
-            {
-                **dict(zip(STATED, values, strict=True)),
-                "category": party.category,
-                "formerNames": list(statement.former_names),
-                "codes": [f"{scheme}:{value}" for scheme, value in party.codes],
-            },
-            option=orjson.OPT_SORT_KEYS,
-            default=str,
-        )
-        digest = cipher.digest(content)
-        order = statement.order
-        key = (order.stamp, order.batch_sha, order.line_no, digest)
-        rows.append(
-            (
-                resolution.subject_id,
-                *values,
-                party.category,
-                statement.origin_region,
-                True,
-                *key,
-            )
-        )
-        versions.append((resolution.subject_id, *key, statement.origin_region, content.decode()))
+        shown, version = organisation_rows(statement, resolution.subject_id, cipher)
+        rows.append(shown)
+        versions.append(version)
     await directory.write_subjects()
-    version_columns = (
-        "subject_id",
-        "stamp",
-        "batch_sha",
-        "line_no",
-        "digest",
-        "origin_region",
-        "content",
-    )
-    table = await stage(connection, "organisation_version", version_columns, versions)
-    listed = ", ".join(version_columns)
+    table = await stage(connection, "organisation_version", VERSION_COLUMNS, versions)
+    listed = ", ".join(VERSION_COLUMNS)
     await connection.execute(
         f"INSERT INTO organisation_version ({listed}) SELECT {listed} FROM {table}"
         " ON CONFLICT DO NOTHING"
@@ -125,25 +115,38 @@ async def apply_organisations(
     return [Applied(f.subject_id, f.subject_id, f.subject_id in changed, f.remarks) for f in found]
 
 
-async def _show(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> set[Any]:
-    columns = (
-        "subject_id",
-        *STATED,
-        "category",
-        "origin_region",
-        "registered",
-        "stamp",
-        "batch_sha",
-        "line_no",
-        "digest",
+def organisation_rows(
+    statement: OrganisationStatement, identity: UUID, cipher: Cipher
+) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """What `organisation` and `organisation_version` hold of a row of a registry."""
+    party, order = statement.party, statement.order
+    values = [statement.stated.get(column) for column in STATED]
+    content = orjson.dumps(
+        {
+            **dict(zip(STATED, values, strict=True)),
+            "category": party.category,
+            "formerNames": list(statement.former_names),
+            "codes": [f"{scheme}:{value}" for scheme, value in party.codes],
+        },
+        option=orjson.OPT_SORT_KEYS,
+        default=str,
     )
-    table = await stage(connection, "organisation", columns, rows)
-    listed = ", ".join(columns)
-    updates = ", ".join(f"{c} = EXCLUDED.{c}" for c in columns[1:])
+    origin = statement.origin_region
+    key = (order.stamp, order.batch_sha, order.line_no, cipher.digest(content))
+    return (
+        (identity, *values, party.category, origin, True, *key),
+        (identity, *key, origin, content.decode()),
+    )
+
+
+async def _show(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> set[Any]:
+    table = await stage(connection, "organisation", COLUMNS, rows)
+    listed = ", ".join(COLUMNS)
+    updates = ", ".join(f"{c} = EXCLUDED.{c}" for c in COLUMNS[1:])
     shown = await connection.fetch(
         f"""
         INSERT INTO organisation AS o ({listed}, audit_ref)
-        SELECT {", ".join(f"m.{c}" for c in columns)}, s.audit_ref
+        SELECT {", ".join(f"m.{c}" for c in COLUMNS)}, s.audit_ref
         FROM (SELECT DISTINCT ON (subject_id) * FROM {table}
               ORDER BY subject_id, stamp DESC, batch_sha DESC, line_no DESC) m
         JOIN subject s USING (subject_id)

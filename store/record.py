@@ -21,7 +21,7 @@ from store.screened_text import remarked
 from store.screening import SCANNER, Screening
 from store.staging import stage
 from store.statement import Applied, Order, Party, Remark, plain_name
-from store.subject import Directory
+from store.subject import Directory, Resolution
 
 if TYPE_CHECKING:
     from store.cipher import Cipher
@@ -116,7 +116,7 @@ CONTENT = (
     "valid_from",
     "valid_to",
 )
-_COLUMNS = (
+COLUMNS = (
     "subject_id",
     "record_id",
     *CONTENT,
@@ -135,6 +135,20 @@ _COLUMNS = (
     "line_no",
     "digest",
 )
+VERSION_COLUMNS = (
+    "subject_id",
+    "record_id",
+    "stamp",
+    "batch_sha",
+    "line_no",
+    "digest",
+    "status",
+    "content",
+    "commitment",
+    "salt",
+    "valid_from",
+    "valid_to",
+)
 _KEPT = ("subject_id", "record_id")
 _told = attrgetter(*CONTENT)
 
@@ -150,6 +164,22 @@ class _Shape:
     @classmethod
     def of(cls, kind: Kind) -> _Shape:
         return cls(kind, kind.hot_fields, tuple(f for f in kind.own_fields if f.screened))
+
+
+@dataclass(frozen=True, slots=True)
+class RecordRow:
+    """One statement as `record` (columns of its kind) and `record_version` hold it."""
+
+    kind: str
+    record_id: UUID
+    shown: tuple[Any, ...]
+    version: tuple[Any, ...]
+    remarks: tuple[Remark, ...]
+
+
+def columns_of(kind: Kind) -> tuple[str, ...]:
+    """The columns of `record` that a kind fills, its hot ones last."""
+    return (*COLUMNS, *(f"x_{f.name}" for f in kind.hot_fields))
 
 
 async def apply_records(
@@ -174,17 +204,41 @@ async def apply_records(
     resolved = [directory.resolve(s.party, s.order, origin=s.origin_region) for s in statements]
     if own:
         await directory.write()
-    rows: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
-    versions: list[tuple[Any, ...]] = []
-    ids: list[UUID] = []
-    remarks: list[tuple[Remark, ...]] = []
+    rows = record_rows(statements, resolved, kinds=kinds, cipher=cipher)
+    by_kind: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
+    for row in rows:
+        by_kind[row.kind].append(row.shown)
+    changed: set[tuple[UUID, UUID]] = set()
+    for name, shown in by_kind.items():
+        changed |= await _upsert(connection, columns_of(kinds.by_name[name]), shown)
+    await _keep_versions(connection, [row.version for row in rows])
+    return [
+        Applied(
+            found.subject_id, row.record_id, (found.subject_id, row.record_id) in changed,
+            row.remarks,
+        )
+        for found, row in zip(resolved, rows, strict=True)
+    ]  # fmt: skip
+
+
+def record_rows(
+    statements: Sequence[RecordStatement],
+    resolved: Sequence[Resolution],
+    *,
+    kinds: Kinds,
+    cipher: Cipher,
+) -> list[RecordRow]:
+    """What statements become in the tables, one of each, in order; a new salt for every one.
+
+    Raises KeyError for an unknown kind.
+    """
+    rows: list[RecordRow] = []
     known: dict[str, Screening] = {}
     shapes = {name: _Shape.of(kinds.by_name[name]) for name in {s.kind for s in statements}}
     for statement, found in zip(statements, resolved, strict=True):
         shape = shapes[statement.kind]
         named_by = statement.party_key or found.named_by or statement.named_by
         identity = statement.record_id(shape.kind, named_by)
-        ids.append(identity)
         values = _told(statement)
         fields = orjson.dumps(statement.fields, option=orjson.OPT_SORT_KEYS)
         content = orjson.dumps(
@@ -201,53 +255,43 @@ async def apply_records(
         digest = cipher.digest(content)
         order = statement.order
         screened, noted = remarked(shape.screened, statement, known)
-        remarks.append((*found.remarks, *noted) if noted else found.remarks)
-        rows[statement.kind].append(
-            (
-                found.subject_id,
-                identity,
-                *values,
-                statement.party.category,
-                statement.visibility,
-                statement.received_at,
-                fields.decode(),
-                screened,
-                SCANNER if shape.screened else None,
-                None if not statement.secrets else orjson.dumps(statement.secrets).decode(),
-                commitment,
-                salt,
-                order.stamp,
-                order.batch_sha,
-                statement.batch_id,
-                order.line_no,
-                digest,
-                *(hot_value(f, statement.fields) for f in shape.hot),
-            )
+        shown = (
+            found.subject_id,
+            identity,
+            *values,
+            statement.party.category,
+            statement.visibility,
+            statement.received_at,
+            fields.decode(),
+            screened,
+            SCANNER if shape.screened else None,
+            None if not statement.secrets else orjson.dumps(statement.secrets).decode(),
+            commitment,
+            salt,
+            order.stamp,
+            order.batch_sha,
+            statement.batch_id,
+            order.line_no,
+            digest,
+            *(hot_value(f, statement.fields) for f in shape.hot),
         )
-        versions.append(
-            (
-                found.subject_id,
-                identity,
-                order.stamp,
-                order.batch_sha,
-                order.line_no,
-                digest,
-                statement.status,
-                content.decode(),
-                commitment,
-                salt,
-                statement.valid_from,
-                statement.valid_to,
-            )
+        version = (
+            found.subject_id,
+            identity,
+            order.stamp,
+            order.batch_sha,
+            order.line_no,
+            digest,
+            statement.status,
+            content.decode(),
+            commitment,
+            salt,
+            statement.valid_from,
+            statement.valid_to,
         )
-    changed: set[tuple[UUID, UUID]] = set()
-    for name, kind_rows in rows.items():
-        changed |= await _upsert(connection, shapes[name], kind_rows)
-    await _keep_versions(connection, versions)
-    return [
-        Applied(found.subject_id, identity, (found.subject_id, identity) in changed, noted)
-        for found, identity, noted in zip(resolved, ids, remarks, strict=True)
-    ]
+        remarks = (*found.remarks, *noted) if noted else found.remarks
+        rows.append(RecordRow(statement.kind, identity, shown, version, remarks))
+    return rows
 
 
 def hot_value(declared: Field, fields: Mapping[str, Any]) -> object:
@@ -265,9 +309,8 @@ def hot_value(declared: Field, fields: Mapping[str, Any]) -> object:
 
 
 async def _upsert(
-    connection: Connection, shape: _Shape, rows: Iterable[tuple[Any, ...]]
+    connection: Connection, columns: Sequence[str], rows: Iterable[tuple[Any, ...]]
 ) -> set[tuple[UUID, UUID]]:
-    columns = (*_COLUMNS, *(f"x_{f.name}" for f in shape.hot))
     table = await stage(connection, "record", columns, rows)
     listed = ", ".join(columns)
     updates = ", ".join(f"{c} = EXCLUDED.{c}" for c in columns if c not in _KEPT)
@@ -300,22 +343,8 @@ async def _upsert(
 
 
 async def _keep_versions(connection: Connection, versions: Sequence[tuple[Any, ...]]) -> None:
-    columns = (
-        "subject_id",
-        "record_id",
-        "stamp",
-        "batch_sha",
-        "line_no",
-        "digest",
-        "status",
-        "content",
-        "commitment",
-        "salt",
-        "valid_from",
-        "valid_to",
-    )
-    table = await stage(connection, "record_version", columns, versions)
-    listed = ", ".join(columns)
+    table = await stage(connection, "record_version", VERSION_COLUMNS, versions)
+    listed = ", ".join(VERSION_COLUMNS)
     await connection.execute(
         f"INSERT INTO record_version ({listed}) SELECT {listed} FROM {table} ON CONFLICT DO NOTHING"
     )

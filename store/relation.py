@@ -16,7 +16,7 @@ from store.statement import Applied, Order, Party
 if TYPE_CHECKING:
     from store.cipher import Cipher
     from store.connection import Connection
-    from store.subject import Directory
+    from store.subject import Directory, Resolution
 
 # What a statement says, in the columns of `relation`.
 STATED = (
@@ -45,6 +45,21 @@ STATED = (
 )
 _KEY = ("subject_id", "relation_id", "direction")
 _ORDER = ("stamp", "batch_sha", "line_no")
+COLUMNS = (
+    *_KEY,
+    "other_id",
+    "kind",
+    "origin_region",
+    "class",
+    "status",
+    "loan_id",
+    *STATED,
+    "fields",
+    *_ORDER,
+    "batch_id",
+    "digest",
+)
+VERSION_COLUMNS = (*_KEY, *_ORDER, "digest", "status", "content")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,50 +100,11 @@ async def apply_relations(
         target = directory.resolve(statement.target, order, origin=origin)
         source = directory.resolve(statement.source, order, origin=origin)
         loan = statement.loan and directory.resolve(statement.loan, order, origin=origin)
-        identity = relation_id(
-            origin, statement.kind, source.first, target.first, statement.natural_key
+        identity, shown, kept = relation_rows(
+            statement, source, target, loan.subject_id if loan else None, cipher
         )
-        values = [statement.stated.get(column) for column in STATED]
-        fields = orjson.dumps(dict(statement.fields), option=orjson.OPT_SORT_KEYS).decode()
-        content = orjson.dumps(
-            {
-                **dict(zip(STATED, values, strict=True)),
-                "kind": statement.kind,
-                "source": source.first,
-                "target": target.first,
-                "naturalKey": statement.natural_key,
-                "class": statement.visibility,
-                "fields": dict(statement.fields),
-            },
-            option=orjson.OPT_SORT_KEYS,
-            default=str,
-        )
-        digest = cipher.digest(content)
-        key = (order.stamp, order.batch_sha, order.line_no)
-        ends = (
-            (source.subject_id, "OUT", target.subject_id),
-            (target.subject_id, "IN", source.subject_id),
-        )
-        for subject, direction, other in ends:
-            rows.append(
-                (
-                    subject,
-                    identity,
-                    direction,
-                    other,
-                    statement.kind,
-                    origin,
-                    statement.visibility,
-                    "VALID",
-                    loan.subject_id if loan else None,
-                    *values,
-                    fields,
-                    *key,
-                    statement.batch_id,
-                    digest,
-                )
-            )
-            versions.append((subject, identity, direction, *key, digest, "VALID", content.decode()))
+        rows.extend(shown)
+        versions.extend(kept)
         remarks = tuple(dict.fromkeys((*source.remarks, *target.remarks)))
         applied.append(Applied(source.subject_id, identity, True, remarks, target.subject_id))
     await directory.write()
@@ -138,6 +114,64 @@ async def apply_relations(
     changed |= await derive_shares(connection, relations=holdings)
     await announce(connection, changed)
     return [replace(a, changed=a.entity_id in changed) for a in applied]
+
+
+def relation_rows(
+    statement: RelationStatement,
+    source: Resolution,
+    target: Resolution,
+    loan_id: UUID | None,
+    cipher: Cipher,
+) -> tuple[UUID, list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+    """The id of a relation, and what `relation` and `relation_version` hold of it at both ends."""
+    order, origin = statement.order, statement.origin_region
+    identity = relation_id(
+        origin, statement.kind, source.first, target.first, statement.natural_key
+    )
+    values = [statement.stated.get(column) for column in STATED]
+    fields = orjson.dumps(dict(statement.fields), option=orjson.OPT_SORT_KEYS).decode()
+    content = orjson.dumps(
+        {
+            **dict(zip(STATED, values, strict=True)),
+            "kind": statement.kind,
+            "source": source.first,
+            "target": target.first,
+            "naturalKey": statement.natural_key,
+            "class": statement.visibility,
+            "fields": dict(statement.fields),
+        },
+        option=orjson.OPT_SORT_KEYS,
+        default=str,
+    )
+    digest = cipher.digest(content)
+    key = (order.stamp, order.batch_sha, order.line_no)
+    told = content.decode()
+    rows: list[tuple[Any, ...]] = []
+    versions: list[tuple[Any, ...]] = []
+    for subject, direction, other in (
+        (source.subject_id, "OUT", target.subject_id),
+        (target.subject_id, "IN", source.subject_id),
+    ):
+        rows.append(
+            (
+                subject,
+                identity,
+                direction,
+                other,
+                statement.kind,
+                origin,
+                statement.visibility,
+                "VALID",
+                loan_id,
+                *values,
+                fields,
+                *key,
+                statement.batch_id,
+                digest,
+            )
+        )
+        versions.append((subject, identity, direction, *key, digest, "VALID", told))
+    return identity, rows, versions
 
 
 async def announce(connection: Connection, changed: Iterable[UUID]) -> None:
@@ -214,23 +248,9 @@ async def close_former_representatives(connection: Connection, firms: Iterable[U
 
 
 async def _show(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> set[UUID]:
-    columns = (
-        *_KEY,
-        "other_id",
-        "kind",
-        "origin_region",
-        "class",
-        "status",
-        "loan_id",
-        *STATED,
-        "fields",
-        *_ORDER,
-        "batch_id",
-        "digest",
-    )
-    table = await stage(connection, "relation", columns, rows)
-    listed, key = ", ".join(columns), ", ".join(_KEY)
-    updates = ", ".join(f"{c} = EXCLUDED.{c}" for c in columns[3:])
+    table = await stage(connection, "relation", COLUMNS, rows)
+    listed, key = ", ".join(COLUMNS), ", ".join(_KEY)
+    updates = ", ".join(f"{c} = EXCLUDED.{c}" for c in COLUMNS[3:])
     shown = await connection.fetch(
         f"""
         INSERT INTO relation AS r ({listed})
@@ -246,9 +266,8 @@ async def _show(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> set[
 
 
 async def _keep_versions(connection: Connection, versions: Sequence[tuple[Any, ...]]) -> None:
-    columns = (*_KEY, *_ORDER, "digest", "status", "content")
-    table = await stage(connection, "relation_version", columns, versions)
-    listed = ", ".join(columns)
+    table = await stage(connection, "relation_version", VERSION_COLUMNS, versions)
+    listed = ", ".join(VERSION_COLUMNS)
     await connection.execute(
         f"INSERT INTO relation_version ({listed}) SELECT {listed} FROM {table}"
         " ON CONFLICT DO NOTHING"

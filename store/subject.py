@@ -18,7 +18,7 @@ import orjson
 from store.identifiers import org_code_of_uscc
 from store.ids import subject_id
 from store.joining import join_subject, move_records, records_named_by
-from store.mention import Mention, write_mentions
+from store.mention import Mention, note_mention, write_mentions
 from store.staging import lock_writes
 from store.statement import (
     INDIVIDUAL_BUSINESS,
@@ -38,7 +38,7 @@ Code = tuple[str, str]
 _ORGANISATIONS = frozenset({LEGAL_ENTITY, INDIVIDUAL_BUSINESS})
 NUMBER, STUB, CASE = "person_number", "person_stub", "court_case"
 """Schemes of persons, whose values are blind indexes: `k1:…` of the key's first epoch."""
-_HIDDEN = frozenset({NUMBER, STUB, CASE, "placeholder"})
+HIDDEN = frozenset({NUMBER, STUB, CASE, "placeholder"})
 
 _UNRESOLVED = Remark(
     "SUBJECT_UNRESOLVED",
@@ -160,7 +160,7 @@ class Directory:
             return self._placeholder(party, order, origin, what, _UNRESOLVED)
         subject = next((s for c in (*codes, *former) for s in self._having(c)), None)
         if subject is None:
-            identity = uuid4() if codes[0][0] in _HIDDEN else subject_id(*codes[0])
+            identity = uuid4() if codes[0][0] in HIDDEN else subject_id(*codes[0])
             subject = self._create(identity, party.category, codes[0])
         for code in codes:
             self._add(subject, code)
@@ -174,7 +174,7 @@ class Directory:
         """
         tying = {party.codes: party for party in parties if party.category in _ORGANISATIONS}
         for party in sorted(filter(_is_tying, tying.values()), key=_strength):
-            codes = _named_by(party)
+            codes = named_by(party)
             found = [s for c in codes for s in self._having(c) if _is_one(s, codes)]
             for weak in dict.fromkeys(s.subject_id for s in found[1:]):
                 if weak != found[0].subject_id:
@@ -196,7 +196,7 @@ class Directory:
     def _organisation(
         self, party: Party, order: Order, origin: str, registered: bool
     ) -> Resolution:
-        codes = _named_by(party)
+        codes = named_by(party)
         if not codes:
             return self._placeholder(
                 party, order, origin, f"name:{self._unnamed(party)}", _UNRESOLVED
@@ -287,7 +287,7 @@ class Directory:
         return [(STUB, index) for index in indexes]
 
     def _firm(self, party: Party) -> _Subject | None:
-        return next((s for code in _named_by(party) for s in self._having(code)), None)
+        return next((s for code in named_by(party) for s in self._having(code)), None)
 
     def _having(self, code: Code) -> Iterator[_Subject]:
         held = self._holders.get(code, ())
@@ -310,12 +310,12 @@ class Directory:
             self._added.append((code, subject.subject_id, is_first))
 
     def _mention(self, subject: _Subject, party: Party, order: Order, origin: str) -> None:
-        held = self.mentions.get(subject.subject_id)
-        if held is None or (bool(held.party.name), held.order) < (bool(party.name), order):
-            firm = None if party.stub_of is None else self._firm(party.stub_of)
-            self.mentions[subject.subject_id] = Mention(
-                party, order, origin, firm.subject_id if firm else None, subject.first[1]
-            )
+        firm = None if party.stub_of is None else self._firm(party.stub_of)
+        note_mention(
+            self.mentions,
+            subject.subject_id,
+            Mention(party, order, origin, firm.subject_id if firm else None, subject.first[1]),
+        )
 
     def _issue(self, kind: str, identity: UUID, what: str) -> None:
         self._issues[subject_id(f"issue:{kind}", f"{identity}:{what}")] = (kind, identity, what)
@@ -428,7 +428,7 @@ class Directory:
                 [value for _, value in codes],
                 owners,
                 firsts,
-                [scheme not in _HIDDEN for scheme, _ in codes],
+                [scheme not in HIDDEN for scheme, _ in codes],
             )
         if issues:
             await self._connection.executemany(
@@ -465,7 +465,7 @@ def _number_name(subject: _Subject, party: Party) -> str | None:
     return f"{NUMBER}:{min(numbers, key=lambda value: (epoch_of(value), value))}"
 
 
-def _named_by(party: Party) -> list[Code]:
+def named_by(party: Party) -> list[Code]:
     """The codes that name an organisation, strongest first, its embedded code among them."""
     codes = list(party.codes)
     inner = org_code_of_uscc(party.code("uscc") or "")
@@ -492,7 +492,7 @@ def _searched(party: Party) -> Iterator[Code]:
     if party.category not in _ORGANISATIONS and party.codes:
         yield from party.codes
         yield from party.former
-    elif codes := _named_by(party):
+    elif codes := named_by(party):
         for scheme, value in codes:
             yield scheme, value
             yield "placeholder", f"{scheme}:{value}"

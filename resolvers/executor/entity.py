@@ -14,6 +14,7 @@ from resolvers.errors import QuestionError
 from resolvers.executor.manifest import Mentions
 from resolvers.executor.party import organisation
 from resolvers.executor.place import Asked, Item, Question
+from resolvers.executor.reference import reference
 from resolvers.executor.root import behind
 from store.identifiers.normalisation import compact
 
@@ -60,11 +61,14 @@ async def _entity(
 ) -> Item | None:
     if not wanted:
         return None
-    if "id" in one or one["__typename"] != "Organisation":
-        id_ = one.get("id")
-        found = await behind(question, place, id_) if isinstance(id_, str) else None
-        return found if found is not None and found.type == one["__typename"] else None
-    return await organisation(question, place, await _body(question, compact(one["uscc"])))
+    type_name, id_ = one["__typename"], one.get("id")
+    if isinstance(id_, str):
+        found = await behind(question, place, id_)
+        return found if found is not None and found.type == type_name else None
+    code = compact(named(one))
+    if type_name == "Organisation":
+        return await organisation(question, place, await _body(question, code))
+    return await reference(question, place, type_name, None if "\x00" in code else code)
 
 
 async def _body(question: Question, uscc: str) -> UUID | None:

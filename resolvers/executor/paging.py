@@ -28,7 +28,7 @@ class Key:
     """One part of an order, by the column of its rows; `person` ids are tokens in cursors."""
 
     column: str
-    type: str  # text, date, uuid, numeric or person
+    type: str  # text, date, instant, uuid, numeric or person
     descending: bool = False
     nullable: bool = False
 
@@ -92,6 +92,8 @@ def _text(key: Key, value: Any, person_key: bytes) -> str | None:
         return token_of(person_key, value)
     if isinstance(value, Decimal):
         return format(value, "f")
+    if isinstance(value, dt.datetime):
+        return value.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     return value.isoformat() if isinstance(value, dt.date) else str(value)
 
 
@@ -103,6 +105,11 @@ def _value(key: Key, text: Any, person_key: bytes) -> Any:
     match key.type:
         case "date":
             return dt.date.fromisoformat(text)
+        case "instant":
+            instant = dt.datetime.fromisoformat(text)
+            if instant.tzinfo is None:
+                raise ValueError("no offset")
+            return instant
         case "uuid":
             return UUID(text)
         case "numeric":

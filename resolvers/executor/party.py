@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
 from resolvers.executor.manifest import Mentions
-from resolvers.executor.place import Asked, Item, Question
+from resolvers.executor.place import Asked, Item, Question, global_id
 from resolvers.executor.reference import region
 from resolvers.executor.rows import Fields
 from resolvers.pseudonym import masked, partly_masked, token_of
 from security.policy import Names, Number
 
 _CODES, _FORMER = 200, 200  # rows of a short list
-
-
-def global_id(type_name: str, key: object) -> str:
-    """A Relay id: base64 of `Type:key`."""
-    return base64.b64encode(f"{type_name}:{key}".encode()).decode()
 
 
 def organisation_item(mentions: Mentions, row: Fields) -> Item:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -53,3 +54,8 @@ class Asked(NamedTuple):
     info: GraphQLResolveInfo[Question]
     question: Question
     arguments: Mapping[str, Any]  # without nulls
+
+
+def global_id(type_name: str, key: object) -> str:
+    """A Relay id: base64 of `Type:key`."""
+    return base64.b64encode(f"{type_name}:{key}".encode()).decode()

@@ -11,8 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from resolvers.executor.manifest import Mentions
-from resolvers.executor.party import global_id
-from resolvers.executor.place import Asked, Item, Question
+from resolvers.executor.place import Asked, Item, Question, global_id
 from resolvers.executor.rows import Fields
 from resolvers.executor.sight import displayed, in_force, of_government
 from schema.scalars import canonical

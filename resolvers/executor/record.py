@@ -17,8 +17,8 @@ from resolvers.executor.connection import Chunks, Edges, connection
 from resolvers.executor.manifest import Mentions
 from resolvers.executor.merge import merged
 from resolvers.executor.paging import Key, Order, Window
-from resolvers.executor.party import global_id, party, shown_name
-from resolvers.executor.place import Asked, Item, Question
+from resolvers.executor.party import party, shown_name
+from resolvers.executor.place import Asked, Item, Question, global_id
 from resolvers.executor.rows import Fields
 from resolvers.executor.sight import PERSON, Grounds, displayed
 from resolvers.executor.timeliness import timeliness
@@ -26,10 +26,7 @@ from schema.record_kinds import Comparison, Condition, RecordKinds
 from security.policy import KindsOf
 from store.kind import Kinds, Visibility
 
-_ORDER = Order(
-    "record",
-    (Key("decision_date", "date", descending=True, nullable=True), Key("record_id", "uuid")),
-)
+_DATES = {"DECISION_DATE": ("decision_date", "date"), "RECEIVED_AT": ("received_at", "instant")}
 _NO_CODE = re.compile("[^0-9A-Z]")
 # Of a record that is no more than a member of a list, only these may be asked by a filter.
 _OF_MEMBERS = frozenset(
@@ -66,7 +63,9 @@ class Filter:
         given = asked.arguments.get("filter") or {}
         self._given = {name: value for name, value in given.items() if value is not None}
         self._own = [c for c in conditions if c.argument in self._given]
-        self._only_whole = not _OF_MEMBERS.issuperset(self._given)
+        # When a record came is not told of one that is no more than a member of a list.
+        order = (asked.arguments.get("orderBy") or {}).get("field")
+        self._only_whole = order == "RECEIVED_AT" or not _OF_MEMBERS.issuperset(self._given)
         self._item = asked.arguments.get("item")
         self._subjects: set[UUID] | None = None
 
@@ -174,9 +173,24 @@ def _connection(made: RecordKinds, kinds: tuple[str, ...], *, of_subject: bool) 
     def resolve(asked: Asked) -> Any:
         source = _of_party if of_subject else _of_all
         wanted = Filter(asked, kinds, conditions)
-        return connection(asked, _ORDER, _edges(asked, named=not of_subject), source(asked, wanted))
+        edges = _edges(asked, named=not of_subject)
+        return connection(asked, _order(asked), edges, source(asked, wanted))
 
     return resolve
+
+
+def _order(asked: Asked) -> Order:
+    """By one of the dates, the newest first unless asked otherwise; ids run against the dates."""
+    told = asked.arguments.get("orderBy") or {}
+    by, ascending = told.get("field", "DECISION_DATE"), told.get("direction") == "ASC"
+    column, type_ = _DATES[by]
+    keys = (
+        Key(column, type_, not ascending, nullable=True),
+        Key("record_id", "uuid", ascending),
+    )
+    if by == "DECISION_DATE" and not ascending:
+        return Order("record", keys)
+    return Order(f"record:{by}{'+' if ascending else '-'}", keys)
 
 
 async def _of_party(asked: Asked, wanted: Filter) -> Sequence[Fields]:
@@ -203,9 +217,13 @@ async def _of_all(asked: Asked, wanted: Filter) -> Sequence[Fields] | Chunks:
 
     async def chunks(window: Window, bounded: bool) -> AsyncIterator[Sequence[Fields]]:
         start = window.start.values if bounded and window.start is not None else None
-        backward = bounded and window.backward
-        scans = [rows.all_records(kind, backward, start) for kind in sorted(wanted.kinds)]
-        async for read in merged(scans, _ORDER, backward=backward):
+        backward, order = bounded and window.backward, _order(asked)
+        date, descending = order.keys[0].column, order.keys[0].descending
+        scans = [
+            rows.all_records(kind, date, backward == descending, start)
+            for kind in sorted(wanted.kinds)
+        ]
+        async for read in merged(scans, order, backward=backward):
             yield await wanted.seen(read)
 
     return chunks

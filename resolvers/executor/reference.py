@@ -8,7 +8,7 @@ from typing import Any
 from resolvers.executor.connection import Edges, connection
 from resolvers.executor.manifest import Mentions
 from resolvers.executor.paging import Key, Order
-from resolvers.executor.place import Asked, Item
+from resolvers.executor.place import Asked, Item, Question, global_id
 from resolvers.executor.rows import Fields
 from resolvers.executor.sight import in_force
 
@@ -20,6 +20,20 @@ async def region(asked: Asked, region_id: str | None) -> Item | None:
     """The region behind an id."""
     row = await asked.question.rows.region(region_id)
     return None if row is None else Item("Region", row, asked.item.mentions)
+
+
+async def reference(
+    question: Question, place: Mentions, type_name: str, key: str | None
+) -> Item | None:
+    """The region or unit behind its code."""
+    read = question.rows.region if type_name == "Region" else question.rows.unit
+    row = await read(key)
+    return None if row is None else Item(type_name, row, place)
+
+
+def _id(asked: Asked) -> str:
+    column = "region_id" if asked.item.type == "Region" else "unit_id"
+    return global_id(asked.item.type, asked.item.row[column])
 
 
 def _item(type_name: str) -> Any:
@@ -69,6 +83,8 @@ def _units(asked: Asked) -> Any:
 
 
 RESOLVERS: Mapping[str, Any] = {
+    "Region.id": _id,
+    "Unit.id": _id,
     "Region.parent": lambda asked: region(asked, asked.item.row["parent_id"]),
     "Unit.region": lambda asked: region(asked, asked.item.row["region_id"]),
     "Query.regions": _regions,

@@ -21,10 +21,11 @@ from resolvers.executor.party import (
 )
 from resolvers.executor.place import Asked, Item, Question
 from resolvers.executor.record import record_item
+from resolvers.executor.reference import reference
 from resolvers.executor.rows import Fields
 from resolvers.executor.sight import in_force, of_government
+from resolvers.global_id import read_global_id, read_text_key, read_uuid
 from resolvers.pseudonym import person_of, shown_part
-from resolvers.search import read_global_id, read_uuid
 from security.policy import Reach
 from store.identifiers.normalisation import compact
 from store.industry import parse_industry
@@ -99,6 +100,8 @@ async def behind(question: Question, place: Mentions, id_: str) -> Item | None:
         return None
     if told[0] == "Person":
         return await _person_of_id(question, place, id_)
+    if told[0] in ("Region", "Unit"):
+        return await reference(question, place, told[0], read_text_key(told[0], id_))
     key = read_uuid(told[1])
     if key is None:
         return None

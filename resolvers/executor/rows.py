@@ -68,6 +68,9 @@ class Rows:
     async def region(self, region: str | None) -> Fields | None:
         return await self._one("region", "region", "*", "region_id", "text", region)
 
+    async def unit(self, unit: str | None) -> Fields | None:
+        return await self._one("unit", "unit", "*", "unit_id", "text", unit)
+
     async def working_day(self, day: Any) -> Fields | None:
         return await self._one("working day", "working_day", "*", "day", "date", day)
 
@@ -183,11 +186,11 @@ class Rows:
             yield rows
 
     async def all_records(
-        self, kind: str, backward: bool, start: Sequence[Any] | None
+        self, kind: str, date: str, backward: bool, start: Sequence[Any] | None
     ) -> AsyncIterator[list[Fields]]:
-        """All records of a kind by their decision, newest first unless `backward`."""
+        """All records of a kind by one of their dates, newest first unless `backward`."""
         scan = self._scan(
-            "record", "decision_date", "record_id", backward, start,
+            "record", date, "record_id", backward, start,
             columns=self._record, key_descends=True, kind=kind,
         )  # fmt: skip
         async for rows in scan:

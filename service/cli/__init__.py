@@ -17,7 +17,7 @@ _COMMANDS = {
     "run": ("run", "run"),
     "serve": ("run", "serve"),
     "import": ("intake", "import_files"),
-    "world": ("world", "world"),
+    "world": ("world", "application"),
     "query": ("query", "query"),
     "identify": ("identify", "identify"),
     "match": ("match", "match"),

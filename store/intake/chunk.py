@@ -86,19 +86,19 @@ async def _apply(
     directory = await Directory.open(connection, parties, cipher)
     lines, organisations = _of(told, OrganisationStatement)
     firms = await apply_organisations(connection, organisations, cipher=cipher, directory=directory)
-    _note(lines, firms)
+    note_remarks(lines, firms)
     for statement in _of(told, PartyStatement)[1]:
         directory.resolve(statement.party, statement.order, origin=statement.origin_region)
     lines, loans = _of(told, LoanStatement)
-    _note(lines, await apply_loans(connection, loans, directory=directory))
+    note_remarks(lines, await apply_loans(connection, loans, directory=directory))
     lines, relations = _of(told, RelationStatement)
     held = await apply_relations(connection, relations, cipher=cipher, directory=directory)
-    _note(lines, held)
+    note_remarks(lines, held)
     lines, records = _of(told, RecordStatement)
     applied = await apply_records(
         connection, records, kinds=context.kinds, cipher=cipher, directory=directory
     )
-    _note(lines, applied)
+    note_remarks(lines, applied)
     corrected: set[UUID] = set()
     if applied:
         corrected = await supersede_corrected(connection, {r.entity_id for r in applied})
@@ -192,7 +192,8 @@ async def _name_units(
         await close_empty_placeholders(connection, corrected)
 
 
-def _note(lines: Sequence[Line], applied: Sequence[Applied]) -> None:
+def note_remarks(lines: Sequence[Line], applied: Sequence[Applied]) -> None:
+    """Put what was found when statements were applied to the findings of their lines."""
     for line, result in zip(lines, applied, strict=True):
         if line.entity_id is None:
             line.entity_id = result.entity_id

@@ -106,7 +106,7 @@ async def import_paths(
     `FILES_NONE` when the folders hold no file. A file that is named twice is read once. `rules`
     is what the node's settings say.
     """
-    files = list({path.resolve(): path for path in _files(paths)}.values())
+    files = list({path.resolve(): path for path in files_of(paths)}.values())
     if not files:
         raise StoreError(
             "FILES_NONE",
@@ -236,7 +236,8 @@ async def _report(
     return report.close()
 
 
-def _files(paths: Sequence[Path]) -> Iterator[Path]:
+def files_of(paths: Sequence[Path]) -> Iterator[Path]:
+    """Files, and those of folders in the order of their names."""
     for path in paths:
         if path.is_dir():
             inside = (f for f in path.iterdir() if f.is_file() and f.suffix.lower() in _SUFFIXES)

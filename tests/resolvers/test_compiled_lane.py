@@ -366,3 +366,48 @@ async def test_head_office_and_branches_meet(ask: Any) -> None:
         "headOffice": None,
         "branches": {"nodes": [{"name": "明山区丁小吃店"}]},
     }
+
+
+@pytest.mark.parametrize("field", ["DECISION_DATE", "RECEIVED_AT"])
+@pytest.mark.parametrize("direction", ["ASC", "DESC"])
+async def test_records_are_paged_by_either_date_from_either_end(
+    ask: Any, field: str, direction: str
+) -> None:
+    document = """query($after: String, $before: String, $first: Int, $last: Int,
+                        $by: RecordOrderField!, $to: Direction!) {
+        penalties(first: $first, after: $after, last: $last, before: $before,
+                  orderBy: {field: $by, direction: $to}) {
+            totalCount nodes { id decisionDate receivedAt } edges { cursor } } }"""
+    order = {"by": field, "to": direction}
+    whole = (await ask(document, "PCITY", first=50, **order)).data["penalties"]
+    ids = [node["id"] for node in whole["nodes"]]
+    assert len(ids) == whole["totalCount"] >= 3
+    name = "decisionDate" if field == "DECISION_DATE" else "receivedAt"
+    dates = [node[name] or "9999" for node in whole["nodes"]]
+    assert dates == sorted(dates, reverse=direction == "DESC")
+    seen: list[str] = []
+    cursor = None
+    for _ in ids:
+        page = (await ask(document, "PCITY", first=1, after=cursor, **order)).data["penalties"]
+        seen += [node["id"] for node in page["nodes"]]
+        cursor = page["edges"][-1]["cursor"]
+    assert seen == ids
+    before = (await ask(document, "PCITY", last=2, before=cursor, **order)).data["penalties"]
+    assert [node["id"] for node in before["nodes"]] == ids[-3:-1]
+    other = {"by": field, "to": "ASC" if direction == "DESC" else "DESC"}
+    assert (await ask(document, "PCITY", first=50, **other)).data["penalties"]["nodes"] == list(
+        reversed(whole["nodes"])
+    )
+    assert (await ask(document, "PCITY", first=1, after=cursor, **other)).codes == [
+        "CURSOR_INVALID"
+    ]
+
+
+async def test_regions_and_units_are_nodes(ask: Any) -> None:
+    asked = await ask("{ regions(first: 2) { nodes { id name } } units { nodes { id uscc } } }")
+    for one in asked.data["regions"]["nodes"]:
+        again = await ask(
+            "query($id: ID!) { node(id: $id) { __typename id ... on Region { name } } }",
+            id=one["id"],
+        )
+        assert again.data["node"] == {"__typename": "Region", **one}

@@ -99,7 +99,7 @@ async def test_persons_are_entities_of_one_scope_and_only_with_a_case(ask: Any) 
     [
         ([{"__typename": "Organisation"}], "REPRESENTATION_INVALID"),
         ([{"__typename": "Organisation", "id": 7}], "REPRESENTATION_INVALID"),
-        ([{"__typename": "Region", "id": "x"}], "REPRESENTATION_INVALID"),
+        ([{"__typename": "Code", "id": "x"}], "REPRESENTATION_INVALID"),
         ([{"__typename": ["Organisation"], "id": "x"}], "REPRESENTATION_INVALID"),
         ([{"id": "x"}], "REPRESENTATION_INVALID"),
         ([{"__typename": "Organisation", "id": "x"}] * 101, "LIST_LIMIT"),
@@ -133,3 +133,20 @@ async def test_the_subgraph_tells_its_schema(ask: Any) -> None:
         'type Organisation implements Party & Node @key(fields: "id") @key(fields: "uscc")' in sdl
     )
     assert "_entities" not in sdl
+
+
+async def test_reference_data_are_entities_by_id_and_by_code(ask: Any) -> None:
+    told = (await ask("{ regions(first: 1) { nodes { id regionId } } }")).data["regions"]["nodes"][
+        0
+    ]
+    asked = await ask(
+        "query($them: [_Any!]!) { _entities(representations: $them) { ... on Region { regionId }"
+        " ... on Unit { uscc } } }",
+        them=[
+            {"__typename": "Region", "id": told["id"]},
+            {"__typename": "Region", "regionId": told["regionId"]},
+            {"__typename": "Unit", "id": told["id"]},
+        ],
+    )
+    assert asked.data["_entities"] == [{"regionId": told["regionId"]}] * 2 + [None]
+    assert asked.answer.disclosure.subjects == b""

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 
 from service.home import open_folder
+from service.postgres import PostgresServer
 from service.world import DEFAULT_SEED, WorldManifest, write_world
+from store.migrations import migrate
 from tests.service.cities import Cities, LoneNode, environment, free_port, running_cities
+from tests.service.inner_node import InnerNode, inner_node
 
 
 def _root(home: Path, name: str) -> Path:
@@ -57,3 +61,17 @@ def root(world: tuple[Path, WorldManifest]) -> Path:
 def golden(root: Path) -> dict[str, Any]:
     """The planted cases and their answers."""
     return dict(json.loads((root / "truth/golden.json").read_text("utf-8")))
+
+
+@pytest.fixture(scope="session")
+async def inner(home: Path, postgres_server: PostgresServer) -> AsyncIterator[InnerNode]:
+    """A node in this process with the town's data; its limits are low, so that tests meet them."""
+    admin = await asyncpg.connect(postgres_server.dsn)
+    await admin.execute("DROP DATABASE IF EXISTS inner_town WITH (FORCE)")
+    await admin.execute("CREATE DATABASE inner_town")
+    dsn = postgres_server.dsn_of("inner_town")
+    await migrate(dsn)
+    async with inner_node(_root(home, "inner"), dsn, job_limit="3", job_part_subjects="3") as made:
+        yield made
+    await admin.execute("DROP DATABASE inner_town WITH (FORCE)")
+    await admin.close()

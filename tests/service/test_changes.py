@@ -1,0 +1,123 @@
+"""Changes that callers ask for: signed, by POST, once per key, under four eyes."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httpx
+import orjson
+
+from client.connection import Answer
+from tests.resolvers.conftest import uid
+from tests.service.inner_node import InnerNode
+
+MARK = """mutation($k: String!, $r: ID!, $o: Boolean!) {
+    markObjection(clientKey: $k, recordId: $r, objection: $o) { recordId objection changed } }"""
+PROPOSE = """mutation($k: String!, $r: ID!, $w: String!) {
+    proposeRecordDecision(clientKey: $k, recordId: $r, act: REPAIR, reason: $w) {
+        id state proposedBy decidedBy } }"""
+CONFIRM = """mutation($k: String!, $d: ID!) {
+    confirmRecordDecision(clientKey: $k, id: $d) { state recordStatus decidedBy } }"""
+
+
+def code(answer: Answer) -> str:
+    return str(answer.errors[0]["extensions"]["code"])
+
+
+async def _mark(inner: InnerNode, identity: str | None, key: str, objection: bool) -> Answer:
+    variables = {"k": key, "r": str(uid("罚1")), "o": objection}
+    claims: dict[str, Any] = {"purpose": "P13"} if identity else {}
+    return await inner.ask(MARK, identity, variables, **claims)
+
+
+async def _outbox(inner: InnerNode) -> int:
+    rows = "SELECT count(*) FROM outbox WHERE entity_id = $1"
+    return int(await inner.node.work_pool.fetchval(rows, uid("罚1")))
+
+
+async def test_a_change_is_done_once_per_client_key(inner: InnerNode) -> None:
+    before = await _outbox(inner)
+    answers = await asyncio.gather(
+        *(_mark(inner, "steward", "objection-0001", True) for _ in range(4))
+    )
+    told = [answer.require().data["markObjection"] for answer in answers]
+    assert told == [{"recordId": str(uid("罚1")), "objection": True, "changed": True}] * 4
+    assert await _outbox(inner) == before + 1
+    again = await _mark(inner, "steward", "objection-0001", False)
+    assert again.data == {"markObjection": None}
+    assert code(again) == "IDEMPOTENCY_CONFLICT"
+    other = await _mark(inner, "steward", "objection-0002", True)
+    assert other.data["markObjection"]["changed"] is False
+    await _mark(inner, "steward", "objection-0003", False)
+
+
+async def test_only_who_may_can_change_and_only_by_post(inner: InnerNode) -> None:
+    for identity in (None, "auditor"):
+        purpose = {"purpose": "P14"} if identity else {}
+        variables = {"k": "objection-0009", "r": str(uid("罚1")), "o": True}
+        answer = await inner.ask(MARK, identity, variables, **purpose)
+        assert (answer.data, code(answer)) == ({"markObjection": None}, "FORBIDDEN")
+    async with httpx.AsyncClient() as http:
+        got = await http.get(f"{inner.url}/graphql", params={"query": "mutation { __typename }"})
+    assert (got.status_code, got.headers["allow"]) == (405, "POST")
+    assert "credit-receipt" in got.headers
+    assert got.json()["errors"][0]["extensions"]["code"] == "METHOD_NOT_ALLOWED"
+
+
+async def test_a_change_is_told_in_the_log_with_its_own_transaction(inner: InnerNode) -> None:
+    await _mark(inner, "steward", "objection-0021", True)
+    await _mark(inner, "steward", "objection-0022", False)
+    payloads = await inner.node.work_pool.fetch("SELECT payload FROM access_batch")
+    told = b"".join(row["payload"] for row in payloads)
+    assert b'"kind":"MUTATION"' in told
+    assert b'"field":"markObjection"' in told
+    assert b'"kind":"CHANGE"' in told
+
+
+async def test_what_one_steward_proposes_another_must_confirm(inner: InnerNode) -> None:
+    await inner.enrol("second-steward", "STEWARD")
+    record = str(uid("许1"))
+    variables = {"k": "repair-00001", "r": record, "w": "已纠正"}
+    proposed = await inner.ask(PROPOSE, "steward", variables, purpose="P13")
+    decision = proposed.require().data["proposeRecordDecision"]
+    assert (decision["state"], decision["decidedBy"]) == ("PROPOSED", None)
+    variables = {"k": "repair-00002", "d": decision["id"]}
+    alone = await inner.ask(CONFIRM, "steward", variables, purpose="P13")
+    assert code(alone) == "SAME_PERSON"
+    confirmed = await inner.ask(CONFIRM, "second-steward", variables, purpose="P13")
+    told = confirmed.require().data["confirmRecordDecision"]
+    assert told == {
+        "state": "CONFIRMED",
+        "recordStatus": "REPAIRED",
+        "decidedBy": "second-steward",
+    }
+    # Another city's record is that city's to decide on.
+    variables = {"k": "repair-00003", "r": str(uid("许2")), "w": "已纠正"}
+    assert code(await inner.ask(PROPOSE, "steward", variables, purpose="P13")) == "RECORD_FOREIGN"
+    seen = await inner.ask(
+        "{ recordDecisions(first: 5) { recordId reason state } }", "steward", purpose="P13"
+    )
+    found = seen.data["recordDecisions"]
+    assert {"recordId": record, "reason": "已纠正", "state": "CONFIRMED"} in found
+    kept = await inner.node.work_pool.fetch("SELECT reason FROM record_decision")
+    assert all("已纠正".encode() not in row["reason"] for row in kept)
+
+
+async def test_changes_of_one_request_are_done_in_order_and_stand_alone(inner: InnerNode) -> None:
+    document = """mutation($r: ID!) {
+        one: markObjection(clientKey: "in-order-1", recordId: $r, objection: true) { changed }
+        two: markObjection(clientKey: "short", recordId: $r, objection: false) { changed }
+        three: markObjection(clientKey: "in-order-3", recordId: $r, objection: false) { changed }
+        __typename }"""
+    answer = await inner.ask(document, "steward", {"r": str(uid("罚1"))}, purpose="P13")
+    assert orjson.dumps(answer.data) == orjson.dumps(
+        {
+            "one": {"changed": True},
+            "two": None,
+            "three": {"changed": True},
+            "__typename": "Mutation",
+        }
+    )
+    assert [error["path"] for error in answer.errors] == [["two"]]
+    assert code(answer) == "CLIENT_KEY_INVALID"
