@@ -1,5 +1,8 @@
 """All benchmarks with servers of their own: `python -m bench [PART…] [--json] [--write] [--quick]`.
 
+`python -m bench graphql [--size S|M|L] [--write]` compares the node with other GraphQL servers,
+whose packages npm fetches; it runs only where it is named.
+
 Parts are identifiers, signature, log, proof, reading, intake, world, questions, projection, node
 and start; without one all of them run, about seven minutes on two cores. `--write` puts the figures
 into docs/benchmarks.md.
@@ -18,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from datetime import date
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -37,6 +41,7 @@ from bench import (
     world,
 )
 from bench.home import private_home
+from bench.peers import side_by_side
 from bench.table import Table
 from graph.connection import GraphConnection
 from service.home import NodeHome, open_folder
@@ -46,6 +51,9 @@ from service.postgres import PostgresServer
 
 _PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 _BEGIN, _END = "<!-- figures: `python -m bench --write` -->", "<!-- end of figures -->"
+_PEERS_BEGIN = "<!-- figures: `python -m bench graphql --write` -->"
+_PEERS_END = "<!-- end of figures of peers -->"
+_RAW = Path(__file__).parent / "peers/figures.json"
 
 
 def _identifiers(_: Path, quick: bool) -> Iterator[Table]:
@@ -129,6 +137,11 @@ def _proof(root: Path, quick: bool) -> Iterator[Table]:
     yield from proof.measure(folder, *((2_000, 3_000) if quick else (1_000_000, 10_000_000)))
 
 
+def _graphql(root: Path, quick: bool, size: str, raw: Path | None) -> Iterator[Table]:
+    folder = open_folder(root / "peers", 0o711)
+    yield from side_by_side.measure(folder, size, quick=quick, raw=raw)
+
+
 _PARTS: dict[str, Callable[[Path, bool], Iterator[Table]]] = {
     "identifiers": _identifiers,
     "signature": _signature,
@@ -162,29 +175,38 @@ def machine() -> str:
     )
 
 
-def write(page: Path, head: str, tables: list[Table]) -> None:
+def write(page: Path, head: str, tables: list[Table], *, peers: bool = False) -> None:
     """Put the figures between the page's markers."""
-    before, _, rest = page.read_text(encoding="utf-8").partition(_BEGIN)
-    _, _, after = rest.partition(_END)
+    begin, end = (_PEERS_BEGIN, _PEERS_END) if peers else (_BEGIN, _END)
+    before, _, rest = page.read_text(encoding="utf-8").partition(begin)
+    _, _, after = rest.partition(end)
     if not after:
         raise SystemExit(f"{page.name} has no markers to write between")
     body = "\n".join(table.markdown() for table in tables)
-    page.write_text(f"{before}{_BEGIN}\n\n{head}\n\n{body}\n{_END}{after}", encoding="utf-8")
+    page.write_text(f"{before}{begin}\n\n{head}\n\n{body}\n{end}{after}", encoding="utf-8")
 
 
 def main() -> int:
     """Run the benchmarks that are named, or all."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(_PARTS))
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join([*_PARTS, "graphql"]))
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md as well")
     parser.add_argument("--quick", action="store_true", help="tiny sizes, to see that all runs")
+    parser.add_argument("--size", default="M", choices=("S", "M", "L"), help="world of `graphql`")
+    parser.add_argument("--raw", type=Path, help="file for every single figure of `graphql`")
     asked = parser.parse_args()
-    unknown = set(asked.parts) - set(_PARTS)
+    raw = _RAW if asked.write else asked.raw
+    parts: dict[str, Callable[[Path, bool], Iterator[Table]]] = {
+        **_PARTS,
+        "graphql": partial(_graphql, size=asked.size, raw=raw),
+    }
+    unknown = set(asked.parts) - set(parts)
     if unknown:
         parser.error(f"there is no part {', '.join(sorted(unknown))}")
-    if asked.write and (asked.parts or asked.quick):
-        parser.error("--write wants figures of all parts")
+    peers = asked.parts == ["graphql"]
+    if asked.write and ((asked.parts and not peers) or asked.quick):
+        parser.error("--write wants figures of all parts, or of `graphql` alone")
     # As Ctrl-C, so that no server outlives a benchmark that is told to end.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     head = f"Measured {date.today().isoformat()}: {machine()}."  # noqa: DTZ011
@@ -196,7 +218,7 @@ def main() -> int:
         install()
         for name in asked.parts or _PARTS:
             print(f"· {name}", file=sys.stderr, flush=True)
-            for table in _PARTS[name](root, asked.quick):
+            for table in parts[name](root, asked.quick):
                 tables.append(table)
                 if not asked.json:
                     print(table.markdown(), flush=True)
@@ -205,7 +227,7 @@ def main() -> int:
         found = {"measured": head, "tables": [table.to_json() for table in tables]}
         print(json.dumps(found, ensure_ascii=False, indent=2))
     if asked.write:
-        write(_PAGE, head, tables)
+        write(_PAGE, head, tables, peers=peers)
     return 0
 
 

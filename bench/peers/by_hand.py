@@ -1,0 +1,109 @@
+"""The least that must be done: SQL by hand with asyncpg behind a bare uvicorn, no GraphQL.
+
+`/Q1` to `/Q4` answer the statement of that name; of the body only the code is read.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+from datetime import date
+from typing import Any
+
+import asyncpg
+import orjson
+
+from bench.peer import Message, run_server
+from bench.peers.question import KINDS
+from service.app import read_body
+from store.pool import open_pool
+
+TODAY = date(2026, 6, 30)
+_FIELDS = """o.name, o.uscc, o.org_code AS "orgCode", o.entity_type AS "entityType",
+  o.reg_status AS "regStatus", o.established_on AS "establishedOn",
+  CASE WHEN o.category <> 'INDIVIDUAL_BUSINESS' THEN o.address END AS address, o.industry,
+  o.reg_authority AS "regAuthority", o.legal_rep_name AS "legalRepName\""""
+_SHOWN = """r.class = 'O' AND r.status = 'VALID' AND r.display_from <= ${today}
+  AND (r.display_until IS NULL OR r.display_until > ${today})
+  AND (r.display_ended_on IS NULL OR r.display_ended_on > ${today})"""
+_SEEN = """(o.registered OR EXISTS (SELECT FROM relation v WHERE v.subject_id = o.subject_id
+    AND v.kind IN ('BRANCH_OF', 'GUARANTEES', 'HOLDS', 'LEGAL_REP_OF', 'OFFICER_OF')
+    AND v.class IN ('O', 'G') AND v.status = 'VALID')
+  OR EXISTS (SELECT FROM record r WHERE r.subject_id = o.subject_id AND {shown}
+    AND (r.subject_category <> 'NATURAL_PERSON' OR r.kind = 'court_defaulter')))"""
+
+
+def _records(kind: str, first: int, today: int) -> str:
+    return f"""(SELECT json_build_object('nodes', coalesce(json_agg(t), '[]'))
+      FROM (SELECT r.document_no AS "documentNo", r.decision_date AS "decisionDate",
+              r.issuer_name AS "issuerName"
+            FROM record r WHERE r.subject_id = o.subject_id AND r.kind = '{kind}'
+              AND {_SHOWN.replace("{today}", str(today))}
+              AND r.subject_category <> 'NATURAL_PERSON'
+            ORDER BY r.decision_date DESC, r.record_id LIMIT {first}) t)"""
+
+
+def _seen(today: int) -> str:
+    return _SEEN.replace("{shown}", _SHOWN.replace("{today}", str(today)))
+
+
+def statements() -> dict[str, str]:
+    """Each question's statement; $1 is the code where there is one, the day comes last."""
+    one = "FROM organisation o JOIN identifier i USING (subject_id)"
+    named = f"i.value = $1 AND i.scheme = 'uscc' AND i.is_open AND {_seen(2)}"
+    kinds = ", ".join(f'{_records(kind, 5, 2)} AS "{name}"' for name, kind in KINDS.items())
+    first = f"FROM organisation o WHERE {_seen(1)} ORDER BY o.name, o.subject_id"
+    return {
+        "Q1": f"SELECT row_to_json(q) FROM (SELECT {_FIELDS} {one} WHERE {named}) q",
+        "Q2": f"SELECT json_agg(q) FROM (SELECT o.name, o.uscc, {_records('penalty', 10, 1)}"
+        f" AS penalties FROM (SELECT o.* {first} LIMIT 20) o) q",
+        "Q3": f"SELECT json_agg(q) FROM (SELECT {_FIELDS} {first} LIMIT 1000) q",
+        "Q4": f"SELECT row_to_json(q) FROM (SELECT o.name, o.uscc, {kinds} {one} WHERE {named}) q",
+    }
+
+
+class ByHand:
+    """An ASGI application without a framework."""
+
+    def __init__(self, pool: asyncpg.Pool[Any]) -> None:
+        self._pool = pool
+        self._statements = statements()
+
+    async def __call__(
+        self,
+        scope: Message,
+        receive: Callable[[], Awaitable[Message]],
+        send: Callable[[Message], Awaitable[None]],
+    ) -> None:
+        asked, _ = await read_body(receive, 1_000_000)
+        name = scope["path"][1:]
+        body = b"{}"
+        if name in ("Q1", "Q4"):
+            code = orjson.loads(asked)["variables"]["c"]
+            found = await self._pool.fetchval(self._statements[name], code, TODAY)
+            body = b'{"data":{"organisation":' + (found or b"null") + b"}}"
+        elif name in self._statements:
+            found = await self._pool.fetchval(self._statements[name], TODAY)
+            body = b'{"data":{"organisations":{"nodes":' + (found or b"[]") + b"}}}"
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(body)).encode()),
+        ]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+
+async def _serve() -> None:
+    pool = await open_pool(os.environ["PEER_DATABASE"], answering=True)
+    await run_server(ByHand(pool), int(os.environ["PEER_PORT"]))
+
+
+def main() -> None:
+    """Serve on the port that is named."""
+    import uvloop
+
+    uvloop.run(_serve())
+
+
+if __name__ == "__main__":
+    main()
