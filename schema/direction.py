@@ -9,5 +9,5 @@ import strawberry
 
 @strawberry.enum(description="顺序 direction of an order.")
 class Direction(Enum):
-    ASC = "ASC"
-    DESC = "DESC"
+    ASC = strawberry.enum_value("ASC", description="升序 the smallest, or the oldest, first")
+    DESC = strawberry.enum_value("DESC", description="降序 the greatest, or the newest, first")

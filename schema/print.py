@@ -1,5 +1,6 @@
 """`python -m schema.print` writes schema.graphql; with `--check` it only compares.
 
+`--release` also makes it the schema that later ones must not break (schema.released.graphql);
 `--federation` prints the same schema as a subgraph of Apollo Federation, as `_service` gives it.
 Exit status 1 when the file in the repository is not the schema of the code.
 """
@@ -14,6 +15,7 @@ from schema.federation import federated
 from schema.records import kinds
 
 FILE = Path(__file__).resolve().parent.parent / "schema.graphql"
+RELEASED = FILE.with_name("schema.released.graphql")
 
 
 def printed() -> str:
@@ -32,6 +34,8 @@ def main(arguments: list[str]) -> int:
         print("schema.graphql is not the schema of the code: run python -m schema.print")
         return 1
     FILE.write_text(text, encoding="utf-8")
+    if "--release" in arguments:
+        RELEASED.write_text(text, encoding="utf-8")
     return 0
 
 

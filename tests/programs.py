@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
+from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 
@@ -20,6 +22,12 @@ def need(*programs: str) -> None:
         if "XINQIAO_CI" in os.environ:
             pytest.fail(f"{missing[0]} is not installed")
         pytest.skip(f"{missing[0]} is not installed")  # the README names what tests drive
+
+
+def node_path() -> Mapping[str, str]:
+    """The environment in which `node` is the newest here: that of .venv, if it has one."""
+    own = str(Path(sys.executable).parent)
+    return {**os.environ, "PATH": f"{own}{os.pathsep}{os.environ.get('PATH', '')}"}
 
 
 def npm_folder(source: Path) -> Path:
@@ -41,7 +49,7 @@ def npm_folder(source: Path) -> Path:
             cwd=part,
             capture_output=True,
             text=True,
-            timeout=100,
+            timeout=300,
             check=False,
         )
         assert done.returncode == 0, done.stderr[-2000:]
