@@ -151,5 +151,6 @@ SCALARS: dict[object, ScalarDefinition] = {
         description="JSON值 any JSON value, as the documentation of the field says (RFC 8259).",
         serialize=_as_is,
         parse_value=_as_is,
+        specified_by_url="https://www.rfc-editor.org/rfc/rfc8259",
     ),
 }

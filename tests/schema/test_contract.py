@@ -30,7 +30,7 @@ from schema.records import kinds
 from tests.programs import node_path, npm_folder
 
 OUTSIDE = Path(__file__).parent / "outside"
-_CHINESE_FIRST = re.compile("[\u4e00-\u9fff]|GraphQL")
+_CHINESE_FIRST = re.compile("[\u4e00-\u9fff]|GraphQL[\u4e00-\u9fff]|JSON[\u4e00-\u9fff]")
 _UNTIL = re.compile(r"\buntil 20\d\d-[01]\d-[0-3]\d\b")
 
 PROJECTS = """extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])
@@ -52,7 +52,9 @@ SHORT = {
     "Organisation.formerNames": "the names of one body, 200 at most",
     "Query.coverage": "kinds × sources",
     "Query.gradeMappings": "documents signed by cities",
+    "Query.jobs": "of one caller, while their results are kept: `first` of them",
     "Query.kinds": "the kinds",
+    "Query.recordDecisions": "what waits for a second steward: `first` of them",
     "Query.schemes": "documents of cities",
     "Query.subjects": "100 at most",
     "Neighbourhood.nodes": "budgeted by `maxNodes`",
@@ -98,7 +100,7 @@ def test_the_linter_sees_what_is_wrong(outside: Path, tmp_path: Path) -> None:
     done = run(outside, "lint.mjs", str(broken))
     assert done.returncode == 1
     assert "naming-convention" in done.stdout
-    assert "require-description" in done.stdout
+    assert "bad_name" in done.stdout
 
 
 def test_both_composers_take_the_subgraph_beside_another(outside: Path, tmp_path: Path) -> None:
