@@ -14,12 +14,14 @@ from graph.checkpoint import Position
 _NODE = """
 SELECT s.subject_id::text, s.category, s.category AS category_,
        o.name,
-       CASE WHEN s.category IN ('LEGAL_ENTITY', 'INDIVIDUAL_BUSINESS') THEN 'O' ELSE 'G' END,
+       CASE WHEN x.subject_id IS NOT NULL THEN 'R'
+            WHEN s.category IN ('LEGAL_ENTITY', 'INDIVIDUAL_BUSINESS') THEN 'O' ELSE 'G' END,
        coalesce(o.origin_region, p.origin_region, l.origin_region)
 FROM subject s
 LEFT JOIN organisation o USING (subject_id)
 LEFT JOIN person p USING (subject_id)
 LEFT JOIN loan l USING (subject_id)
+LEFT JOIN restriction x USING (subject_id)
 """
 _NODE_PROPERTIES = ("category", "name", "class", "origin")
 

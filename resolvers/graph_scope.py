@@ -7,6 +7,7 @@ The graph is searched with these as parameters; what it finds is rechecked in th
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 from graph.walk import Limit
@@ -18,11 +19,23 @@ from resolvers.lookup import read_code, subject_named
 from resolvers.pseudonym import person_of
 from resolvers.reach import FALSE, within
 from resolvers.reading import fetch
-from resolvers.statement import Statement
+from resolvers.statement import Selected, Statement
 from resolvers.visibility import organisation_visible, person_followed, persons_visible
 from security.policy import Reach, Row
 
 _ORGANISATIONS = frozenset({"LEGAL_ENTITY", "INDIVIDUAL_BUSINESS"})
+
+
+def demand_search(statement: Statement) -> None:
+    """Raise QuestionError FORBIDDEN when the role does not search the graph at all."""
+    if statement.scope.row.hops == 0:
+        raise QuestionError("FORBIDDEN", "the role does not search the graph")
+
+
+def given_to(selected: Selected, call: Call) -> dict[str, Any]:
+    """The arguments of a field that are given, defaults included, as this call has them."""
+    found = {name: selected.given(name) for name in selected.arguments}
+    return {name: value.read(call) for name, value in found.items() if value is not None}
 
 
 def categories(statement: Statement) -> frozenset[str] | None:

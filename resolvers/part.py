@@ -13,6 +13,7 @@ from typing import Any
 
 from resolvers import (
     after_review,
+    association,
     catalogue,
     control,
     coverage,
@@ -23,6 +24,7 @@ from resolvers import (
     ownership,
     paths,
     queue,
+    relation_change,
     subgraph,
 )
 from resolvers.answer import Disclosure
@@ -43,6 +45,10 @@ PARTS: Mapping[str, Part] = MappingProxyType(
         "controllers": control.controllers,
         "controlled": control.controlled,
         "links": paths.links,
+        "sharedAttributes": association.shared,
+        "investorSimilarity": association.similarity,
+        "timeline": relation_change.timeline,
+        "diff": relation_change.difference,
         "workQueue": queue.answer,
         "accessEntries": oversight.answer,
         "accessEntry": oversight.entry,

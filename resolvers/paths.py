@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
@@ -14,10 +14,11 @@ from graph.path import Budget
 from graph.paths import MAX_PATHS, MAX_SUBJECTS, Following, Meaning
 from graph.paths import Paths as Found
 from resolvers.answer import Disclosure
+from resolvers.association import addresses_of_both
 from resolvers.context import Call, GraphReader
 from resolvers.errors import QuestionError
 from resolvers.graph_answer import Parties, edge_values, edges_seen
-from resolvers.graph_scope import categories, classes, closed, subject_asked
+from resolvers.graph_scope import categories, classes, closed, given_to, subject_asked
 from resolvers.neighbourhood import MAX_FAN
 from resolvers.statement import Selected, Statement
 from security.policy import Reach
@@ -35,7 +36,7 @@ async def paths(statement: Statement, selected: Selected, call: Call) -> tuple[A
     Raises QuestionError FORBIDDEN, LENGTH_LIMIT, BUDGET_LIMIT, SUBJECTS_EQUAL, CASE_REQUIRED,
     GRAPH_UNAVAILABLE.
     """
-    fresh, given = statement.anew(call.context.scope), _given(selected, call)
+    fresh, given = statement.anew(call.context.scope), given_to(selected, call)
     budget = _budget(fresh, given)
     count: int = given["first"]
     if not 1 <= count <= MAX_PATHS:
@@ -53,7 +54,10 @@ async def paths(statement: Statement, selected: Selected, call: Call) -> tuple[A
     def search(graph: GraphReader, following: Following) -> Awaitable[Found]:
         return graph.paths(start, end, count=count, following=following, budget=budget)
 
-    return await _answer(fresh, selected, call, _following(fresh, given, call), search, ())
+    wanted = {one.name for one in statement.select(selected.type, selected.details)}
+    both = await addresses_of_both(fresh, start, end, call) if "shared" in wanted else []
+    following = _following(fresh, given, call)
+    return await _answer(fresh, selected, call, following, search, shared=both)
 
 
 async def links(statement: Statement, selected: Selected, call: Call) -> tuple[Any, Disclosure]:
@@ -61,7 +65,7 @@ async def links(statement: Statement, selected: Selected, call: Call) -> tuple[A
 
     Subjects that are none to see are named as missing. Raises QuestionError as `paths`.
     """
-    fresh, given = statement.anew(call.context.scope), _given(selected, call)
+    fresh, given = statement.anew(call.context.scope), given_to(selected, call)
     budget = _budget(fresh, given)
     named: list[str] = list(dict.fromkeys(given["subjects"]))
     centre_named: str | None = given.get("from")
@@ -79,12 +83,8 @@ async def links(statement: Statement, selected: Selected, call: Call) -> tuple[A
     def search(graph: GraphReader, following: Following) -> Awaitable[Found]:
         return graph.links(sorted(there), centre=centre, following=following, budget=budget)
 
-    return await _answer(fresh, selected, call, _following(fresh, given, call), search, missing)
-
-
-def _given(selected: Selected, call: Call) -> dict[str, Any]:
-    found = {name: selected.given(name) for name in selected.arguments}
-    return {name: value.read(call) for name, value in found.items() if value is not None}
+    following = _following(fresh, given, call)
+    return await _answer(fresh, selected, call, following, search, missing=missing)
 
 
 def _budget(statement: Statement, given: Mapping[str, Any]) -> Budget:
@@ -120,7 +120,9 @@ async def _answer(
     call: Call,
     following: Following,
     search: Search,
-    missing: tuple[str, ...],
+    *,
+    missing: tuple[str, ...] = (),
+    shared: Sequence[Mapping[str, Any]] = (),
 ) -> tuple[Any, Disclosure]:
     graph = call.context.graph
     if graph is None:
@@ -148,7 +150,7 @@ async def _answer(
             following, barred=following.barred | unseen, hidden=following.hidden | hidden
         )
     value = _value(found, unseen, stated, call)
-    value["missing"] = list(missing)
+    value |= {"missing": list(missing), "shared": list(shared)}
     disclosure = parties.disclosure(len(value["nodes"]) + len(value["paths"]))
     return parties.shape(value), replace(disclosure, not_found=missing)
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import strawberry
 
+from schema.association import SharedAttribute
 from schema.binding import described
 from schema.neighbourhood import NeighbourhoodEdge, RelationKind, Truncation
 from schema.party import Party
@@ -59,6 +60,10 @@ class Paths:
     missing: list[str] = described("未找到 subjects asked about that are none to see.")
     nodes: list[PathNode] = described("节点 the subjects asked about, those on paths, and hubs.")
     paths: list[Path] = described("路径 empty: no visible path.")
+    shared: list[SharedAttribute] = described(
+        "共有属性 addresses that both ends of `paths` have: never a step of a path; that of a"
+        " cluster, `crowded`, says nothing about the two."
+    )
 
 
 AsOf = Annotated[dt.date | None, strawberry.argument(description="时点 the default is today.")]

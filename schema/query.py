@@ -19,9 +19,21 @@ from schema.access_review import (
     ReviewFindingConnection,
     ReviewFindingFilter,
 )
+from schema.association import (
+    InvestorSimilarity,
+    SharedAttributes,
+    shared_arguments,
+    similarity_arguments,
+)
 from schema.binding import described
 from schema.catalog_record import CatalogRecord
 from schema.catalogue import RecordKind
+from schema.relation_change import (
+    RelationDifference,
+    Timeline,
+    difference_arguments,
+    timeline_arguments,
+)
 from schema.connection import After, Before, Connection, First, Last, compiled
 from schema.control import (
     Controlled,
@@ -333,6 +345,18 @@ class Query:
     links: Paths | None = compiled(
         link_arguments,
         "关联 a shortest path between each two of a group, or from one of it to each other.",
+    )
+    shared_attributes: SharedAttributes | None = compiled(
+        shared_arguments, "共有属性 what other bodies have as well: suspicion, and no finding."
+    )
+    investor_similarity: InvestorSimilarity | None = compiled(
+        similarity_arguments, "投资人相似度 of two bodies; null when one of them is none to see."
+    )
+    timeline: Timeline | None = compiled(
+        timeline_arguments, "关系时间线 what became of a subject's relations, newest first."
+    )
+    diff: RelationDifference | None = compiled(
+        difference_arguments, "关系差异 a subject's relations on two days."
     )
     work_queue: TaskConnection | None = compiled(
         queue_arguments,

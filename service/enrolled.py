@@ -35,6 +35,7 @@ from service.home import NodeHome
 from service.node import prepare_database
 from service.settings import load_settings
 from service.subject import subject_of
+from store.restriction import restrict_subject
 
 
 @asynccontextmanager
@@ -191,7 +192,8 @@ async def bind_to_subject(root: Path, node: str, name: str, code: str) -> None:
 
 
 async def bind_demo(root: Path, node: str, golden: Mapping[str, Any]) -> None:
-    """Bind the demo's citizen and firm to their subjects in the world that was imported.
+    """Bind the demo's citizen and firm to their subjects in the world that was imported, and
+    restrict the person whom only named units may see (W25).
 
     `golden` names them (`self_person`, `self_firm`); a node that does not know one goes without.
     """
@@ -202,6 +204,11 @@ async def bind_demo(root: Path, node: str, golden: Mapping[str, Any]) -> None:
                 with contextlib.suppress(EnrolmentError):
                     found = await subject_of(connection, NodeHome(root, node), code)
                     await bind_subject(connection, name, found)
+        number = golden["W25"]["parties"]["R"]["idNumber"] if "W25" in golden else None
+        if number:
+            with contextlib.suppress(EnrolmentError):
+                found = await subject_of(connection, NodeHome(root, node), number)
+                await restrict_subject(connection, found, "只限指定单位查询")
 
 
 def _check(name: str, role: str, told: Particulars) -> None:

@@ -15,6 +15,8 @@ from service.home import NodeHome
 from service.process import replace_file
 from service.recognition import parties_signed, read_note_or_draft, signed_by
 from service.settings import load_settings
+from service.subject import subject_of
+from store.restriction import lift_restriction, restrict_subject
 from store.scheme import shipped_schemes
 from store.withdrawal import mark_objection, withdraw_record
 from sync.agreement import Agreement
@@ -58,6 +60,18 @@ async def _end(root: Path, node: str, record_id: str, reason: str, status: str) 
         return str(
             await connection.fetchval("SELECT status FROM record WHERE record_id = $1", record)
         )
+
+
+async def restrict_here(root: Path, node: str, code: str, reason: str, *, lift: bool) -> bool:
+    """Restrict the subject that a code names, or end that; False when nothing changes.
+
+    Raises EnrolmentError SUBJECT_UNKNOWN, StoreError REASON_REQUIRED.
+    """
+    async with node_connection(root, node) as connection:
+        subject = await subject_of(connection, NodeHome(root, node), code)
+        if lift:
+            return await lift_restriction(connection, subject)
+        return await restrict_subject(connection, subject, reason)
 
 
 def _record_id(record_id: str) -> UUID:

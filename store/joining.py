@@ -16,6 +16,7 @@ from store.ids import relation_id, subject_id
 from store.mention import fill_codes, record_subjects
 from store.name import refresh_names
 from store.relation import announce, close_former_representatives, derive_shares
+from store.restriction import move_restriction
 from store.statement import plain_name
 
 if TYPE_CHECKING:
@@ -56,6 +57,11 @@ async def join_subject(connection: Connection, weak: UUID, strong: UUID, *, ciph
     await fill_codes(connection, [strong])
     changed = await close_former_representatives(connection, [strong])
     changed |= await derive_shares(connection, companies=[strong])
+    changed |= await move_restriction(connection, weak, strong)
+    for end in ("subject_id", "party_id"):
+        await connection.execute(
+            f"UPDATE declared_interest SET {end} = $2 WHERE {end} = $1", weak, strong
+        )
     await announce(connection, changed)
     await record_subjects(connection, [weak, strong])
 

@@ -10,6 +10,7 @@ from uuid import UUID
 import orjson
 
 from store.ids import relation_id
+from store.restriction import restrict_relations
 from store.staging import stage
 from store.statement import Applied, Order, Party
 
@@ -81,6 +82,7 @@ class RelationStatement:
     loan: Party | None = None
     fields: Mapping[str, Any] = field(default_factory=dict)
     batch_id: UUID | None = None
+    identity: UUID | None = None  # of a copy: the id that its own city gave it
 
 
 async def apply_relations(
@@ -112,6 +114,7 @@ async def apply_relations(
     await _keep_versions(connection, versions)
     holdings = [a.entity_id for a, s in zip(applied, statements, strict=True) if s.kind == "HOLDS"]
     changed |= await derive_shares(connection, relations=holdings)
+    changed |= await restrict_relations(connection, {one.entity_id for one in applied})
     await announce(connection, changed)
     return [replace(a, changed=a.entity_id in changed) for a in applied]
 
@@ -125,7 +128,7 @@ def relation_rows(
 ) -> tuple[UUID, list[tuple[Any, ...]], list[tuple[Any, ...]]]:
     """The id of a relation, and what `relation` and `relation_version` hold of it at both ends."""
     order, origin = statement.order, statement.origin_region
-    identity = relation_id(
+    identity = statement.identity or relation_id(
         origin, statement.kind, source.first, target.first, statement.natural_key
     )
     values = [statement.stated.get(column) for column in STATED]

@@ -62,6 +62,7 @@ _OPEN_TABLES = (
     "record",
     "region",
     "relation",
+    "relation_version",
     "rule_set",
     "rule_tier",
     "subject",
@@ -97,9 +98,11 @@ def _policies(kinds: Kinds) -> dict[tuple[str, Wall], str]:
         ("relation", Wall.PUBLIC): "class = 'O' AND status = 'VALID'",
         ("relation", Wall.GOVERNMENT): "class IN ('O', 'G') AND status = 'VALID'",
         ("relation", Wall.STEWARD): "true",
+        ("relation_version", Wall.PUBLIC): "status = 'VALID' AND content ->> 'class' = 'O'",
         ("relation_version", Wall.GOVERNMENT): (
             "status = 'VALID' AND content ->> 'class' IN ('O', 'G')"
         ),
+        ("relation_version", Wall.STEWARD): "true",
         ("quality_issue", Wall.GOVERNMENT): "unit_id <> ''",
         ("quality_issue", Wall.STEWARD): "true",
         ("person", Wall.PUBLIC): named.format("person", "person"),

@@ -13,7 +13,7 @@ from service.cli.query import show
 application = typer.Typer()
 
 _ANSWER = """{
-    asOf position missing truncated { reason stage }
+    asOf position missing truncated { reason stage } shared { kind address degree crowded }
     nodes { key hub party { __typename id name ... on Organisation { uscc } } }
     paths { length nodes steps { source target edges {
       kind source target shareMin shareMax position originRegion relationId validFrom validTo

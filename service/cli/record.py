@@ -9,6 +9,8 @@ import typer
 
 from service.cli.completion import nodes
 from service.cli.output import JSON_OPTION, console, explained, print_json
+from service.cli.subject import HELP as SUBJECT_HELP
+from service.cli.subject import one_code
 
 application = typer.Typer(
     help="记录 records: withdraw, repair, object, screen.", no_args_is_help=True
@@ -99,3 +101,26 @@ def screen(
         print_json({"screened": screened})
     else:
         console().print(f"已筛查 {screened:,} 条记录 records screened")
+
+
+@application.command("restrict")
+def restrict(
+    subject: Annotated[str, typer.Argument(help=SUBJECT_HELP)],
+    reason: Annotated[str, typer.Option(help="Why 限制理由.")] = "",
+    lift: Annotated[bool, typer.Option("--lift", help="End the restriction 解除.")] = False,
+    node: Annotated[
+        str, typer.Option("--node", help="Name of the node.", autocompletion=nodes)
+    ] = "benxi",
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """Restrict 限制 a subject: its relations are of class R, and no search of the graph passes."""
+    from service.home import home
+    from service.stewardship import restrict_here
+
+    code = one_code(subject) or ""
+    with explained():
+        changed = asyncio.run(restrict_here(home(), node, code, reason, lift=lift))
+    if as_json:
+        print_json({"restricted": not lift, "changed": changed})
+    else:
+        console().print("已解除限制 lifted" if lift else "已限制 restricted")

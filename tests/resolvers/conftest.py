@@ -129,6 +129,19 @@ async def _relation(connection: Any, kind: str, source: str, target: str, **more
         )
 
 
+async def _forget(connection: Any, *names: str) -> None:
+    """Take out again what a module put into the town: others count what is there."""
+    ids = [uid(name) for name in names]
+    for table in ("relation_version", "relation"):
+        await connection.execute(
+            f"DELETE FROM {table} WHERE relation_id IN"
+            " (SELECT relation_id FROM relation WHERE subject_id = ANY($1))",
+            ids,
+        )
+    for table in ("organisation", "organisation_name", "person", "identifier", "subject"):
+        await connection.execute(f"DELETE FROM {table} WHERE subject_id = ANY($1)", ids)
+
+
 async def _record(connection: Any, key: str, subject: str, kind: str, **more: Any) -> None:
     given = {
         "subject_id": uid(subject),

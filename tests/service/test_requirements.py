@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -476,3 +477,79 @@ def test_the_forms_of_2015_are_read(world: Cities) -> None:
     ]
     told = next(one for one in penalties if one["documentNo"] == case["penalty"])
     assert set(told["penaltyTypes"]) == {"WARNING", "FINE"}
+
+
+PATHS = """query($a: String!, $b: String!) { paths(from: $a, to: $b, maxLength: 4) {
+  asOf position missing truncated { reason stage } shared { kind degree crowded }
+  nodes { key hub party { __typename name ... on Organisation { uscc } } }
+  paths { length nodes steps { edges { kind originRegion relationId } } } } }"""
+
+
+def found_paths(world: Cities, one: str, other: str, **options: Any) -> Any:
+    answer = ask(world, PATHS, a=one, b=other, **{"case": "本信研〔2026〕7号", **options})["paths"]
+    return {name: value for name, value in answer.items() if name not in ("asOf", "position")}
+
+
+def test_x27_a_path_over_the_border_to_a_listed_firm(world: Cities) -> None:
+    a, h, z = (code(world, "X27", label) for label in "AHZ")
+    found = found_paths(world, a, z)
+    named = {one["key"]: one["party"] for one in found["nodes"]}
+    shortest = found["paths"][0]
+    way = [named[key] for key in shortest["nodes"]]
+    assert [one.get("uscc") for one in way] == [a, h, None, z]
+    person = world.golden["X27"]["parties"]["P"]["name"]
+    assert way[2]["name"] != person
+    assert way[2]["name"].startswith(person[0])
+    origins = [{edge["originRegion"] for edge in step["edges"]} for step in shortest["steps"]]
+    assert origins[0] >= {"210500"}
+    assert all(edge["relationId"] for step in shortest["steps"] for edge in step["edges"])
+    without = found_paths(world, a, z, case="")
+    assert without["paths"] == []
+    assert "CASE_REQUIRED" in {cut["reason"] for cut in without["truncated"]}
+
+
+@pytest.mark.parametrize("who", ["analyst", "shenyang"])
+def test_w25_x29_a_path_through_a_restricted_person_is_no_path(world: Cities, who: str) -> None:
+    a, b = (code(world, "W25", label) for label in "AB")
+    purpose = "P12" if who == "analyst" else "P3"
+    hidden = found_paths(world, a, b, as_=who, purpose=purpose)
+    assert (hidden["paths"], hidden["truncated"]) == ([], [])
+    # Two firms between which there is nothing: the same shape.
+    none = found_paths(world, a, code(world, "W30"), as_=who, purpose=purpose)
+    assert hidden.keys() == none.keys()
+    assert (none["paths"], len(none["nodes"])) == ([], len(hidden["nodes"]))
+    around = ask(
+        world,
+        "query($s: String!) { neighbourhood(subject: $s) { nodes { party { name } } } }",
+        s=a,
+        as_=who,
+        purpose=purpose,
+        case="本信研〔2026〕7号",
+    )["neighbourhood"]
+    assert len(around["nodes"]) >= 2  # the other holder, and not the restricted one
+    assert around["nodes"][0]["party"]["name"] == world.golden["W25"]["parties"]["A"]["name"]
+
+
+def test_w26_a_cluster_address_is_no_link_and_said_to_be_one(world: Cities) -> None:
+    address = world.golden["W26"]["address"]
+    [folder] = (world.root / "worlds").glob("S-*")
+    rows = [
+        json.loads(line)
+        for line in (folder / "truth/organisations.jsonl").read_text("utf-8").splitlines()
+    ]
+    firms = [row["uscc"] for row in rows if row["address"] == address]
+    assert len(firms) == world.golden["W26"]["firms"]["S"]
+    there = {"node": "shenyang", "as_": "benxi", "purpose": "P3"}
+    found = ask(
+        world,
+        """query($s: String!) { sharedAttributes(subject: $s) { truncated { reason }
+        attributes { kind address degree crowded } associates { score } } }""",
+        s=firms[0],
+        **there,
+    )["sharedAttributes"]
+    [crowd] = [one for one in found["attributes"] if one["address"] == address]
+    assert crowd["crowded"]
+    assert crowd["degree"] > 20
+    assert "FAN" in {cut["reason"] for cut in found["truncated"]}
+    between = found_paths(world, firms[0], firms[1], **there)
+    assert [(one["kind"], one["crowded"]) for one in between["shared"]] == [("ADDRESS", True)]
