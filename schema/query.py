@@ -28,12 +28,6 @@ from schema.association import (
 from schema.binding import described
 from schema.catalog_record import CatalogRecord
 from schema.catalogue import RecordKind
-from schema.relation_change import (
-    RelationDifference,
-    Timeline,
-    difference_arguments,
-    timeline_arguments,
-)
 from schema.connection import After, Before, Connection, First, Last, compiled
 from schema.control import (
     Controlled,
@@ -61,6 +55,12 @@ from schema.queue import TaskConnection, queue_arguments
 from schema.recognition import GradeMapping, GradingScheme
 from schema.record import Record, RecordFilter, RecordOrderArgument
 from schema.reference import Region, RegionFilter, Unit, UnitFilter
+from schema.relation_change import (
+    RelationDifference,
+    Timeline,
+    difference_arguments,
+    timeline_arguments,
+)
 from schema.relation_kind import RelationKind
 from schema.search import MatchKind, OrganisationConnection, SearchConnection
 

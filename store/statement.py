@@ -25,6 +25,7 @@ SCHEMES = (
     "lei",
     "finbench-company",
     "finbench-person",
+    "partner-person",
     "finbench-loan",
     "person_number",
     "loan_no",

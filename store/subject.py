@@ -38,7 +38,7 @@ Code = tuple[str, str]
 _ORGANISATIONS = frozenset({LEGAL_ENTITY, INDIVIDUAL_BUSINESS})
 NUMBER, STUB, CASE = "person_number", "person_stub", "court_case"
 """Schemes of persons, whose values are blind indexes: `k1:…` of the key's first epoch."""
-HIDDEN = frozenset({NUMBER, STUB, CASE, "placeholder"})
+HIDDEN = frozenset({NUMBER, STUB, CASE, "partner-person", "placeholder"})
 
 _UNRESOLVED = Remark(
     "SUBJECT_UNRESOLVED",

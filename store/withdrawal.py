@@ -85,6 +85,41 @@ async def withdraw_record(
     return True
 
 
+async def withdraw_relation(
+    connection: Connection, relation_id: UUID, *, reason: str, on: date, order: Order
+) -> bool:
+    """Show a relation as WITHDRAWN, inside the caller's transaction; False when a later statement
+    of it is shown already."""
+    await lock_writes(connection)
+    rows = await connection.fetch(
+        """
+        WITH withdrawn AS (
+            UPDATE relation SET status = 'WITHDRAWN', stamp = $2, batch_sha = $3, line_no = $4,
+                batch_id = NULL, digest = sha256(digest || convert_to($6, 'UTF8')),
+                recorded_from = now()
+            WHERE relation_id = $1 AND (stamp, batch_sha, line_no) < ($2, $3, $4) RETURNING *
+        ), kept AS (
+            INSERT INTO relation_version (subject_id, relation_id, direction, stamp, batch_sha,
+                line_no, digest, status, content)
+            SELECT subject_id, relation_id, direction, stamp, batch_sha, line_no, digest, status,
+                jsonb_build_object('withdrawnOn', $5::date, 'reason', $6::text)
+            FROM withdrawn
+        )
+        INSERT INTO outbox (entity, entity_id, subject_id)
+        SELECT 'RELATION', relation_id, subject_id FROM withdrawn WHERE direction = 'OUT'
+        RETURNING entity_id
+        """,
+        relation_id,
+        order.stamp,
+        order.batch_sha,
+        order.line_no,
+        on,
+        reason,
+    )
+    await connection.execute("NOTIFY outbox")
+    return bool(rows)
+
+
 async def mark_objection(connection: Connection, record_id: UUID, objection: bool) -> bool:
     """Set or take away the mark that an objection is being examined; False when nothing changes.
 

@@ -34,6 +34,8 @@ ENVELOPE = (
 """Columns of `record` that travel under their names in the API."""
 
 _TRAVELLING = (Visibility.OPEN, Visibility.GOVERNMENT)
+RELATION = "relation"
+"""The item under which an agreement lets relations of organisations travel; no record kind."""
 CATEGORIES = ("LEGAL_ENTITY", "INDIVIDUAL_BUSINESS")
 """Categories of subjects whose records may travel; a natural person's never do."""
 

@@ -22,13 +22,16 @@ from store.exclusion import KINDS as EXCLUDING
 from store.exclusion import review_exclusions
 from store.kind import Field, FieldType, Kind, Kinds
 from store.record import RecordStatement, apply_records
+from store.relation import RelationStatement, apply_relations
 from store.statement import Order, Party
-from store.withdrawal import withdraw_record
+from store.subject import Directory
+from store.withdrawal import withdraw_record, withdraw_relation
 from sync.canonical import Value
-from sync.catalogue import ENVELOPE, api_name, travelling_fields
+from sync.catalogue import ENVELOPE, RELATION, api_name, travelling_fields
 from sync.errors import MirrorError
 from sync.leaf import Operation
 from sync.page import ReadChange
+from sync.relation import relation_statement
 
 _DATES = frozenset(
     {
@@ -65,11 +68,13 @@ async def apply_changes(
     new = await _record_applied(connection, feed, changes)
     sha = hashlib.sha256(feed.encode()).digest()
     upserts: list[RecordStatement] = []
+    relations: list[RelationStatement] = []
     tombstones: dict[UUID, ReadChange] = {}
 
     async def carry_out() -> None:
         try:
             applied = await apply_records(connection, upserts, kinds=kinds, cipher=cipher)
+            await _apply_relations(connection, relations, region, cipher)
         except asyncpg.DataError as error:
             raise MirrorError("FEED_MALFORMED", _MALFORMED) from error
         listed = {
@@ -81,6 +86,7 @@ async def apply_changes(
             await review_exclusions(connection, listed, on=on)
         await _withdraw(connection, tombstones, region, sha)
         upserts.clear()
+        relations.clear()
         tombstones.clear()
 
     for change in new:
@@ -89,9 +95,38 @@ async def apply_changes(
         else:
             if change.record_id in tombstones:
                 await carry_out()
-            upserts.append(_statement(change, region, sha, kinds))
+            if change.fields["kind"] == RELATION:
+                relations.append(_relation(change, region, sha))
+            else:
+                upserts.append(_statement(change, region, sha, kinds))
     await carry_out()
     return len(new)
+
+
+def _relation(change: ReadChange, region: str, sha: bytes) -> RelationStatement:
+    try:
+        order = Order(_moment(change.fields["statedAt"]), sha, change.index)
+        return relation_statement(change.fields, change.record_id, region, order)
+    except (KeyError, TypeError, ValueError, InvalidOperation) as error:
+        raise MirrorError("FEED_MALFORMED", _MALFORMED) from error
+
+
+async def _apply_relations(
+    connection: Connection, relations: Sequence[RelationStatement], region: str, cipher: Cipher
+) -> None:
+    """Keep a partner's relations; it can only speak of its own."""
+    if not relations:
+        return
+    foreign = await connection.fetchval(
+        "SELECT EXISTS (SELECT FROM relation WHERE relation_id = ANY ($1) AND origin_region <> $2)",
+        [one.identity for one in relations],
+        region,
+    )
+    if foreign:
+        raise MirrorError("FEED_MALFORMED", _MALFORMED)
+    parties = [party for one in relations for party in (one.source, one.target)]
+    directory = await Directory.open(connection, parties, cipher)
+    await apply_relations(connection, relations, cipher=cipher, directory=directory)
 
 
 async def _withdraw(
@@ -101,10 +136,14 @@ async def _withdraw(
     if not tombstones:
         return
     rows = await connection.fetch(
-        "SELECT DISTINCT record_id FROM record WHERE record_id = ANY ($1) AND origin_region = $2",
+        "SELECT DISTINCT record_id, false AS relates FROM record"
+        " WHERE record_id = ANY ($1) AND origin_region = $2"
+        " UNION SELECT relation_id, true FROM relation"
+        " WHERE relation_id = ANY ($1) AND origin_region = $2",
         list(tombstones),
         region,
     )
+    relations = {row["record_id"] for row in rows if row["relates"]}
     for change in sorted((tombstones[row["record_id"]] for row in rows), key=lambda c: c.index):
         try:
             reason = _text(change.fields["reason"])
@@ -113,6 +152,9 @@ async def _withdraw(
         except (KeyError, TypeError, ValueError) as error:
             raise MirrorError("FEED_MALFORMED", _MALFORMED) from error
         order = Order(stamp, sha, change.index)
+        if change.record_id in relations:
+            await withdraw_relation(connection, change.record_id, reason=reason, on=on, order=order)
+            continue
         await withdraw_record(connection, change.record_id, reason=reason, on=on, order=order)
 
 

@@ -10,7 +10,7 @@ from datetime import date
 
 from security.tlog.note import NoteSigner
 from sync.agreement import Agreement, AgreementParty, LegalBasis, sign_agreement
-from sync.catalogue import Item
+from sync.catalogue import RELATION, Item
 
 KINDS = (
     "abnormal_operation",
@@ -24,8 +24,8 @@ KINDS = (
     "serious_list",
     "tax_arrears",
 )
-DEMO_AGREEMENT = "benxi-shenyang-2026-2"
-"""Its id; 2026-1 shared penalties only."""
+DEMO_AGREEMENT = "benxi-shenyang-2026-3"
+"""Its id; 2026-1 shared penalties only, 2026-2 no relations."""
 
 
 def demo_agreement(parties: Iterable[AgreementParty], signers: Iterable[NoteSigner]) -> bytes:
@@ -38,7 +38,7 @@ def demo_agreement(parties: Iterable[AgreementParty], signers: Iterable[NoteSign
         title="沈阳市与本溪市公共信用信息共享协议（演示）",
         parties=tuple(parties),
         catalogue_version="v3",
-        items=tuple(Item(kind, "LEGAL_ENTITY") for kind in KINDS),
+        items=tuple(Item(kind, "LEGAL_ENTITY") for kind in (*KINDS, RELATION)),
         purposes=("P1", "P3", "P4", "P5", "P8", "P12"),
         legal_basis=(
             LegalBasis("本溪市社会信用体系建设工作方案", "本政发〔2020〕9号", date(2020, 10, 22)),

@@ -10,7 +10,7 @@ shared, it also looks at every record, a chunk at a time.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
@@ -21,11 +21,12 @@ import orjson
 from security.tlog.merkle import leaf_hash
 from store.connection import Connection
 from store.kind import Kinds
-from sync.catalogue import ENVELOPE
+from sync.catalogue import ENVELOPE, RELATION
 from sync.compact_range import CompactRange
 from sync.disclosure import Disclosure, fields_root, salted
 from sync.leaf import Leaf, Operation
-from sync.offer import Change, Published, Stated, changes
+from sync.offer import Change, Offer, Published, Stated, changes
+from sync.relation import StatedRelation, stated_relations
 from sync.sharing import Shift, sharing_on, shift
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ async def advance(
         looked = len(ids)
         swept: list[UUID] = []
         if sweep is not None and not more:
-            swept = await _next_records(connection, region, sweep, chunk)
+            swept = await _next_records(connection, region, sweep, chunk, _relates(sharing.tags))
             ids = list(dict.fromkeys([*ids, *swept]))
             looked = len(ids)
             sweep = swept[-1] if len(swept) == chunk else None
@@ -144,7 +145,8 @@ async def advance(
 async def _changed(
     connection: Connection, chunk: int
 ) -> tuple[list[UUID], tuple[str, int] | None, bool]:
-    """Read on in the outbox: changed records, the new position, whether more is waiting."""
+    """Read on in the outbox: changed records and relations, the new position, whether more is
+    waiting."""
     rows = await connection.fetch(
         """
         WITH at AS (
@@ -162,7 +164,7 @@ async def _changed(
     ids: dict[UUID, None] = {}
     position, taken = None, 0
     for row in rows:
-        if row["entity"] == "RECORD":
+        if row["entity"] in ("RECORD", "RELATION"):
             if len(ids) == chunk and row["entity_id"] not in ids:
                 break
             ids[row["entity_id"]] = None
@@ -171,10 +173,25 @@ async def _changed(
     return list(ids), position, taken < len(rows) or len(rows) == _WINDOW
 
 
-async def _next_records(connection: Connection, region: str, after: UUID, chunk: int) -> list[UUID]:
+def _relates(items: frozenset[str]) -> bool:
+    """Whether relations travel to any partner."""
+    return any(item.startswith(f"{RELATION}.") for item in items)
+
+
+async def _next_records(
+    connection: Connection, region: str, after: UUID, chunk: int, relates: bool
+) -> list[UUID]:
+    relations = (
+        """(SELECT DISTINCT relation_id AS record_id FROM relation
+             WHERE relation_id > $1 AND origin_region = $2 ORDER BY relation_id LIMIT $3)
+            UNION """
+        if relates
+        else ""
+    )
     rows = await connection.fetch(
-        """
+        f"""
         SELECT record_id FROM (
+            {relations}
             (SELECT record_id FROM record
              WHERE record_id > $1 AND origin_region = $2 ORDER BY record_id LIMIT $3)
             UNION
@@ -220,10 +237,17 @@ async def _entries(
         looking.region,
     )
     entries: list[_Entry] = []
+    unknown = [row["id"] for row in rows if row["kind"] is None]
+    relations: Mapping[UUID, StatedRelation] = {}
+    if unknown and (
+        _relates(looking.items) or any((row["item"] or "").startswith(RELATION) for row in rows)
+    ):
+        relations = await stated_relations(connection, unknown, looking.region)
     for at, row in enumerate(rows):
         if at % _BREATH == 0:
             await asyncio.sleep(0)  # answers wait for the same event loop
-        stated, published = _stated(row, kinds), _published(row)
+        stated: Offer | None = relations.get(row["id"]) or _stated(row, kinds)
+        published = _published(row)
         for change in changes(
             row["id"],
             looking.region,
@@ -239,13 +263,21 @@ async def _entries(
             entries.append(
                 _Entry(
                     row["id"],
-                    row["feed_subject"] if row["subject_id"] is None else row["subject_id"],
+                    _subject(row, relations.get(row["id"])),
                     change,
                     Leaf(change.item, change.operation, root).entry(),
                     disclosures,
                 )
             )
     return entries
+
+
+def _subject(row: asyncpg.Record, relation: StatedRelation | None) -> UUID:
+    """Whom the entry is about: of a relation the organisation it leads to."""
+    if relation is not None:
+        return UUID(str(relation.row["other_id"]))
+    found: UUID = row["feed_subject"] if row["subject_id"] is None else row["subject_id"]
+    return found
 
 
 def _stated(row: asyncpg.Record, kinds: Kinds) -> Stated | None:

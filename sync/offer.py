@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from store.kind import Kind
@@ -40,6 +40,14 @@ class Stated:
     def item(self) -> str:
         return item_tag(self.kind.name, self.category)
 
+    def withheld(self, items: frozenset[str], today: date) -> str | None:
+        """See `withheld`."""
+        return withheld(self, items, today)
+
+    def offered(self, region: str, stamp: datetime) -> dict[str, Value]:
+        """See `offered`."""
+        return offered(self, region, stamp)
+
 
 @dataclass(frozen=True, slots=True)
 class Published:
@@ -59,6 +67,20 @@ class Change:
     operation: Operation
     stamp: datetime
     fields: Mapping[str, Value]
+
+
+class Offer(Protocol):
+    """Something of this city that may travel: a record, or a relation."""
+
+    @property
+    def item(self) -> str: ...
+
+    @property
+    def stamp(self) -> datetime: ...
+
+    def withheld(self, items: frozenset[str], today: date, /) -> str | None: ...
+
+    def offered(self, region: str, stamp: datetime, /) -> dict[str, Value]: ...
 
 
 def withheld(stated: Stated, items: frozenset[str], today: date) -> str | None:
@@ -87,7 +109,7 @@ def withheld(stated: Stated, items: frozenset[str], today: date) -> str | None:
 def changes(
     record_id: UUID,
     region: str,
-    stated: Stated | None,
+    stated: Offer | None,
     published: Published | None,
     items: frozenset[str],
     today: date,
@@ -97,7 +119,7 @@ def changes(
 
     `due` names items that are to be said again, or retracted first, all the same.
     """
-    reason = "DELETED" if stated is None else withheld(stated, items, today)
+    reason = "DELETED" if stated is None else stated.withheld(items, today)
     shown = published is not None and published.operation is Operation.UPSERT
     found: list[Change] = []
     moved = stated is not None and published is not None and stated.item != published.item
@@ -121,7 +143,7 @@ def changes(
         )
     if stated is not None and reason is None:
         stamp = stated.stamp if published is None else max(stated.stamp, published.stamp)
-        fields = offered(stated, region, stamp)
+        fields = stated.offered(region, stamp)
         if found or again or not shown or published is None or not _equal(fields, published.fields):
             found.append(Change(stated.item, Operation.UPSERT, stamp, fields))
     return found

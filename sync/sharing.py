@@ -11,6 +11,7 @@ from datetime import date
 
 from store.catalogue import Catalogue, load_catalogues
 from sync.agreement import Agreement, agreements_in_force
+from sync.catalogue import RELATION
 from sync.database import Reader
 
 
@@ -59,6 +60,7 @@ def shared(agreements: Iterable[Agreement], catalogue: Catalogue, region: str) -
                     item.tag
                     for item in agreement.items
                     if catalogue.shares(item.kind, item.category, party.region)
+                    or (item.kind == RELATION and catalogue.edition)
                 ),
             )
             for agreement in agreements

@@ -169,7 +169,8 @@ async def _city(region: str, name: str, node: str, dsn: str, folder: Path) -> Ci
 EMPTIED = (
     "agreement, catalogue_edition, feed_leaf, feed_payload, feed_record, feed_acknowledgement,"
     " mirror_cursor, mirror_applied, partner_state, record, record_version, subject, identifier,"
-    " organisation, organisation_version, organisation_name, quality_issue, outbox,"
+    " organisation, organisation_version, organisation_name, person, person_alias, relation,"
+    " relation_version, restriction, quality_issue, outbox,"
     " outbox_position, key_registry, caller"
 )
 

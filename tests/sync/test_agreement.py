@@ -173,6 +173,7 @@ def test_the_demo_agreement_shares_records_of_legal_entities() -> None:
         "commitment",
         "evaluation",
         "tax_arrears",
+        "relation",
     }
     assert made.in_force(date(2026, 6, 30))
     assert len(Note.parse(note).signatures) == 2
