@@ -76,7 +76,6 @@ _TABLES = {
         "organisation_version",
         "person_token",
         "quality_issue",
-        "relation_version",
     ),
     Wall.STEWARD: (*_OPEN_TABLES, "batch_finding", "quality_issue"),
 }
