@@ -13,6 +13,7 @@ from typing import Any
 
 from resolvers import (
     after_review,
+    analysis,
     association,
     catalogue,
     control,
@@ -36,6 +37,7 @@ Part = Callable[[Statement, Selected, Call], Awaitable[tuple[Any, Disclosure]]]
 PARTS: Mapping[str, Part] = MappingProxyType(
     {
         "_service": subgraph.answer,
+        "analysis": analysis.answer,
         "kinds": catalogue.answer,
         "catalogue": coverage.catalogue,
         "coverage": coverage.coverage,

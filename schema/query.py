@@ -19,6 +19,7 @@ from schema.access_review import (
     ReviewFindingConnection,
     ReviewFindingFilter,
 )
+from schema.analysis import Analysis, analysis_arguments
 from schema.association import (
     InvestorSimilarity,
     SharedAttributes,
@@ -326,6 +327,10 @@ class Query:
     )
     coverage: list[Coverage] = compiled(
         coverage_arguments, "覆盖 per item and source: what came last, is overdue or not shared."
+    )
+    analysis: Analysis = compiled(
+        analysis_arguments,
+        "多维分析 organisations and records counted by up to three dimensions; small cells hidden.",
     )
     neighbourhood: Neighbourhood | None = compiled(
         _neighbourhood, "关联邻域 from the graph; null when there is no such subject to see."

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_DNS, UUID, uuid5
 
@@ -21,12 +23,15 @@ from schema.definition import CreditSchema
 from schema.records import kinds
 from security.policy import Grounds, Policy, Reach, Role, Scope, load_policy
 from service.postgres import PostgresServer
+from service.world import write_world
 from store.hot import ensure_hot_columns
+from store.intake import import_paths
 from store.migrations import migrate
 from store.name import bigrams
 from store.pool import open_pool
 from store.wall import raise_walls
 from tests.resolvers.walled import Walled
+from tests.store.conftest import FixedCipher
 
 TODAY = dt.date(2026, 6, 30)
 _STAMP = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
@@ -471,3 +476,54 @@ def ask(pool: asyncpg.Pool[Any], operations: Operations, scope_of: Callable[...,
         return Asked(answer, told.get("data"), told.get("errors", []))
 
     return asked
+
+
+@dataclass(frozen=True)
+class Known:
+    """A node that knows the files of both cities, and the truth about them."""
+
+    golden: dict[str, Any]
+    root: Path
+    ask: Callable[..., Awaitable[Any]]
+
+
+@pytest.fixture(scope="session", params=[20201022, 7])
+async def known(
+    request: pytest.FixtureRequest,
+    postgres_server: PostgresServer,
+    tmp_path_factory: pytest.TempPathFactory,
+    operations: Operations,
+    scope_of: Callable[..., Scope],
+) -> AsyncIterator[Known]:
+    out = tmp_path_factory.mktemp("world")
+    write_world("S", request.param, out)
+    database = f"search_world_{request.param}"
+    admin = await asyncpg.connect(postgres_server.dsn)
+    await admin.execute(f"CREATE DATABASE {database}")
+    dsn = postgres_server.dsn_of(database)
+    await migrate(dsn)
+    pool = await open_pool(dsn, max_size=2, answering=True)
+    for name, region in (("benxi", "210500"), ("shenyang", "210100")):
+        await import_paths(
+            pool,
+            [out / "feeds" / name],
+            kinds=kinds(),
+            cipher=FixedCipher(),
+            region=region,
+            platform=name,
+            today=TODAY,
+            report_dir=out / name,
+        )
+
+    async def ask(document: str, role: str = "ANALYST", **variables: Any) -> Any:
+        scope = scope_of(role, case="案1")
+        plan = operations.prepare(document, None, scope)
+        answer = await plan.run(Context(pool, scope, TODAY, b"k" * 32), variables)
+        told = orjson.loads(answer.body)
+        assert "errors" not in told, told
+        return told["data"]
+
+    yield Known(json.loads((out / "truth/golden.json").read_text("utf-8")), out, ask)
+    await pool.close()
+    await admin.execute(f"DROP DATABASE {database} WITH (FORCE)")
+    await admin.close()

@@ -2,79 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any
-
-import asyncpg
-import orjson
-import pytest
-
-from resolvers.context import Context
-from resolvers.operation import Operations
-from schema.records import kinds
-from security.policy import Scope
-from service.postgres import PostgresServer
-from service.world import write_world
-from store.intake import import_paths
-from store.migrations import migrate
-from store.pool import open_pool
-from tests.store.conftest import TODAY, FixedCipher
+from tests.resolvers.conftest import Known
 
 SEARCH = """query($t: String!) {
   organisation(code: $t) { name uscc penalties(first: 100) { nodes { documentNo } } }
   search(text: $t) { totalCount edges { matchedBy matched node { name uscc } } } }"""
-
-
-@dataclass(frozen=True)
-class Known:
-    """A node that knows the files of both cities, and the truth about them."""
-
-    golden: dict[str, Any]
-    ask: Callable[..., Awaitable[Any]]
-
-
-@pytest.fixture(scope="module", params=[20201022, 7])
-async def known(
-    request: pytest.FixtureRequest,
-    postgres_server: PostgresServer,
-    tmp_path_factory: pytest.TempPathFactory,
-    operations: Operations,
-    scope_of: Callable[..., Scope],
-) -> AsyncIterator[Known]:
-    out = tmp_path_factory.mktemp("world")
-    write_world("S", request.param, out)
-    database = f"search_world_{request.param}"
-    admin = await asyncpg.connect(postgres_server.dsn)
-    await admin.execute(f"CREATE DATABASE {database}")
-    dsn = postgres_server.dsn_of(database)
-    await migrate(dsn)
-    pool = await open_pool(dsn, max_size=2, answering=True)
-    for name, region in (("benxi", "210500"), ("shenyang", "210100")):
-        await import_paths(
-            pool,
-            [out / "feeds" / name],
-            kinds=kinds(),
-            cipher=FixedCipher(),
-            region=region,
-            platform=name,
-            today=TODAY,
-            report_dir=out / name,
-        )
-    scope = scope_of("ANALYST", case="案1")
-
-    async def ask(document: str, **variables: Any) -> Any:
-        plan = operations.prepare(document, None, scope)
-        answer = await plan.run(Context(pool, scope, TODAY, b"k" * 32), variables)
-        told = orjson.loads(answer.body)
-        assert "errors" not in told, told
-        return told["data"]
-
-    yield Known(json.loads((out / "truth/golden.json").read_text("utf-8")), ask)
-    await pool.close()
-    await admin.execute(f"DROP DATABASE {database} WITH (FORCE)")
-    await admin.close()
 
 
 async def test_w14_the_former_name_leads_to_the_renamed_firm_and_its_namesake_stays_apart(

@@ -1,0 +1,308 @@
+"""Counts of organisations and records by attributes, as one statement.
+
+The statement gives the finest cells; totals over attributes of organisations are sums of them. An
+organisation may have records of several kinds or months, so that cells of every set of the
+records' own attributes are counted by themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+from resolvers.argument import Given
+from resolvers.as_of import as_of
+from resolvers.context import Call
+from resolvers.relation import in_force
+from resolvers.statement import Statement
+from resolvers.visibility import organisation_visible, record_seen, record_visible, relation_visible
+
+LISTS = {
+    "serious_list": "x_list_code",
+    "red_list": "x_list_code",
+    "watch_list": "x_watch_code",
+    "abnormal_operation": "x_reason",
+    "court_defaulter": None,
+}
+"""The kinds that are lists, and where each says which list it is."""
+
+LEVELS = {
+    "PLACE": ("PROVINCE", "REGION", "DISTRICT"),
+    "INDUSTRY": ("INDUSTRY",),
+    "BODY": ("CATEGORY", "ENTITY_TYPE"),
+    "STATUS": ("STATUS",),
+    "MATTER": ("KIND", "DETAIL"),
+    "TIME": ("YEAR", "MONTH"),
+}
+"""Attributes and their levels, from the widest to the narrowest: a district tells its city."""
+
+OF_RECORDS = frozenset({"MATTER", "TIME"})
+PARTIES = {
+    "holder": ("HOLDS", "IN"),
+    "holding": ("HOLDS", "OUT"),
+    "guarantor": ("GUARANTEES", "IN"),
+    "guaranteed": ("GUARANTEES", "OUT"),
+    "branch": ("BRANCH_OF", "IN"),
+    "headOffice": ("BRANCH_OF", "OUT"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """Another organisation in a relation: where it is, and a kind of record that it has."""
+
+    side: str
+    region: Given | None
+    list: Given | None
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """What cells are divided by, down to a level; or the party that a filter names."""
+
+    name: str
+    depth: int
+    party: Party | None = None
+
+    @property
+    def of_records(self) -> bool:
+        return self.name in OF_RECORDS
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """The statement, and its tables: each row begins with the number of its table, then has the
+    values of all levels of all attributes, then what is counted.
+
+    A table says how far it is divided along each attribute of records; along those of
+    organisations it is divided all the way.
+    """
+
+    sql: str
+    binds: tuple[Callable[[Call], Any], ...]
+    tables: tuple[tuple[int, ...], ...]
+
+
+def of_organisations(
+    statement: Statement, attributes: Sequence[Attribute], day: Given | None
+) -> Tally:
+    """Cells of organisations: bodies, those with a capital in CNY, and its sum."""
+    where = ["o.registered", organisation_visible(statement, "o"), *_established(statement, day)]
+    joins, columns = _bodies(statement, attributes, day)
+    listed = [column for found in columns.values() for column in found]
+    capital = "FILTER (WHERE o.currency IS NULL OR o.currency IN ('CNY', '人民币'))"
+    shown = "".join([f"{column} AS b{i}, " for i, column in enumerate(listed)])
+    sql = (
+        f"SELECT 0 AS counted, {shown}count(*) AS bodies, 0::bigint AS records,"
+        f" count(o.registered_capital) {capital} AS owners,"
+        f" sum(o.registered_capital) {capital} AS amount, 0::bigint AS amounts"
+        f" FROM organisation o{joins} WHERE {' AND '.join(where)}"
+        + _grouped([f"{i + 2}" for i in range(len(listed))])
+    )
+    return Tally(*statement.finished(sql), tables=(tuple(one.depth for one in attributes),))
+
+
+def of_records(statement: Statement, attributes: Sequence[Attribute], day: Given | None) -> Tally:
+    """Cells of records: bodies, records, bodies with an amount, its sum, records with an amount.
+
+    Amounts are fines and arrears, in 元.
+    """
+    seen = record_seen(statement, "r")
+    where = [seen.visible, "r.subject_category <> 'NATURAL_PERSON'"]
+    if day is not None:
+        where += as_of(statement, "r", day)
+    own = {
+        one: [f"r{i}_{level}" for level in range(one.depth)]
+        for i, one in enumerate(attributes)
+        if one.of_records
+    }
+    inner = [
+        f"{_of_record(statement, LEVELS[one.name][level], seen.whole, day)} AS {name}"
+        for one, names in own.items()
+        for level, name in enumerate(names)
+    ]
+    amount = (
+        f"CASE WHEN {seen.whole} THEN CASE r.kind WHEN 'penalty' THEN r.x_fine_amount * 10000"
+        " ELSE r.x_owed_amount END END"
+    )
+    joins, columns = _bodies(statement, attributes, day)
+    bodies = {
+        one: [f"b{i}_{level}" for level in range(one.depth)]
+        for i, one in enumerate(attributes)
+        if not one.of_records
+    }
+    told = "".join(
+        [
+            f", {column} AS {name}"
+            for one, names in bodies.items()
+            for column, name in zip(columns[one], names, strict=True)
+        ]
+    )
+    cuts = list(product(*[range(one.depth + 1) for one in own]))
+    tables = []
+    rows = []
+    for number, cut in enumerate(cuts):
+        kept = dict(zip(own, cut, strict=True))
+        tables.append(tuple([kept.get(one, one.depth) for one in attributes]))
+        rows.append(_counted(number, attributes, own, bodies, kept))
+    by_all = "".join([f", {i + 2}" for i in range(len(inner))])
+    sql = (
+        f"WITH fine AS MATERIALIZED (SELECT r.subject_id,"
+        f" {''.join([f'{one}, ' for one in inner])}count(*) AS records,"
+        f" sum({amount}) AS amount, count({amount}) AS amounts FROM record r"
+        f" WHERE {' AND '.join(where)} GROUP BY 1{by_all}),"
+        f" body AS MATERIALIZED (SELECT o.subject_id{told} FROM organisation o{joins}"
+        " WHERE o.registered AND o.subject_id IN (SELECT subject_id FROM fine)) "
+        + " UNION ALL ".join(rows)
+    )
+    return Tally(*statement.finished(sql), tables=tuple(tables))
+
+
+def _counted(
+    number: int,
+    attributes: Sequence[Attribute],
+    own: Mapping[Attribute, list[str]],
+    bodies: Mapping[Attribute, list[str]],
+    kept: Mapping[Attribute, int],
+) -> str:
+    """The cells divided so far by the records' own attributes, and by all of organisations."""
+    by = [name for one, names in own.items() for name in names[: kept[one]]]
+    inner = "".join([f", {name}" for name in by])
+    shown, grouped = "", []
+    for one in attributes:
+        for name in own.get(one, bodies.get(one, [])):
+            if one.of_records and name not in by:
+                shown += f"NULL::text AS {name}, "
+                continue
+            column = f"{'f' if one.of_records else 'b'}.{name}"
+            shown += f"{column}, "
+            grouped.append(column)
+    return (
+        f"SELECT {number} AS counted, {shown}count(*) AS bodies,"
+        " sum(f.records)::bigint AS records, count(f.amount) AS owners, sum(f.amount) AS amount,"
+        f" sum(f.amounts)::bigint AS amounts FROM (SELECT subject_id{inner},"
+        " sum(records) AS records, sum(amount) AS amount, sum(amounts) AS amounts FROM fine"
+        f" GROUP BY subject_id{inner}) f JOIN body b USING (subject_id){_grouped(grouped)}"
+    )
+
+
+def _grouped(columns: Sequence[str]) -> str:
+    return f" GROUP BY {', '.join(columns)}" if columns else " HAVING count(*) > 0"
+
+
+def _established(statement: Statement, day: Given | None) -> list[str]:
+    if day is None:
+        return []
+    return [f"(o.established_on IS NULL OR o.established_on <= {statement.given(day, 'date')})"]
+
+
+def _bodies(
+    statement: Statement, attributes: Sequence[Attribute], day: Given | None
+) -> tuple[str, dict[Attribute, list[str]]]:
+    """The joins that attributes of organisations need, and of each the columns of its levels."""
+    joins = ""
+    columns: dict[Attribute, list[str]] = {}
+    for number, one in enumerate(attributes):
+        if one.of_records:
+            continue
+        if one.party is not None:
+            joins += _party(statement, one.party, f"p{number}", day)
+            columns[one] = [f"(p{number}.subject_id IS NOT NULL)::text"]
+            continue
+        if one.name == "PLACE":
+            joins += (
+                " LEFT JOIN region g ON g.region_id = o.region_id"
+                " LEFT JOIN region h ON h.region_id = g.parent_id"
+            )
+        columns[one] = [
+            _of_organisation(statement, name, day) for name in LEVELS[one.name][: one.depth]
+        ]
+    return joins, columns
+
+
+def _of_organisation(statement: Statement, name: str, day: Given | None) -> str:
+    here = "o.reg_status IS DISTINCT FROM '迁出'"  # it is under the jurisdiction of where it went
+    match name:
+        case "PROVINCE":
+            return (
+                "CASE WHEN g.kind = 'PROVINCE' THEN g.region_id"
+                " WHEN h.kind = 'PROVINCE' THEN h.region_id ELSE h.parent_id END"
+            )
+        case "REGION":
+            return (
+                f"CASE WHEN {here} THEN CASE WHEN g.kind = 'PREFECTURE' THEN g.region_id"
+                " WHEN h.kind = 'PREFECTURE' THEN h.region_id END END"
+            )
+        case "DISTRICT":
+            return (
+                f"CASE WHEN {here} AND g.kind IN ('COUNTY', 'FUNCTIONAL_ZONE') THEN g.region_id END"
+            )
+        case "INDUSTRY":
+            return "left(o.industry, 1)"
+        case "ENTITY_TYPE":
+            return "o.entity_type"
+        case "CATEGORY":
+            return "o.category"
+    if day is None:
+        return "o.reg_status"
+    on = statement.given(day, "date")
+    return (
+        f"CASE WHEN o.deregistered_on > {on} OR o.revoked_on > {on} THEN '存续'"
+        " ELSE o.reg_status END"
+    )
+
+
+def _of_record(statement: Statement, name: str, whole: str, day: Given | None) -> str:
+    match name:
+        case "KIND":
+            return "r.kind"
+        case "MONTH":
+            return f"CASE WHEN {whole} THEN to_char(r.decision_date, 'YYYY-MM') END"
+        case "YEAR":
+            return f"CASE WHEN {whole} THEN to_char(r.decision_date, 'YYYY') END"
+    later = record_visible(statement, "n", ("evaluation",))
+    if day is not None:
+        later += f" AND n.decision_date <= {statement.given(day, 'date')}"
+    lists = " ".join(
+        [f"WHEN '{kind}' THEN r.{column}" for kind, column in LISTS.items() if column is not None]
+    )
+    return (
+        f"CASE WHEN {whole} THEN CASE r.kind {lists} WHEN 'evaluation' THEN CASE WHEN NOT EXISTS"
+        " (SELECT FROM record n WHERE n.subject_id = r.subject_id AND n.kind = 'evaluation'"
+        " AND n.x_scheme = r.x_scheme"
+        " AND (n.decision_date, n.record_id) > (r.decision_date, r.record_id)"
+        f" AND {later}) THEN r.x_scheme || '@' || coalesce(r.x_scheme_version, '') || ':'"
+        " || coalesce(r.x_grade, trim_scale(r.x_score)::text, '') END END END"
+    )
+
+
+def _party(statement: Statement, party: Party, name: str, day: Given | None) -> str:
+    """A join with the organisations that have such a party, each once."""
+    kind, direction = PARTIES[party.side]
+    on = statement.today if day is None else statement.given(day, "date")
+    where = [
+        f"e.direction = '{direction}'",
+        relation_visible(statement, "e", (kind,)),
+        in_force("e", on),
+        organisation_visible(statement, "x"),
+    ]
+    if party.region is not None:
+        region = statement.given(party.region, "text")
+        where.append(
+            f"x.region_id IN (WITH RECURSIVE inside AS (SELECT {region} AS region_id"
+            " UNION SELECT g.region_id FROM region g, inside i WHERE g.parent_id = i.region_id)"
+            " SELECT region_id FROM inside) AND x.reg_status IS DISTINCT FROM '迁出'"
+        )
+    if party.list is not None:
+        where.append(
+            "x.subject_id IN (SELECT q.subject_id FROM record q WHERE"
+            f" q.kind = {statement.given(party.list, 'text')} AND {record_visible(statement, 'q')}"
+            " AND q.subject_category <> 'NATURAL_PERSON')"
+        )
+    return (
+        f" LEFT JOIN (SELECT DISTINCT e.subject_id FROM relation e"
+        f" JOIN organisation x ON x.subject_id = e.other_id WHERE {' AND '.join(where)}) {name}"
+        f" ON {name}.subject_id = o.subject_id"
+    )
