@@ -10,8 +10,11 @@ from typing import Any
 
 import orjson
 
-from client.profile import Signer
-from client.question import sign_request
+from client.answer import VerifiedAnswer, verify_response
+from client.errors import ClientError
+from client.keys import NodeKeys
+from client.profile import Signer, body_digest
+from client.question import Question, sign_request
 
 METHOD = "SUBSCRIBE"
 """What stands for `@method`: no request has it, so no signature serves for both."""
@@ -27,7 +30,29 @@ def subscription_payload(
     operation_name: str | None = None,
     **claims: Any,
 ) -> dict[str, Any]:
-    """Give the signed payload of a `subscribe` message.
+    """Give the signed payload of a `subscribe` message; see `signed_subscription`."""
+    return signed_subscription(
+        signer,
+        target_uri,
+        document,
+        variables,
+        now=now,
+        operation_name=operation_name,
+        **claims,
+    )[1]
+
+
+def signed_subscription(
+    signer: Signer,
+    target_uri: str,
+    document: str,
+    variables: Mapping[str, Any] | None = None,
+    *,
+    now: float,
+    operation_name: str | None = None,
+    **claims: Any,
+) -> tuple[Question, dict[str, Any]]:
+    """Give the question as it is signed, by which its events are verified, and the payload.
 
     `target_uri` is the node's configured origin and path, `http` or `https` as for questions;
     `claims` are those of `sign_request`: purpose, case, actor, correlation, authorization, nonce,
@@ -38,4 +63,42 @@ def subscription_payload(
         asked["operationName"] = operation_name
     body = orjson.dumps(asked)
     signed = sign_request(signer, METHOD, target_uri, body, now=now, **claims)
-    return {**asked, "extensions": {"credit": {**dict(signed.headers), "body": body.decode()}}}
+    credit = {**dict(signed.headers), "body": body.decode()}
+    return signed, {**asked, "extensions": {"credit": credit}}
+
+
+def unsigned_subscription(
+    target_uri: str, document: str, variables: Mapping[str, Any] | None = None
+) -> tuple[Question, dict[str, Any]]:
+    """The same of the public reader."""
+    asked: dict[str, Any] = {"query": document, "variables": dict(variables or {})}
+    body = orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)
+    return Question(METHOD, target_uri, (), body, body_digest(body)), asked
+
+
+def verify_event(
+    question: Question, payload: Mapping[str, Any], keys: NodeKeys, *, now: float
+) -> VerifiedAnswer:
+    """Verify an event, or the first error of a refused subscription, by what was subscribed.
+
+    Raises ClientError as `client.answer.verify_response`, and `EVENT_MISMATCH` when what is
+    signed is not what was sent.
+    """
+    extensions = payload.get("extensions")
+    credit = extensions.get("credit") if isinstance(extensions, Mapping) else None
+    if not isinstance(credit, Mapping) or not isinstance(credit.get("body"), str):
+        raise ClientError("ANSWER_UNSIGNED", "Do not use it: extensions.credit is missing.")
+    rest = {name: value for name, value in payload.items() if name != "extensions"}
+    more = {name: value for name, value in extensions.items() if name != "credit"}  # type: ignore[union-attr]
+    sent = {**rest, "extensions": more} if more else rest
+    body = credit["body"].encode()
+    try:
+        told = orjson.loads(body)
+        signed = told["errors"][0] if "message" in payload else told
+    except (ValueError, KeyError, IndexError, TypeError):
+        signed = None
+    if signed != sent:
+        raise ClientError("EVENT_MISMATCH", "Do not use it: it is not what its signature covers.")
+    headers = [(name, str(value)) for name, value in credit.items() if name != "body"]
+    status = credit.get("status", 200)
+    return verify_response(question, int(status), headers, body, keys, now=now)

@@ -22,6 +22,7 @@ from resolvers.seal import Seal
 from security.policy import Names, Role, Scope
 from security.review import LogReview
 from store.catalogue import Catalogues
+from store.outbox import Place, Row
 
 
 class GraphReader(Protocol):
@@ -68,6 +69,19 @@ class Matcher(Protocol):
     def read(self, token: str, /) -> bytes: ...
 
 
+class Changes(Protocol):
+    """The outbox as subscriptions follow it; `pool` reads past the walls."""
+
+    @property
+    def pool(self) -> Any: ...
+
+    async def now(self) -> Place: ...
+
+    async def after(
+        self, place: Place, entities: frozenset[str], limit: int, /
+    ) -> tuple[Sequence[Row], Place, bool]: ...
+
+
 @dataclass(frozen=True)
 class Context:
     """One question's surroundings. `today` is the domain date, `token_key` 32 secret bytes."""
@@ -88,6 +102,7 @@ class Context:
     # What agreements let each partner city send here, by region.
     partner_kinds: Mapping[str, frozenset[str]] = field(default_factory=dict)
     desk: Desk | None = None  # for callers that sign
+    changes: Changes | None = None  # for subscriptions
     # Asks a question under the same scope: what a job's handler reads, it reads as its caller.
     ask: Callable[[str, Mapping[str, Any]], Awaitable[Answer]] | None = None
 

@@ -20,11 +20,13 @@ Shape = Callable[[Any], Any]
 Fill = Callable[[Selected], Shape]
 
 
-def shaper(statement: Statement, selected: Selected, fill: Fill | None = None) -> Shape:
+def shaper(
+    statement: Statement, selected: Selected, fill: Fill | None = None, filled: str = "party"
+) -> Shape:
     """Turns a value (mappings by field name, lists, scalars) into what the selection wants.
 
-    `fill` gives the shape of fields whose type is not an object type of plain values: it is
-    handed the whole mapping that the field belongs to.
+    `fill` gives the shape of fields of the name `filled`, whose type is not an object type of
+    plain values: it is handed the whole mapping that the field belongs to.
     """
     type_ = selected.type
     if not isinstance(type_, GraphQLObjectType):
@@ -34,10 +36,12 @@ def shaper(statement: Statement, selected: Selected, fill: Fill | None = None) -
         for inner in statement.select(type_, selected.details):
             if inner.name == "__typename":
                 members.append((inner.key, "", _constant(type_.name), True))
-            elif fill is not None and inner.name == "party":
+            elif fill is not None and inner.name == filled:
                 members.append((inner.key, "", fill(inner), True))
             else:
-                members.append((inner.key, inner.name, shaper(statement, inner, fill), False))
+                members.append(
+                    (inner.key, inner.name, shaper(statement, inner, fill, filled), False)
+                )
 
     def shape(value: Any) -> Any:
         return {key: how(value if whole else value.get(name)) for key, name, how, whole in members}

@@ -16,7 +16,7 @@ import orjson
 from graphql import OperationDefinitionNode
 from graphql.execution.collect_fields import FragmentDetails, collect_fields
 
-from resolvers import job_progress
+from resolvers import job_progress, record_change
 from resolvers.answer import Answer, Disclosure, refusal
 from resolvers.context import Call, Context
 from resolvers.errors import QuestionError, graphql_error
@@ -45,6 +45,7 @@ class Source:
 SUBSCRIPTIONS: Mapping[str, Source] = MappingProxyType(
     {
         "jobProgress": Source(job_progress.take, frozenset({"JOB"})),
+        "recordChanged": Source(record_change.take, frozenset({"RECORD"})),
     }
 )
 

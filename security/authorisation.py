@@ -140,18 +140,29 @@ async def record_authorisation(connection: Connection, one: Authorisation) -> No
     )
 
 
-_USABLE = (
+_IN_FORCE = (
     "authorisation_id = $1 AND grantee = $2 AND purpose = $3 AND revoked_at IS NULL"
-    " AND valid_from <= $4 AND $4 < valid_to AND used < max_uses"
+    " AND valid_from <= $4 AND $4 < valid_to"
 )
+_USABLE = f"{_IN_FORCE} AND used < max_uses"
 
 
 async def usable_authorisation(
-    connection: Connection, id_: str, grantee: str, purpose: str | None, at: datetime
+    connection: Connection,
+    id_: str,
+    grantee: str,
+    purpose: str | None,
+    at: datetime,
+    *,
+    counted: bool = False,
 ) -> Authorisation:
-    """Give an authorisation that holds; PolicyError AUTHORISATION_INVALID when it does not."""
+    """Give an authorisation that holds; PolicyError AUTHORISATION_INVALID when it does not.
+
+    `counted` says that this use is counted already, so that it may be the last.
+    """
+    holds = _IN_FORCE if counted else _USABLE
     row = await connection.fetchrow(
-        f"SELECT * FROM authorisation WHERE {_USABLE}", id_, grantee, purpose, at
+        f"SELECT * FROM authorisation WHERE {holds}", id_, grantee, purpose, at
     )
     if row is None:
         raise invalid()

@@ -15,6 +15,9 @@ from service.node import Node
 from service.protocol import BoundedProtocol
 from service.work import Work
 
+MAX_MESSAGE = 256 * 1024
+"""Longest message of a WebSocket, in bytes: a document with its variables and signature, twice."""
+
 
 class _Server(uvicorn.Server):
     """Leaves signals alone: uvicorn raises a caught one again when it has ended, which would kill
@@ -52,12 +55,14 @@ class Ending:
     async def answer(self, node: Node, work: Work, listening: socket.socket | None = None) -> None:
         """Answer until asked to end, on the node's own port or on a socket that listens."""
         config = uvicorn.Config(
-            App(node, work),
+            App(node, work, self.asked),
             host=node.settings.host,
             port=node.settings.port,
             loop="uvloop",
             http=BoundedProtocol,
-            ws="none",
+            ws="websockets-sansio",
+            ws_max_size=MAX_MESSAGE,
+            ws_per_message_deflate=False,
             lifespan="off",
             access_log=False,
             log_level="warning",

@@ -10,8 +10,12 @@ from typing import TYPE_CHECKING, Any
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect
 
+from service.event_stream import PATH as STREAM_PATH
+from service.event_stream import EventStreams, wants_events
 from service.pipeline import Incoming, Outgoing, Pipeline, unlogged
 from service.routes import routes
+from service.subscribed import Subscriptions
+from service.websocket import Sockets
 from sync.mirror import ACK_PATH, FEED_PATH
 
 if TYPE_CHECKING:
@@ -20,6 +24,7 @@ if TYPE_CHECKING:
 
 BODY_SECONDS = 30.0
 """How long a body may take to arrive."""
+_STREAMED = frozenset({"/graphql", STREAM_PATH})
 _READ_ON = 8  # times the limit: so much of a body is read to give its digest
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -33,18 +38,25 @@ class BodyTimeoutError(Exception):
 class App:
     """Takes signed roads itself, because middleware costs more than the answer does."""
 
-    def __init__(self, node: Node, work: Work) -> None:
+    def __init__(self, node: Node, work: Work, stop: asyncio.Event | None = None) -> None:
         self._node = node
         self._pipeline = Pipeline(node)
+        subscriptions = Subscriptions(node, self._pipeline, work.changes, work.bell)
+        self._sockets = Sockets(subscriptions)
+        self._streams = EventStreams(subscriptions, stop or asyncio.Event())
         self._rest = Starlette(routes=routes(node, work))
         self._roads = {
             "/graphql": self._pipeline.respond,
+            STREAM_PATH: self._pipeline.respond,
             FEED_PATH: self._pipeline.exchange,
             ACK_PATH: self._pipeline.exchange,
         }
         self._working = 0
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await self._sockets(scope, receive, send)
+            return
         answer = self._roads.get(scope["path"]) if scope["type"] == "http" else None
         if answer is None:
             await self._rest(scope, receive, send)
@@ -55,7 +67,11 @@ class App:
         self._working += 1
         try:
             body, cut = await read_body(receive, self._node.settings.max_body)
-            outgoing = await answer(incoming(scope, body, cut))
+            asked = incoming(scope, body, cut)
+            if scope["path"] in _STREAMED and cut is None and wants_events(asked):
+                await self._stream(asked, receive, send)
+                return
+            outgoing = await answer(asked)
         except ClientDisconnect:
             return
         except BodyTimeoutError:
@@ -63,6 +79,15 @@ class App:
         finally:
             self._working -= 1
         await _send(send, outgoing)
+
+    async def _stream(self, asked: Incoming, receive: Receive, send: Send) -> None:
+        self._working -= 1  # a stream waits, and is counted by its own limit
+        try:
+            refused = await self._streams.serve(asked, receive, send)
+        finally:
+            self._working += 1
+        if refused is not None:
+            await _send(send, refused)
 
 
 def incoming(scope: MutableMapping[str, Any], body: bytes, cut: bytes | None = None) -> Incoming:

@@ -199,7 +199,7 @@ class Execution:
         verified = self._claim.judged(self._node.registry, time.time())
         if verified.caller.id != self._held.job.caller:
             raise QuestionError("JOB_SCOPE_CHANGED", "the key is another caller's now")
-        scope = await scope_of(self._node, verified)
+        scope = await scope_of(self._node, verified, counted=True)
         if self._scope is not None and scope.digest != self._scope.digest:
             raise QuestionError(
                 "JOB_SCOPE_CHANGED", "what you may see has changed since: start the job again"

@@ -21,8 +21,11 @@ from urllib.parse import parse_qsl
 import orjson
 
 from client.profile import LABEL, body_digest
+from client.subscription import METHOD
+from resolvers.errors import QuestionError
 from resolvers.plan import RefusedPlan
-from resolvers.request import RequestError, parse_request
+from resolvers.request import GraphQLRequest, RequestError, parse_request
+from resolvers.subscription import SubscriptionPlan, Taken
 from security.approval import Question
 from security.authorisation import use_authorisation
 from security.claim import Claim
@@ -44,11 +47,13 @@ from service.standing import legal_basis, scope_of, with_approval
 from sync.errors import AgreementError, FeedError
 
 if TYPE_CHECKING:
+    from service.changes import Changes
     from service.node import Node
 
 _log = logging.getLogger("xinqiao.pipeline")
 
-_UNWITNESSED = "ask again when the node's witnesses answer: its log is unwitnessed for too long"
+UNWITNESSED = "ask again when the node's witnesses answer: its log is unwitnessed for too long"
+_NOT_SUBSCRIBED = "subscribe to a subscription; ask queries and mutations by POST"
 _TOO_LARGE = "send a shorter document or variables"
 
 
@@ -127,6 +132,16 @@ class Produced:
     data_version: str = ""  # of what was read; empty: the node's at the time
 
 
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A subscription that was opened: what is known of its request, and its first step."""
+
+    passage: Passage
+    question: GraphQLRequest
+    claim: Claim
+    first: Taken
+
+
 class Pipeline:
     """Answers the requests of one node."""
 
@@ -171,14 +186,70 @@ class Pipeline:
 
         return await self._pass(incoming, produce)
 
+    async def subscribe(
+        self, incoming: Incoming, changes: Changes, received: ReceivedRequest | None = None
+    ) -> tuple[Outgoing, Opened | None]:
+        """Open a subscription: logged like a question. The outgoing of one that is refused says
+        why; of one that is opened it is not to be sent."""
+        opened: Opened | None = None
+
+        async def produce(passage: Passage, scope: Scope) -> Produced:
+            nonlocal opened
+            if incoming.method == METHOD:  # inside a WebSocket
+                question = parse_request("POST", JSON, b"", incoming.body)
+            else:
+                question = self._parsed(passage)
+            passage.document = question.document
+            if not passage.verified.signature:  # else the body is kept
+                passage.variables = orjson.dumps(dict(question.variables))
+            plan = self._node.operations.prepare(question.document, question.operation_name, scope)
+            if isinstance(plan, RefusedPlan):
+                answer = await plan.run(self._node.context(scope), {})
+                return Produced(400, answer.body, reason=answer.errors[0], media=JSON)
+            if not isinstance(plan, SubscriptionPlan):
+                raise Refusal(400, "OPERATION_NOT_SUPPORTED", _NOT_SUBSCRIBED)
+            if scope.grounds.authorisation is not None:
+                await self._use_authorisation(passage, scope.grounds.authorisation)
+            claim = Claim.of(passage.verified)
+            context = replace(self._node.context(scope, claim), changes=changes)
+            try:
+                taken = await plan.take(context, question.variables, None)
+            except QuestionError as error:
+                raise Refusal(400, error.code, error.message) from error
+            opened = Opened(passage, question, claim, taken)
+            return Produced(200, b"", media=JSON)
+
+        outgoing = await self._pass(incoming, produce, received)
+        return outgoing, opened if outgoing.status == 200 else None
+
+    async def tell(
+        self, opened: Opened, verified: VerifiedRequest, basis: str | None, produced: Produced
+    ) -> Outgoing:
+        """Log and sign one event of a subscription, whose caller is `verified` at this moment.
+
+        Raises LogUnavailableError, TokenError.
+        """
+        whole = opened.passage
+        passage = replace(
+            whole,
+            verified=replace(whole.verified, caller=verified.caller, once=None),
+            legal_basis=basis,
+            claimed=True,
+        )
+        return await self._send(passage, produced, time.time())
+
     async def _pass(
-        self, incoming: Incoming, produce: Callable[[Passage, Scope], Awaitable[Produced]]
+        self,
+        incoming: Incoming,
+        produce: Callable[[Passage, Scope], Awaitable[Produced]],
+        received: ReceivedRequest | None = None,
     ) -> Outgoing:
         node, now = self._node, time.time()
         if node.unwitnessed:
-            return unlogged(503, "LOG_UNWITNESSED", _UNWITNESSED)
+            return unlogged(503, "LOG_UNWITNESSED", UNWITNESSED)
         target_uri = node.settings.url + incoming.target
-        received = read_request(incoming.method, target_uri, incoming.headers, incoming.body)
+        if received is None:
+            received = read_request(incoming.method, target_uri, incoming.headers, incoming.body)
         passage = Passage(incoming, received, self._unsigned)
         try:
             try:
@@ -191,12 +262,12 @@ class Pipeline:
                 passage.legal_basis = legal_basis(scope.grounds)
                 produced = await produce(passage, scope)
             except Exception as error:
-                produced = _refused(error)
+                produced = refused(error)
             try:
                 return await self._send(passage, produced, now)
             except ReplayedError as error:
                 passage.claimed = True
-                return await self._send(passage, _refused(error), now)
+                return await self._send(passage, refused(error), now)
         except (LogUnavailableError, TokenError) as error:
             return unlogged(503, error.code, error.message)
 
@@ -205,14 +276,7 @@ class Pipeline:
         if incoming.media is None:
             accepted = "accept application/graphql-response+json or application/json"
             raise Refusal(406, "NOT_ACCEPTABLE", accepted)
-        question = parse_request(
-            incoming.method,
-            passage.received.fields.get("content-type")
-            or incoming.header(b"content-type").decode("latin-1")
-            or None,
-            incoming.query,
-            incoming.body,
-        )
+        question = self._parsed(passage)
         passage.document = question.document
         if not (incoming.body and passage.verified.signature):  # else the body is kept
             passage.variables = orjson.dumps(dict(question.variables))
@@ -228,10 +292,8 @@ class Pipeline:
         if scope.grounds.authorisation is not None and not isinstance(plan, RefusedPlan):
             await self._use_authorisation(passage, scope.grounds.authorisation)
         passage.kind = plan.kind
-        if plan.kind == "CHANGE" and passage.verified.once is not None:
-            # Before anything is changed: the same signed bytes again change nothing.
-            await node.access_log.claim(passage.verified.once)
-            passage.claimed = True
+        if plan.kind == "CHANGE":
+            await self._claim(passage)
         context = node.context(scope, Claim.of(passage.verified))
         answer = await plan.run(context, question.variables)
         shown = answer.disclosure
@@ -252,15 +314,30 @@ class Pipeline:
             data_version=answer.data_version,
         )
 
+    def _parsed(self, passage: Passage) -> GraphQLRequest:
+        incoming = passage.incoming
+        return parse_request(
+            incoming.method,
+            passage.received.fields.get("content-type")
+            or incoming.header(b"content-type").decode("latin-1")
+            or None,
+            incoming.query,
+            incoming.body,
+        )
+
     async def _use_authorisation(self, passage: Passage, authorisation: str) -> None:
         """Count a use durably before anything is read; a question that is sent again uses none."""
         node, verified = self._node, passage.verified
-        assert verified.once is not None
-        await node.access_log.claim(verified.once)
-        passage.claimed = True
+        await self._claim(passage)
         await use_authorisation(
             node.pool, authorisation, verified.caller.id, verified.purpose, datetime.now(UTC)
         )
+
+    async def _claim(self, passage: Passage) -> None:
+        """Use the nonce up before anything is changed: the same signed bytes change nothing."""
+        if passage.verified.once is not None and not passage.claimed:
+            await self._node.access_log.claim(passage.verified.once)
+            passage.claimed = True
 
     async def _partner(self, passage: Passage, scope: Scope) -> Produced:
         # An ended agreement still lets tombstones through: the exchange judges it by itself.
@@ -359,7 +436,7 @@ class Pipeline:
         return f"{epoch}:{hmac.digest(key, code.encode(), 'sha256').hex()[:32]}"
 
 
-def _refused(error: Exception) -> Produced:
+def refused(error: Exception) -> Produced:
     """The refusal that an error of a room becomes; what is nobody's refusal is INTERNAL."""
     match error:
         case SignatureError() | ReplayedError():

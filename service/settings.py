@@ -116,6 +116,13 @@ class Settings:
     jobs_at_once: int = _setting("Jobs that the node works on at once.", 2)
     job_hours: float = _setting("Hours for which a job's result is kept.", 24.0)
     job_part_subjects: int = _setting("Most subjects that one part of a job discloses.", 500)
+    subscriptions_per_caller: int = _setting(
+        "Subscriptions of one caller, of the public of one address, in each process.", 20
+    )
+    sockets_per_address: int = _setting("WebSockets of one address, in each process.", 20)
+    subscription_seconds: float = _setting(
+        "Seconds that a subscriber may take to receive an event before it is cut.", 30.0
+    )
     max_waiting: int = _setting("Requests at work at once before 503, the log included.", 1_000)
     seal_interval: float = _setting("Seconds between two seals of the access log.", 0.3)
     max_delay: float = _setting("Seconds until a receipt's entry must be in the log.", 2.0)

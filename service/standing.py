@@ -37,8 +37,12 @@ class Sharing:
     unshared: frozenset[tuple[str, str]]
 
 
-async def scope_of(node: Node, verified: VerifiedRequest, *, exchanging: bool = False) -> Scope:
+async def scope_of(
+    node: Node, verified: VerifiedRequest, *, exchanging: bool = False, counted: bool = False
+) -> Scope:
     """What a caller may see at this moment for what it claims.
+
+    `counted` says that the use of its authorisation was counted when this began.
 
     Raises PolicyError, and FORBIDDEN_AGREEMENT for a partner city without an agreement in force
     unless `exchanging`: the exchange judges ended agreements by itself.
@@ -52,7 +56,7 @@ async def scope_of(node: Node, verified: VerifiedRequest, *, exchanging: bool = 
             raise PolicyError(
                 "FORBIDDEN_AGREEMENT", "no agreement in force names the caller's city"
             )
-    grounds = await grounds_of(node, row, verified, agreement)
+    grounds = await grounds_of(node, row, verified, agreement, counted=counted)
     scope = node.policy.scope(
         caller.id,
         row.role,
@@ -66,7 +70,12 @@ async def scope_of(node: Node, verified: VerifiedRequest, *, exchanging: bool = 
 
 
 async def grounds_of(
-    node: Node, row: Row, verified: VerifiedRequest, agreement: Agreement | None
+    node: Node,
+    row: Row,
+    verified: VerifiedRequest,
+    agreement: Agreement | None,
+    *,
+    counted: bool = False,
 ) -> Grounds:
     """The grounds of one question.
 
@@ -93,7 +102,7 @@ async def grounds_of(
         kinds = catalogue.application_kinds(caller.unit_uscc or "", purpose or "")
         found = replace(found, application_kinds=kinds)
     if row.kinds is KindsOf.AUTHORISATION and verified.authorization is not None:
-        return await _authorised(node, found, verified)
+        return await _authorised(node, found, verified, counted)
     if row.clear is Reach.MATTER and verified.case:
         subjects = await case_subjects(node.pool, caller.unit_uscc or "", verified.case, purpose)
         return replace(found, matter=subjects)
@@ -168,13 +177,16 @@ def _unshared(catalogue: Catalogue, agreement: Agreement | None) -> frozenset[tu
     )
 
 
-async def _authorised(node: Node, found: Grounds, verified: VerifiedRequest) -> Grounds:
+async def _authorised(
+    node: Node, found: Grounds, verified: VerifiedRequest, counted: bool
+) -> Grounds:
     one = await usable_authorisation(
         node.pool,
         verified.authorization or "",
         verified.caller.id,
         verified.purpose,
         datetime.now(UTC),
+        counted=counted,
     )
     return replace(
         found,

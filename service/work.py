@@ -22,6 +22,7 @@ from security.registry import load_registry, note_use
 from security.sealer import Sealer
 from security.tlog.note import NoteSigner
 from service.bell import Bell
+from service.changes import Changes
 from service.enrolment import identity_key, node_keys
 from service.jobs import Jobs
 from service.node import Node
@@ -66,6 +67,7 @@ class Work:
 
     node: Node
     projection: Projection
+    changes: Changes
     bell: Bell = field(default_factory=Bell)
     _looking: asyncio.Lock = field(default_factory=asyncio.Lock)
     _seen: tuple[float, dict[str, Any]] = (float("-inf"), {})
@@ -127,10 +129,10 @@ async def looking_on(node: Node, dsn: str) -> AsyncIterator[Work]:
     """What a worker needs for the time of the block: the node read again, its work only seen."""
     stop = asyncio.Event()
     connect = partial(asyncpg.connect, dsn)
-    work = Work(node, Projection(connect, node.graph))
+    work = Work(node, Projection(connect, node.graph), Changes(node.work_pool))
     tasks = [
         asyncio.ensure_future(one)
-        for one in (*_keeping_up(node, stop), work.bell.listen(connect, stop))
+        for one in (*_keeping_up(node, stop), *_hearing(work, connect, stop))
     ]
     try:
         yield work
@@ -146,11 +148,11 @@ async def at_work(node: Node, dsn: str) -> AsyncIterator[Work]:
     connect = partial(asyncpg.connect, dsn)
     projection = Projection(connect, node.graph)
     keeper = Keeper(connect, node.home.snapshot)
-    work = Work(node, projection)
+    work = Work(node, projection, Changes(node.work_pool))
     async with contextlib.AsyncExitStack() as opened:
         running: list[Awaitable[None]] = [
             *_keeping_up(node, stop),
-            work.bell.listen(connect, stop),
+            *_hearing(work, connect, stop),
             _again(stop, Jobs(node, work.bell).run),
             _again(stop, partial(_forgetting, node)),
             _again(stop, partial(_publishing, node)),
@@ -188,6 +190,16 @@ async def _ended(tasks: Sequence[asyncio.Future[None]], seconds: float) -> None:
 def _keeping_up(node: Node, stop: asyncio.Event) -> list[Awaitable[None]]:
     """What has the node, or one of its workers, know what has changed."""
     return [_again(stop, partial(one, node)) for one in (_refreshing, _registering)]
+
+
+def _hearing(
+    work: Work, connect: Callable[[], Awaitable[Any]], stop: asyncio.Event
+) -> list[Awaitable[None]]:
+    """What has subscriptions of this process hear of changes."""
+    return [
+        work.bell.listen(connect, stop),
+        _again(stop, partial(work.changes.run, work.bell)),
+    ]
 
 
 def _transport(node: Node, partner: Partner) -> SignedTransport:

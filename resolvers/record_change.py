@@ -1,0 +1,195 @@
+"""Records that are new, have changed or have ended: the events of `recordChanged`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from resolvers.answer import Disclosure
+from resolvers.argument import Given
+from resolvers.bulk import codes_given, subjects_of
+from resolvers.change import given_arguments
+from resolvers.context import Call, Changes
+from resolvers.errors import QuestionError
+from resolvers.event import Happened, Step
+from resolvers.projection import Shape, shaper
+from resolvers.reading import fetch
+from resolvers.record import record_json
+from resolvers.statement import Level, Selected, Statement
+from resolvers.visibility import record_visible
+from store.errors import StoreError
+from store.outbox import Place, Row
+
+_ENTITY = frozenset({"RECORD"})
+_MOST = 200  # changes of one step
+
+# A record that has ended, as it was while it was valid: whoever might see it then is told.
+_BEFORE = """(SELECT x.record_id, x.subject_id, x.kind, x.subject_category, x.class,
+    'VALID'::text AS status, x.display_from, x.display_until, NULL::date AS display_ended_on,
+    x.query_until, x.origin_region FROM record x
+    JOIN unnest({subjects}, {records}) u(s, r) ON x.subject_id = u.s AND x.record_id = u.r
+    WHERE x.status <> 'VALID' AND EXISTS (SELECT FROM record_version v
+        WHERE v.subject_id = x.subject_id AND v.record_id = x.record_id AND v.status = 'VALID'))"""
+
+
+async def take(statement: Statement, selected: Selected, call: Call, position: str | None) -> Step:
+    """What changed after a position, one event per record, as the caller may see it.
+
+    Raises QuestionError POSITION_INVALID, LIST_LIMIT, and as `resolvers.reading.fetch`.
+    """
+    changes = call.context.changes
+    if changes is None:
+        raise QuestionError("OPERATION_NOT_SUPPORTED", "this node tells of no changes here")
+    told = position or given_arguments(selected, call).get("after")
+    if told is None:
+        return Step(position=(await changes.now()).text)
+    try:
+        place = Place.parse(told)
+    except StoreError as error:
+        raise QuestionError(error.code, error.message) from error
+    rows, then, more = await changes.after(place, _ENTITY, _MOST)
+    if not rows:
+        return Step(position=then.text, more=more)
+    latest = {row.entity_id: row for row in rows}
+    happened = await _happened(statement, selected, call, changes, list(latest.values()))
+    return Step(tuple(happened), then.text, more=more)
+
+
+async def _happened(
+    statement: Statement,
+    selected: Selected,
+    call: Call,
+    changes: Changes,
+    rows: Sequence[Row],
+) -> list[Happened]:
+    named = await _subjects(statement, selected, call)
+    if named is not None:
+        rows = [row for row in rows if row.subject_id in named]
+    kinds = selected.given("kinds")
+    seen, manifest = await _seen(statement, selected, call, rows, kinds)
+    ended = await _ended(statement, call, changes, [r for r in rows if r.entity_id not in seen])
+    wanted = None if kinds is None else frozenset(kinds.read(call))
+
+    def fill(inner: Selected) -> Shape:
+        column = manifest[inner.key]
+        return lambda value: (
+            orjson.Fragment(value["row"][column]) if value.get("row") is not None else None
+        )
+
+    shape = shaper(statement, selected, fill, "record")
+    found = []
+    for row in sorted(rows, key=lambda row: row.place):
+        value: dict[str, Any] = {"recordId": str(row.entity_id), "position": row.place.text}
+        if row.entity_id in seen:
+            at = seen[row.entity_id]
+            value |= {"change": at["change"], "kind": at["kind"], "row": at}
+            subjects, records = at["a"], at["r"]
+        elif row.entity_id in ended and (wanted is None or ended[row.entity_id] in wanted):
+            value |= {"change": "ENDED", "kind": ended[row.entity_id]}
+            subjects, records = b"", row.entity_id.bytes
+        else:
+            continue
+        disclosure = Disclosure(
+            subjects=subjects,
+            records=records,
+            coordinates=(selected.coordinate, *statement.coordinates),
+            masked=tuple(statement.masked),
+            rows=1,
+        )
+        found.append(Happened(shape(value), disclosure, row.place.text))
+    return found
+
+
+async def _subjects(statement: Statement, selected: Selected, call: Call) -> frozenset[UUID] | None:
+    """The subjects of the filter, None without one."""
+    codes = selected.given("subjects")
+    if codes is None:
+        return None
+    check = statement.anew(call.context.scope)
+    codes_given(check, codes)
+    for refused in check.checks:
+        refused(call)
+    sql, binds = check.finished(f"SELECT id FROM {subjects_of(check, codes, 's')}")
+    rows = await fetch(call.context.pool, sql, [bind(call) for bind in binds])
+    return frozenset(row["id"] for row in rows if row["id"] is not None)
+
+
+async def _seen(
+    statement: Statement,
+    selected: Selected,
+    call: Call,
+    rows: Sequence[Row],
+    kinds: Given | None,
+) -> tuple[Mapping[UUID, Any], Mapping[str, str]]:
+    """The records that the caller sees now, with the columns of each selected `record`."""
+    alias, level = "r", Level()
+    served = tuple(kind.name for kind in statement.kinds)
+    columns: dict[str, str] = {}
+    shown = []
+    with statement.deeper():
+        for inner in statement.select(selected.type, selected.details):
+            if inner.name == "record":
+                columns[inner.key] = name = f"j{len(columns)}"
+                with statement.deeper():
+                    value = record_json(level, statement, alias, served, inner.details)
+                shown.append(f"({value})::json AS {name}")
+    visible = record_visible(statement, alias)
+    where = [visible]
+    if kinds is not None:
+        where.append(f"{alias}.kind = ANY({statement.given(kinds, 'text[]')})")
+    subjects = statement.bind(lambda _: [row.subject_id for row in rows], "uuid[]")
+    records = statement.bind(lambda _: [row.entity_id for row in rows], "uuid[]")
+    level.records[f"uuid_send({alias}.record_id)"] = None
+    level.subjects[
+        f"coalesce((SELECT s.audit_ref FROM subject s WHERE s.subject_id = {alias}.subject_id),"
+        " ''::bytea)"
+    ] = None
+    shown += [f"{level.manifest(kind)} AS {kind}" for kind in ("a", "r")]
+    sql, binds = statement.finished(
+        f"SELECT {alias}.record_id, {alias}.kind, {', '.join(shown)}"
+        f" FROM unnest({subjects}, {records}) u(s, r)"
+        f" JOIN record {alias} ON {alias}.subject_id = u.s AND {alias}.record_id = u.r"
+        f" {' '.join(level.joins)} WHERE {' AND '.join(where)}"
+    )
+    found = await fetch(call.context.pool, sql, [bind(call) for bind in binds])
+    versions = await _versions(call, [row["record_id"] for row in found])
+    return {
+        row["record_id"]: {
+            **row,
+            "change": "NEW" if versions.get(row["record_id"], 0) <= 1 else "CHANGED",
+        }
+        for row in found
+    }, columns
+
+
+async def _versions(call: Call, records: Sequence[UUID]) -> Mapping[UUID, int]:
+    """How often each of these visible records was stated or marked."""
+    assert call.context.changes is not None
+    rows = await fetch(
+        call.context.changes.pool,
+        "SELECT r.record_id, (SELECT count(*) FROM record_version v WHERE v.subject_id ="
+        " r.subject_id AND v.record_id = r.record_id) + r.objection::int AS stated"
+        " FROM record r WHERE r.record_id = ANY ($1)",
+        [list(records)],
+    )
+    return {row["record_id"]: row["stated"] for row in rows}
+
+
+async def _ended(
+    statement: Statement, call: Call, changes: Changes, rows: Sequence[Row]
+) -> Mapping[UUID, str]:
+    """Kinds of the records that have ended and that the caller might see while they were valid."""
+    if not rows:
+        return {}
+    check = statement.anew(call.context.scope)
+    subjects = check.bind(lambda _: [row.subject_id for row in rows], "uuid[]")
+    records = check.bind(lambda _: [row.entity_id for row in rows], "uuid[]")
+    before = _BEFORE.format(subjects=subjects, records=records)
+    sql, binds = check.finished(
+        f"SELECT w.record_id, w.kind FROM {before} w WHERE {record_visible(check, 'w')}"
+    )
+    found = await fetch(changes.pool, sql, [bind(call) for bind in binds])
+    return {row["record_id"]: row["kind"] for row in found}

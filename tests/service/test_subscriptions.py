@@ -1,0 +1,317 @@
+"""Subscriptions at a node: authorised event by event, logged, signed, resumed, limited."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from client.errors import ClientError
+from client.question import Question, sign_request
+from client.receipt import Receipt
+from client.subscription import signed_subscription, unsigned_subscription, verify_event
+from service.enrolment import identity_key, node_keys
+from tests.resolvers.conftest import uid
+from tests.service.inner_node import InnerNode
+
+RECORDS = """subscription($s: [String!], $k: [String!], $a: String) {
+    recordChanged(subjects: $s, kinds: $k, after: $a) {
+        change recordId kind position record { documentNo objection } } }"""
+PUBLIC = "subscription { recordChanged { change recordId record { documentNo } } }"
+
+
+class Socket:
+    """A WebSocket that speaks graphql-transport-ws."""
+
+    def __init__(self, inner: InnerNode, raw: ClientConnection) -> None:
+        self._inner = inner
+        self._raw = raw
+        self.asked: dict[str, Question] = {}
+
+    async def send(self, **message: Any) -> None:
+        await self._raw.send(json.dumps(message))
+
+    async def next(self, seconds: float = 5.0) -> dict[str, Any]:
+        return dict(json.loads(await asyncio.wait_for(self._raw.recv(), seconds)))
+
+    async def silent(self, seconds: float = 0.5) -> bool:
+        try:
+            await self.next(seconds)
+        except TimeoutError:
+            return True
+        return False
+
+    async def closed(self) -> tuple[int, str]:
+        with pytest.raises(ConnectionClosed) as ended:
+            await self.next()
+        assert ended.value.rcvd is not None
+        return ended.value.rcvd.code, ended.value.rcvd.reason
+
+    async def subscribe(
+        self,
+        id_: str,
+        document: str,
+        identity: str | None = None,
+        variables: Mapping[str, Any] | None = None,
+        **claims: Any,
+    ) -> dict[str, Any]:
+        target = f"{self._inner.url}/graphql"
+        if identity is None:
+            question, payload = unsigned_subscription(target, document, variables)
+        else:
+            key = identity_key(self._inner.root, identity)
+            question, payload = signed_subscription(
+                key, target, document, variables, now=time.time(), **claims
+            )
+        self.asked[id_] = question
+        await self.send(id=id_, type="subscribe", payload=payload)
+        return payload
+
+    def verified(self, message: Mapping[str, Any]) -> Any:
+        """The data or errors of an event whose signature and receipt hold."""
+        payload = message["payload"]
+        signed = payload[0] if isinstance(payload, list) else payload
+        keys = node_keys(self._inner.root, "benxi")
+        verify_event(self.asked[message["id"]], signed, keys, now=time.time())
+        return payload
+
+
+@asynccontextmanager
+async def socket(inner: InnerNode, *, greeted: bool = True) -> AsyncIterator[Socket]:
+    url = inner.url.replace("http", "ws") + "/graphql"
+    async with connect(url, subprotocols=["graphql-transport-ws"]) as raw:  # type: ignore[list-item]
+        made = Socket(inner, raw)
+        if greeted:
+            await made.send(type="connection_init")
+            assert await made.next() == {"type": "connection_ack"}
+        yield made
+
+
+async def touch(inner: InnerNode, *names: str) -> None:
+    """Have the outbox tell of these records."""
+    async with inner.node.work_pool.acquire() as connection, connection.transaction():
+        for name in names:
+            await connection.execute(
+                "INSERT INTO outbox (entity, entity_id, subject_id)"
+                " SELECT 'RECORD', record_id, subject_id FROM record WHERE record_id = $1",
+                uid(name),
+            )
+        await connection.execute("NOTIFY outbox")
+
+
+async def _begun(inner: InnerNode) -> None:
+    """Until the process follows the outbox for whoever has just subscribed."""
+    for _ in range(200):
+        if inner.work.changes.followed:
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("nobody follows")
+
+
+async def _set(inner: InnerNode, name: str, assignment: str) -> None:
+    await inner.node.work_pool.execute(
+        f"UPDATE record SET {assignment} WHERE record_id = $1", uid(name)
+    )
+
+
+async def test_each_event_is_signed_and_logged_before_it_leaves(inner: InnerNode) -> None:
+    async with socket(inner) as one:
+        await one.subscribe("a", RECORDS, "analyst", purpose="P12")
+        await _begun(inner)
+        await touch(inner, "罚1")
+        message = await one.next()
+        told = one.verified(message)["data"]["recordChanged"]
+        assert told["recordId"] == str(uid("罚1"))
+        assert told["record"]["documentNo"] == "罚1"
+        assert message["payload"]["extensions"]["position"] == told["position"]
+        receipt = message["payload"]["extensions"]["credit"]["credit-receipt"]
+        payloads = await inner.node.work_pool.fetch("SELECT leaves, payload FROM access_batch")
+        leaves = b"".join(row["leaves"] for row in payloads)
+        assert Receipt.parse(receipt).leaf in leaves
+        assert uid("罚1").bytes in b"".join(row["payload"] for row in payloads)
+        message["payload"]["data"]["recordChanged"]["kind"] = "licence"
+        with pytest.raises(ClientError, match="EVENT_MISMATCH"):
+            one.verified(message)
+
+
+async def test_an_event_shows_what_its_reader_may_see_at_that_moment(inner: InnerNode) -> None:
+    async with socket(inner) as one:
+        await one.subscribe("public", PUBLIC)
+        await one.subscribe("office", RECORDS, "analyst", {"k": ["penalty"]}, purpose="P12")
+        await _begun(inner)
+        # 罚2 is no longer on display, 罚6 is for stewards only, 许1 is of another kind.
+        await touch(inner, "罚2", "罚6")
+        told = one.verified(await one.next())["data"]["recordChanged"]
+        assert told["recordId"] == str(uid("罚2"))
+        assert await one.silent()
+        await _set(inner, "罚2", "display_until = NULL")
+        await touch(inner, "罚2")
+        both = [await one.next(), await one.next()]
+        assert {message["id"] for message in both} == {"public", "office"}
+        await _set(inner, "罚2", "display_until = '2026-06-30'")
+
+
+async def test_what_ends_is_told_to_whoever_might_see_it_before(inner: InnerNode) -> None:
+    pool = inner.node.work_pool
+    await pool.execute(
+        "INSERT INTO record_version (subject_id, record_id, stamp, batch_sha, line_no, digest,"
+        " status, commitment) SELECT subject_id, record_id, stamp, batch_sha, line_no, digest,"
+        " 'VALID', commitment FROM record WHERE record_id = ANY ($1) ON CONFLICT DO NOTHING",
+        [uid("罚1"), uid("罚6")],
+    )
+    async with socket(inner) as one:
+        await one.subscribe("a", PUBLIC)
+        await _begun(inner)
+        await _set(inner, "罚1", "status = 'REPAIRED'")
+        await _set(inner, "罚6", "status = 'REPAIRED'")
+        try:
+            await touch(inner, "罚6", "罚1")
+            told = one.verified(await one.next())["data"]["recordChanged"]
+        finally:
+            await _set(inner, "罚1", "status = 'VALID'")
+            await _set(inner, "罚6", "status = 'VALID'")
+        assert told == {"change": "ENDED", "recordId": str(uid("罚1")), "record": None}
+
+
+async def test_a_subscription_ends_with_the_trust_in_its_caller(inner: InnerNode) -> None:
+    key = await inner.enrol("watcher", "ANALYST")
+    async with socket(inner) as one:
+        await one.subscribe("a", RECORDS, "watcher", purpose="P12")
+        await _begun(inner)
+        await touch(inner, "罚1")
+        assert (await one.next())["type"] == "next"
+        await inner.revoke(key)
+        await touch(inner, "罚1")
+        message = await one.next()
+        assert message["type"] == "error"
+        assert one.verified(message)[0]["extensions"]["code"] == "KEY_REVOKED"
+
+
+async def test_it_goes_on_behind_the_last_event_after_a_disconnect(inner: InnerNode) -> None:
+    async with socket(inner) as one:
+        await one.subscribe("a", RECORDS, "analyst", {"s": ["91210500XD00000011"]}, purpose="P12")
+        await _begun(inner)
+        await touch(inner, "罚1")
+        first = (await one.next())["payload"]["data"]["recordChanged"]
+    await touch(inner, "许1", "罚7")
+    await touch(inner, "罚1")
+    async with socket(inner) as one:
+        variables = {"s": ["91210500XD00000011"], "a": first["position"]}
+        await one.subscribe("b", RECORDS, "analyst", variables, purpose="P12")
+        then = [(await one.next())["payload"]["data"]["recordChanged"] for _ in range(2)]
+        assert {one["recordId"] for one in then} == {str(uid("许1")), str(uid("罚1"))} or (
+            then[0]["change"] == "ENDED"
+        )
+        assert await one.silent()
+        await one.subscribe("c", RECORDS, "analyst", {"a": "bzoxOjI_"}, purpose="P12")
+        refused = await one.next()
+        assert one.verified(refused)[0]["extensions"]["code"] == "POSITION_INVALID"
+
+
+async def test_the_protocol_is_kept_to_the_letter(inner: InnerNode) -> None:
+    url = inner.url.replace("http", "ws") + "/graphql"
+    async with connect(url) as raw:
+        assert (await Socket(inner, raw).closed())[0] == 4406
+    for messages, wanted in (
+        ([{"type": "subscribe", "id": "1", "payload": {"query": PUBLIC}}], 4401),
+        ([{"type": "connection_init"}, {"type": "connection_init"}], 4429),
+        ([{"type": "connection_init"}, {"type": "unknown"}], 4400),
+        ([{"type": "connection_init"}, {"type": "subscribe", "id": 7, "payload": {}}], 4400),
+        ([{"type": "connection_init"}, {"type": "subscribe", "id": "1", "payload": []}], 4400),
+    ):
+        async with socket(inner, greeted=False) as one:
+            for message in messages:
+                await one.send(**message)
+            if wanted != 4401:
+                assert await one.next() == {"type": "connection_ack"}
+            assert (await one.closed())[0] == wanted
+    async with socket(inner) as one:
+        await one.send(type="ping", payload={"a": 1})
+        assert await one.next() == {"type": "pong", "payload": {"a": 1}}
+        await one.subscribe("1", PUBLIC)
+        await one.subscribe("1", PUBLIC)
+        assert (await one.closed())[0] == 4409
+    async with socket(inner) as one:
+        await one.subscribe("1", PUBLIC)
+        await one.send(type="complete", id="1")
+        await asyncio.sleep(0.1)
+        await one.subscribe("1", PUBLIC)  # the id is free again
+        await one.subscribe("q", "{ regions(first: 1) { totalCount } }")
+        message = await one.next()
+        assert (message["id"], message["type"]) == ("q", "error")
+        assert message["payload"][0]["extensions"]["code"] == "OPERATION_NOT_SUPPORTED"
+
+
+async def test_what_is_signed_for_one_road_is_refused_on_the_other(inner: InnerNode) -> None:
+    async with socket(inner) as one:
+        payload = await one.subscribe("a", RECORDS, "analyst", purpose="P12")
+        await _begun(inner)
+        # The same signed bytes once more: somebody else's replay.
+        await one.send(id="b", type="subscribe", payload=payload)
+        message = await one.next()
+        assert message["payload"][0]["extensions"]["code"] == "REPLAYED"
+        payload["variables"] = {"k": ["licence"]}
+        await one.send(id="c", type="subscribe", payload=payload)
+        message = await one.next()
+        assert message["payload"][0]["extensions"]["code"] == "SIGNATURE_MALFORMED"
+
+
+async def test_one_caller_has_so_many_subscriptions_and_no_more(inner: InnerNode) -> None:
+    limit = inner.node.settings.subscriptions_per_caller
+    async with socket(inner) as one, socket(inner) as other:
+        for number in range(limit):
+            await one.subscribe(str(number), RECORDS, "steward", purpose="P16")
+        for _ in range(100):
+            if inner.work.changes.followers >= limit:
+                break
+            await asyncio.sleep(0.05)
+        await other.subscribe("more", RECORDS, "steward", purpose="P16")
+        message = await other.next()
+        assert message["payload"][0]["extensions"]["code"] == "SUBSCRIPTION_LIMIT"
+
+
+async def test_server_sent_events_carry_the_same_signed_events(inner: InnerNode) -> None:
+    target = f"{inner.url}/graphql/stream"
+    body = json.dumps({"query": RECORDS, "variables": {}}).encode()
+    key = identity_key(inner.root, "analyst")
+    question = sign_request(key, "POST", target, body, now=time.time(), purpose="P12")
+    headers = {**dict(question.headers), "accept": "text/event-stream"}
+    keys = node_keys(inner.root, "benxi")
+    async with (
+        httpx.AsyncClient(timeout=10) as http,
+        http.stream("POST", target, content=body, headers=headers) as answer,
+    ):
+        assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
+        lines = answer.aiter_lines()
+        assert await anext(lines) == ":"
+        await _begun(inner)
+        await touch(inner, "罚1")
+        told = [line async for line in _until_data(lines)]
+        assert told[-2] == "event: next"
+        event = json.loads(told[-1].removeprefix("data: "))
+        assert event["data"]["recordChanged"]["record"]["documentNo"] == "罚1"
+        verify_event(question, event, keys, now=time.time())
+        async with httpx.AsyncClient() as again:
+            replayed = await again.post(target, content=body, headers=headers)
+        assert replayed.status_code == 401
+        assert replayed.json()["errors"][0]["extensions"]["code"] == "REPLAYED"
+    for _ in range(100):
+        if not inner.work.changes.followers:
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("the stream is still followed after its reader has left")
+
+
+async def _until_data(lines: AsyncIterator[str]) -> AsyncIterator[str]:
+    async for line in lines:
+        yield line
+        if line.startswith("data:"):
+            return
