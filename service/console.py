@@ -120,7 +120,7 @@ class Console:
     purpose: str = ""
     case: str = ""
     actor: str | None = None
-    _receipts: OrderedDict[str, Answer] = field(default_factory=OrderedDict)
+    _receipts: OrderedDict[str, Answer[Any]] = field(default_factory=OrderedDict)
 
     def application(self) -> ASGIApp:
         """The console as an ASGI application."""
@@ -193,7 +193,7 @@ class Console:
             self._keep(answer.receipt, answer)
         return _shown(Found(answer, None, answer.problem))
 
-    def _keep(self, receipt: Receipt, answer: Answer) -> None:
+    def _keep(self, receipt: Receipt, answer: Answer[Any]) -> None:
         self._receipts[receipt.leaf.hex()] = answer
         if len(self._receipts) > _KEPT:
             self._receipts.popitem(last=False)

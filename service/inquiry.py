@@ -28,7 +28,7 @@ from sync.agreement import read_agreement
 class Found:
     """An answer and what could be verified of it."""
 
-    answer: Answer
+    answer: Answer[Any]
     inclusion: Inclusion | None
     problem: ClientError | None
 
@@ -149,7 +149,7 @@ def _agreements(root: Path, settings: Settings) -> list[str]:
     ]
 
 
-def verify(client: Client, answer: Answer) -> Found:
+def verify(client: Client, answer: Answer[Any]) -> Found:
     """Check that the log contains the answer's entry, as the receipt promises."""
     if answer.problem is not None or answer.receipt is None:
         return Found(answer, None, answer.problem)
