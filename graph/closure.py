@@ -317,3 +317,55 @@ def bounds(low: int, high: int) -> tuple[Fraction, Fraction]:
 
 def _capital(value: int) -> Fraction | None:
     return None if value == UNKNOWN else Fraction(value, CAPITAL_SCALE)
+
+
+def circle_closure(view: View, start: int) -> Closure:
+    """A firm and those with which it may be in a circle, with the holdings among them.
+
+    Looked up in the circles that the snapshot carries, over holdings of every day and class: the
+    caller's circle lies within.
+    """
+    numbering = _Numbering(view, start)
+    circles = view.snapshot.circles
+    members = circles.around(start) if circles is not None else np.zeros(0, np.int64)
+    numbering.meet(members)
+    rows = view.incoming(EdgeKind.HOLDS, members)
+    inside = np.isin(view.column(EdgeKind.HOLDS, "source", rows), members)
+    return _made(view, numbering, [rows[inside]], ())
+
+
+def merged(closures: Sequence[Closure]) -> Closure:
+    """Several closures as one, numbered as the first and then as they come."""
+    first = closures[0]
+    numbers: dict[UUID, int] = {}
+    about: list[tuple[str, int, str]] = []
+    statements: dict[UUID, Statement] = {}
+    offices: dict[UUID, Office] = {}
+    truncated: set[Truncation] = set()
+    for one in closures:
+        told = zip(one.ids, one.categories, one.traits, one.homes, strict=True)
+        for id_, category, traits, home in told:
+            if id_ not in numbers:
+                numbers[id_] = len(numbers)
+                about.append((category, traits, home))
+        for said in one.statements:
+            holder, company = numbers[one.ids[said.holder]], numbers[one.ids[said.company]]
+            statements[said.id] = replace(said, holder=holder, company=company)
+        for held in one.offices:
+            person, firm = numbers[one.ids[held.person]], numbers[one.ids[held.firm]]
+            offices[held.id] = replace(held, person=person, firm=firm)
+        truncated.update(one.truncated)
+    return replace(
+        first,
+        ids=tuple(numbers),
+        categories=tuple(category for category, _, _ in about),
+        traits=tuple(traits for _, traits, _ in about),
+        homes=tuple(home for _, _, home in about),
+        statements=tuple(
+            sorted(
+                statements.values(), key=lambda one: (one.company, one.holder, one.origin, one.id)
+            )
+        ),
+        offices=tuple(sorted(offices.values(), key=lambda one: one.id)),
+        truncated=tuple(sorted(truncated)),
+    )

@@ -81,12 +81,12 @@ class Question:
             closure = await known.owners(self.start, self.levels)
             if offices_of:
                 closure = await known.offices([closure.ids[n] for n in offices_of])
-            return await self._seen(closure)
+            return await self.seen(closure)
         view, place = self.view()
         closure = owners_closure(view, place, levels=self.levels)
         if offices_of:
             closure = with_offices(view, closure, offices_of)
-        return await self._seen(closure)
+        return await self.seen(closure)
 
     async def controlled(self, start: UUID | None = None) -> Closure:
         """A subject and what it may control, with whoever else holds that."""
@@ -94,9 +94,9 @@ class Question:
         if self.known_at is not None:
             limits = closed(self.statement, self.call)
             known = self._known(self.known_at)
-            return await self._seen(await known.controlled(from_, self.levels, limits.get))
+            return await self.seen(await known.controlled(from_, self.levels, limits.get))
         view, place = self.view(from_)
-        return await self._seen(control_closure(view, place, levels=self.levels))
+        return await self.seen(control_closure(view, place, levels=self.levels))
 
     def view(self, start: UUID | None = None) -> tuple[View, int]:
         """The snapshot in the caller's scope, and the place of the subject in it.
@@ -144,7 +144,7 @@ class Question:
             statement.scope.grounds.barred,
         )
 
-    async def _seen(self, closure: Closure) -> Closure:
+    async def seen(self, closure: Closure) -> Closure:
         """The closure without what the store does not show the caller."""
         seen = await self._shown(closure.relation_ids)
         self.evidence.update(seen)

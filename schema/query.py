@@ -26,6 +26,14 @@ from schema.association import (
     shared_arguments,
     similarity_arguments,
 )
+from schema.beneficial import (
+    BeneficialOwners,
+    CircularOwnership,
+    RelatedParties,
+    beneficial_arguments,
+    circular_arguments,
+    related_arguments,
+)
 from schema.binding import described
 from schema.catalog_record import CatalogRecord
 from schema.catalogue import RecordKind
@@ -343,6 +351,15 @@ class Query:
     )
     controlled: Controlled | None = compiled(
         controlled_arguments, "控制企业 what a subject controls; null when there is none to see."
+    )
+    beneficial_owners: BeneficialOwners | None = compiled(
+        beneficial_arguments, "受益所有人 of a firm; null when there is none to see."
+    )
+    related_parties: RelatedParties | None = compiled(
+        related_arguments, "关联方 of a firm; null when there is none to see."
+    )
+    circular_ownership: CircularOwnership | None = compiled(
+        circular_arguments, "循环持股 around a firm; null when there is none to see."
     )
     paths: Paths | None = compiled(
         path_arguments, "关联路径 between two subjects; null when one of them is none to see."

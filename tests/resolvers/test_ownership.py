@@ -184,3 +184,51 @@ async def test_as_known_before_nothing_was_recorded(ask: Any, snapshots: Any) ->
     assert found["owners"] == []
     assert found["snapshot"] is None
     assert found["knownAt"].startswith("2020-01-01")
+
+
+REST = """
+query($s: String!) {
+  beneficialOwners(subject: $s) { rule ruleText source undetermined truncated { reason stage }
+    exemption { small personsAlone noOther committed applies } nodes { key party { name } }
+    owners { key party { name } rule label certain borderline position share { low high }
+      paths { share { low } steps { holder } } } }
+  relatedParties(subject: $s) { source totalCount truncated { reason stage }
+    nodes { key party { name } }
+    related { party { name } tie through votes { low } position label } }
+  circularOwnership(subject: $s) { circular selfHeld size members snapshot
+    holdings { holder company share { low } } } }
+"""
+
+
+async def test_beneficial_owners_name_the_rule_that_fired(ask: Any, snapshots: Any) -> None:
+    asked = await ask(REST, "ANALYST", snapshots=snapshots, s=A)
+    assert asked.errors == []
+    found = asked.data["beneficialOwners"]
+    (owner,) = found["owners"]
+    assert (owner["rule"], owner["party"]["name"], owner["certain"]) == ("EQUITY", "欧阳*", True)
+    assert found["rule"] == "EQUITY"
+    assert "25%以上股权" in found["ruleText"]
+    assert found["exemption"] == {
+        "small": False,  # 1200.5 万元
+        "personsAlone": False,
+        "noOther": False,  # a holder of the holder may have 0.45
+        "committed": False,
+        "applies": False,
+    }
+
+
+async def test_related_parties_and_circles(ask: Any, snapshots: Any) -> None:
+    asked = await ask(REST, "ANALYST", snapshots=snapshots, s=A)
+    related = asked.data["relatedParties"]
+    ties = {(one["tie"], one["party"]["name"]) for one in related["related"]}
+    assert ties == {
+        ("PARENT", "沈阳乙控股有限公司"),
+        ("SIGNIFICANT_INFLUENCE", "欧阳*"),
+        ("MAIN_INVESTOR", "欧阳*"),
+        ("KEY_MANAGER", "欧阳*"),
+    }
+    assert related["truncated"] == [{"reason": "CASE_REQUIRED", "stage": 2}]
+    with_case = await ask(REST, "ANALYST", snapshots=snapshots, case="1", s=A)
+    assert with_case.data["relatedParties"]["truncated"] == []
+    assert asked.data["circularOwnership"]["circular"] is False
+    assert asked.data["circularOwnership"]["members"] == []
