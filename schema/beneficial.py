@@ -27,9 +27,9 @@ First = Annotated[int, strawberry.argument(description="条数 1–1000.")]
 
 @strawberry.enum(description="认定规则 the rule by which somebody is a beneficial owner.")
 class BeneficialRule(Enum):
-    EQUITY = strawberry.enum_value("EQUITY", description="25%以上股权 finally held")
-    INCOME = strawberry.enum_value("INCOME", description="25%以上收益权")
-    VOTES = strawberry.enum_value("VOTES", description="25%以上表决权")
+    EQUITY = strawberry.enum_value("EQUITY", description="股权25%以上 finally held")
+    INCOME = strawberry.enum_value("INCOME", description="收益权25%以上")
+    VOTES = strawberry.enum_value("VOTES", description="表决权25%以上")
     CONTROL = strawberry.enum_value("CONTROL", description="单独实际控制")
     JOINT_CONTROL = strawberry.enum_value("JOINT_CONTROL", description="联合实际控制")
     DAILY_MANAGEMENT = strawberry.enum_value(
@@ -89,24 +89,24 @@ def beneficial_arguments(
 
 @strawberry.enum(description="关联方类型 by 企业会计准则第36号 art. 4.")
 class RelatedTie(Enum):
-    PARENT = strawberry.enum_value("PARENT", description="(一) 母公司")
-    SUBSIDIARY = strawberry.enum_value("SUBSIDIARY", description="(二) 子公司")
-    SAME_PARENT = strawberry.enum_value("SAME_PARENT", description="(三) 受同一母公司控制")
+    PARENT = strawberry.enum_value("PARENT", description="母公司 第四条(一)")
+    SUBSIDIARY = strawberry.enum_value("SUBSIDIARY", description="子公司 第四条(二)")
+    SAME_PARENT = strawberry.enum_value("SAME_PARENT", description="受同一母公司控制 第四条(三)")
     JOINT_CONTROLLER = strawberry.enum_value(
-        "JOINT_CONTROLLER", description="(四) 实施共同控制的投资方"
+        "JOINT_CONTROLLER", description="实施共同控制的投资方 第四条(四)"
     )
     SIGNIFICANT_INFLUENCE = strawberry.enum_value(
-        "SIGNIFICANT_INFLUENCE", description="(五) 施加重大影响的投资方 20%以上"
+        "SIGNIFICANT_INFLUENCE", description="施加重大影响的投资方 第四条(五) 20%以上"
     )
-    JOINT_VENTURE = strawberry.enum_value("JOINT_VENTURE", description="(六) 合营企业")
-    ASSOCIATE = strawberry.enum_value("ASSOCIATE", description="(七) 联营企业 20%以上")
-    MAIN_INVESTOR = strawberry.enum_value("MAIN_INVESTOR", description="(八) 主要投资者个人")
-    KEY_MANAGER = strawberry.enum_value("KEY_MANAGER", description="(九) 关键管理人员")
+    JOINT_VENTURE = strawberry.enum_value("JOINT_VENTURE", description="合营企业 第四条(六)")
+    ASSOCIATE = strawberry.enum_value("ASSOCIATE", description="联营企业 第四条(七) 20%以上")
+    MAIN_INVESTOR = strawberry.enum_value("MAIN_INVESTOR", description="主要投资者个人 第四条(八)")
+    KEY_MANAGER = strawberry.enum_value("KEY_MANAGER", description="关键管理人员 第四条(九)")
     MANAGER_OF_PARENT = strawberry.enum_value(
-        "MANAGER_OF_PARENT", description="(九) 母公司的关键管理人员"
+        "MANAGER_OF_PARENT", description="母公司的关键管理人员 第四条(九)"
     )
     CONTROLLED_BY_PERSON = strawberry.enum_value(
-        "CONTROLLED_BY_PERSON", description="(十) 主要投资者个人、关键管理人员控制的其他企业"
+        "CONTROLLED_BY_PERSON", description="主要投资者个人、关键管理人员控制的其他企业 第四条(十)"
     )
 
 

@@ -1,0 +1,259 @@
+"""The planted cases of ownership and control, worked out from what both cities' registries file.
+
+Every answer comes through the API's own plan on a store that intake filled and on its snapshot;
+what is expected is the world's own golden file, under two seeds.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import json
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import partial
+from typing import Any
+
+import asyncpg
+import orjson
+import pytest
+
+from graph.snapshot.keeping import Keeper, SnapshotReader
+from resolvers.context import Context
+from resolvers.operation import Operations
+from resolvers.pseudonym import token_of
+from schema.records import kinds
+from security.policy import Scope
+from service.postgres import PostgresServer
+from service.world import write_world
+from store.hot import ensure_hot_columns
+from store.intake import import_paths
+from store.pool import open_pool
+from store.subject import NUMBER
+from tests.store.conftest import FixedCipher
+
+TODAY = dt.date(2026, 6, 30)
+FILES = ("firms", "holders", "officers")
+
+OWNERS = """
+query($s: String!, $basis: ShareBasis! = EQUITY) { owners(subject: $s, basis: $basis, first: 1000) {
+  state circle findings { company findings } unknown
+  nodes { key party { id ... on Organisation { uscc } } }
+  owners { key ultimate direct { low } integrated { low high fraction }
+    paths { share { low } steps { statements { originRegion } } } } } }
+"""
+CONTROL = """
+query($s: String!) {
+  controllers(subject: $s) { nodes { key party { id ... on Organisation { uscc } } }
+  controllers { key ultimate level chain { company } } }
+  beneficialOwners(subject: $s) { rule nodes { key party { id ... on Organisation { uscc } } }
+    owners { key rule position } }
+  circularOwnership(subject: $s) { circular size
+    nodes { key party { id ... on Organisation { uscc } } } members } }
+"""
+
+
+@dataclass(frozen=True)
+class Town:
+    """A node that knows what both registries filed, and the answers."""
+
+    golden: dict[str, Any]
+    pool: asyncpg.Pool[Any]
+    scope: Scope
+    snapshots: SnapshotReader
+    operations: Operations
+    cipher: FixedCipher
+
+    async def ask(self, document: str, **variables: Any) -> Any:
+        plan = self.operations.prepare(document, None, self.scope)
+        context = Context(
+            self.pool, self.scope, TODAY, b"k" * 32, snapshots=self.snapshots, region="210500"
+        )
+        told = orjson.loads((await plan.run(context, variables)).body)
+        assert "errors" not in told, told["errors"]
+        return told["data"]
+
+    async def labels(self, case: str) -> dict[str, str]:
+        """The label of each party of a case, by its USCC or its id in answers."""
+        key = Context(self.pool, self.scope, TODAY, b"k" * 32).person_key
+        found = {}
+        for label, party in self.golden[case]["parties"].items():
+            if party.get("uscc"):
+                found[party["uscc"]] = label
+                continue
+            index = self.cipher.blind_index(NUMBER, party["idNumber"])
+            person = await self.pool.fetchval(
+                "SELECT subject_id FROM identifier WHERE scheme = $1 AND value = $2", NUMBER, index
+            )
+            assert person is not None, (case, label)
+            token = f"Person:{token_of(key, person)}"
+            found[base64.b64encode(token.encode()).decode()] = label
+        return found
+
+    def code(self, case: str, label: str) -> str:
+        return str(self.golden[case]["parties"][label]["uscc"])
+
+    async def named(self, case: str, answer: Any) -> Callable[[str], str]:
+        """From a key of an answer to the label of the case."""
+        labels = await self.labels(case)
+        parties = {
+            node["key"]: node["party"].get("uscc") or node["party"]["id"]
+            for node in answer["nodes"]
+        }
+        return lambda key: labels.get(parties[key], "?")
+
+    async def owners(self, case: str, label: str, **options: Any) -> dict[str, Any]:
+        found = (await self.ask(OWNERS, s=self.code(case, label), **options))["owners"]
+        name = await self.named(case, found)
+        return found | {"by": {name(one["key"]): one for one in found["owners"]}, "name": name}
+
+
+@pytest.fixture(scope="module", params=[20201022, 7])
+async def both(
+    request: pytest.FixtureRequest,
+    postgres_server: PostgresServer,
+    tmp_path_factory: pytest.TempPathFactory,
+    operations: Operations,
+    scope_of: Callable[..., Scope],
+) -> AsyncIterator[Town]:
+    from store.migrations import migrate
+
+    out = tmp_path_factory.mktemp("world")
+    write_world("S", request.param, out)
+    database, cipher = f"golden_{secrets.token_hex(4)}", FixedCipher()
+    async with AsyncExitStack() as stack:
+        admin = await asyncpg.connect(postgres_server.dsn)
+        stack.push_async_callback(admin.close)
+        await admin.execute(f"CREATE DATABASE {database}")
+        stack.push_async_callback(admin.execute, f"DROP DATABASE {database} WITH (FORCE)")
+        dsn = postgres_server.dsn_of(database)
+        await migrate(dsn)
+        pool = await open_pool(dsn, max_size=3, answering=True)
+        stack.push_async_callback(pool.close)
+        async with pool.acquire() as connection:
+            await ensure_hot_columns(connection, kinds())
+        for city, region in (("benxi", "210500"), ("shenyang", "210100")):
+            feeds = sorted(out.glob(f"feeds/{city}/*"))
+            files = [path for path in feeds if path.stem.rpartition("_")[2] in FILES]
+            summary = await import_paths(
+                pool, files, kinds=kinds(), cipher=cipher, region=region, platform=city,
+                today=TODAY, report_dir=out / city,
+            )  # fmt: skip
+            assert not summary.failures
+        keeper = Keeper(partial(asyncpg.connect, dsn), out / "snapshot")
+        await keeper.catch_up()
+        yield Town(
+            json.loads((out / "truth/golden.json").read_text("utf-8")),
+            pool,
+            scope_of("ANALYST", case="演1号"),
+            SnapshotReader(out / "snapshot"),
+            operations,
+            cipher,
+        )
+
+
+async def control(town: Town, case: str, label: str) -> tuple[Any, Any, Any, Any]:
+    """Ultimate controllers, all of them, rule and beneficial owners, by the labels of a case."""
+    found = await town.ask(CONTROL, s=town.code(case, label))
+    name = await town.named(case, found["controllers"])
+    controllers = found["controllers"]["controllers"]
+    own = await town.named(case, found["beneficialOwners"])
+    return (
+        [name(one["key"]) for one in controllers if one["ultimate"]],
+        [name(one["key"]) for one in controllers],
+        found["beneficialOwners"]["rule"],
+        [own(one["key"]) for one in found["beneficialOwners"]["owners"]],
+    )
+
+
+async def test_w01_direct_majority(both: Town) -> None:
+    assert (await control(both, "W01", "A"))[0] == [both.golden["W01"]["controller"]]
+    found = await both.owners("W01", "A")
+    assert found["by"]["P"]["direct"]["low"] == "0.7"
+
+
+async def test_w02_pyramid_over_both_cities(both: Town) -> None:
+    case = both.golden["W02"]
+    found = await both.owners("W02", case["effective"]["company"])
+    owner = found["by"][case["effective"]["holder"]]
+    (way,) = [way for way in owner["paths"] if len(way["steps"]) == 4]
+    assert way["share"]["low"] == case["effective"]["share"]
+    assert owner["integrated"]["low"] == case["effective"]["share"]
+    cities = {s["originRegion"] for step in way["steps"] for s in step["statements"]}
+    assert cities == {"210500", "210100"}
+    ultimate, chain, _, _ = await control(both, "W02", "D")
+    assert ultimate == [case["controller"]]
+    assert ["D", *chain] == case["controlChain"][::-1]
+
+
+@pytest.mark.parametrize("case", ["W03", "W04"])
+async def test_w03_w04_x28_circles_are_exact(both: Town, case: str) -> None:
+    told = both.golden[case]["integrated"]
+    for company, owners in told.items():
+        found = await both.owners(case, company)
+        assert found["state"] == "DETERMINED"
+        for owner, share in owners.items():
+            shown = found["by"][owner]["integrated"]
+            assert Fraction(shown["fraction"]) == Fraction(share)
+            assert shown["low"] == shown["high"]
+        assert sum(Fraction(found["by"][o]["integrated"]["fraction"]) for o in owners) == 1
+        circle = (await both.ask(CONTROL, s=both.code(case, company)))["circularOwnership"]
+        name = await both.named(case, circle)
+        assert circle["circular"]
+        assert {name(key) for key in circle["members"]} == set(told)
+
+
+async def test_w05_a_closed_circle_is_undetermined(both: Town) -> None:
+    found = await both.owners("W05", "A")
+    assert found["state"] == both.golden["W05"]["result"] == "CIRCULAR_UNDETERMINED"
+    assert {found["name"](key) for key in found["circle"]} == {"A", "B"}
+    assert found["owners"] == []
+
+
+async def test_w06_treasury_shares(both: Town) -> None:
+    told = both.golden["W06"]
+    found = await both.owners("W06", "A")
+    owner = found["by"]["P"]
+    assert owner["direct"]["low"] == told["direct"]["P"]
+    assert owner["integrated"]["low"] == told["integrated"]["P"]
+    votes = await both.owners("W06", "A", basis="VOTES")
+    assert votes["by"]["P"]["integrated"]["low"] == told["votes"]["P"]
+
+
+async def test_w07_partnership(both: Town) -> None:
+    ultimate, _, rule, owners = await control(both, "W07", "A")
+    assert ultimate == [both.golden["W07"]["controller"]]
+    assert (rule, owners) == ("INCOME", [both.golden["W07"]["beneficialOwner"]])
+
+
+async def test_w08_dispersed(both: Town) -> None:
+    ultimate, _, rule, owners = await control(both, "W08", "A")
+    assert ultimate == []
+    assert (rule, owners) == ("DAILY_MANAGEMENT", [both.golden["W08"]["beneficialOwner"]])
+
+
+async def test_w09_state_root(both: Town) -> None:
+    ultimate, _, rule, owners = await control(both, "W09", "D")
+    assert ultimate == [both.golden["W09"]["controller"]]
+    assert (rule, owners) == ("STATE_OWNED", [both.golden["W09"]["beneficialOwner"]])
+
+
+async def test_w10_sums(both: Town) -> None:
+    for label in both.golden["W10"]["result"]:
+        found = await both.owners("W10", label)
+        told = [f for one in found["findings"] for f in one["findings"]]
+        warned = both.golden["W10"]["result"][label] == "warned"
+        assert ("SUM_ABOVE_ONE" in told) is warned
+        total = sum(Fraction(one["direct"]["low"]) for one in found["owners"])
+        assert total == Fraction(both.golden["W10"]["sums"][label])
+
+
+async def test_x27_who_owns_across_the_border(both: Town) -> None:
+    found = await both.owners("X27", "A")
+    owner = found["by"]["P"]
+    assert owner["ultimate"]
+    assert Fraction(owner["integrated"]["fraction"]) == Fraction(60 * 51, 10_000)
+    assert [len(way["steps"]) for way in owner["paths"]] == [2]
