@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from fractions import Fraction
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from graph.closure import Closure, control_closure, owners_closure, with_offices
@@ -19,6 +19,7 @@ from graph.errors import GraphUnavailable
 from graph.holding import Finding, Holding, Holdings, Statement
 from graph.known import KnownClosure
 from graph.snapshot.mask import Mask, View
+from graph.walk import Truncation
 from resolvers.answer import Disclosure
 from resolvers.context import Call
 from resolvers.errors import QuestionError
@@ -46,6 +47,19 @@ class Evidence:
     valid_to: dt.date | None
     low: Fraction | None
     high: Fraction | None
+
+
+class Gathered(Protocol):
+    """What was gathered to answer: subjects by number, at a position."""
+
+    @property
+    def ids(self) -> tuple[UUID, ...]: ...
+    @property
+    def position(self) -> str: ...
+    @property
+    def snapshot(self) -> str: ...
+    @property
+    def truncated(self) -> tuple[Truncation, ...]: ...
 
 
 @dataclass(slots=True)
@@ -156,23 +170,28 @@ class Question:
         return closure.only(seen.keys(), exact)
 
     async def _shown(self, ids: Sequence[UUID]) -> dict[UUID, Evidence]:
-        if not ids:
-            return {}
-        check = self.statement.anew(self.call.context.scope)
-        bound = check.bind(lambda _: list(ids), "uuid[]")
-        kinds = tuple(kind for kind in _KINDS if kind in self.statement.scope.row.relations)
-        visible = relation_visible(check, "e", kinds, walked=True)
-        sql, binds = check.finished(
-            "SELECT e.relation_id, e.valid_from, e.valid_to, e.share_min, e.share_max"
-            f" FROM relation e WHERE e.relation_id = ANY({bound}) AND e.direction = 'IN'"
-            f" AND {visible}"
+        rows = await self.rows_seen(
+            ids, _KINDS, "e.relation_id, e.valid_from, e.valid_to, e.share_min, e.share_max"
         )
-        rows = await fetch(self.call.context.pool, sql, [bind(self.call) for bind in binds])
         return {
             row[0]: Evidence(row[1], row[2], _fraction(row[3]), _fraction(row[4])) for row in rows
         }
 
-    def frame(self, closure: Closure) -> dict[str, Any]:
+    async def rows_seen(self, ids: Sequence[UUID], kinds: Sequence[str], columns: str) -> list[Any]:
+        """Columns of the relations `e` among these that the store shows the caller."""
+        if not ids:
+            return []
+        check = self.statement.anew(self.call.context.scope)
+        bound = check.bind(lambda _: list(ids), "uuid[]")
+        allowed = tuple(kind for kind in kinds if kind in self.statement.scope.row.relations)
+        visible = relation_visible(check, "e", allowed, walked=True)
+        sql, binds = check.finished(
+            f"SELECT {columns} FROM relation e WHERE e.relation_id = ANY({bound})"
+            f" AND e.direction = 'IN' AND {visible}"
+        )
+        return await fetch(self.call.context.pool, sql, [bind(self.call) for bind in binds])
+
+    def frame(self, closure: Gathered) -> dict[str, Any]:
         """What every answer says of itself."""
         return {
             "asOf": self.day,
@@ -209,14 +228,18 @@ class Question:
         return _selects(self.statement.anew(self.call.context.scope), self.selected, names)
 
 
-async def asked(statement: Sql, selected: Selected, call: Call) -> Question | str:
+async def asked(
+    statement: Sql, selected: Selected, call: Call, *, kind: str = "HOLDS"
+) -> Question | str:
     """The question, or what was asked for when there is no such subject to see.
+
+    `kind` is the relation that it cannot do without.
 
     Raises QuestionError FORBIDDEN, CASE_REQUIRED.
     """
     fresh = statement.anew(call.context.scope)
     row = fresh.scope.row
-    if row.hops == 0 or "HOLDS" not in row.relations:
+    if row.hops == 0 or kind not in row.relations:
         raise QuestionError("FORBIDDEN", "the role does not search the graph")
     found = {name: selected.given(name) for name in selected.arguments}
     given = {name: value.read(call) for name, value in found.items() if value is not None}
@@ -233,7 +256,7 @@ class Shown:
     """The parties of an answer: keys by number, in the order in which they are named."""
 
     question: Question
-    closure: Closure
+    closure: Gathered
     keys: dict[int, str] = field(default_factory=dict)
 
     def key(self, number: int) -> str:

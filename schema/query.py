@@ -46,6 +46,12 @@ from schema.control import (
 )
 from schema.coverage import Catalogue, Coverage, catalogue_arguments, coverage_arguments
 from schema.decision import RecordDecision, decision_arguments
+from schema.guarantee import (
+    GuaranteeCircle,
+    GuaranteeExposure,
+    circle_arguments,
+    exposure_arguments,
+)
 from schema.job import Job, JobResult
 from schema.matching import PersonMatch
 from schema.neighbourhood import Neighbourhood
@@ -379,6 +385,14 @@ class Query:
     )
     diff: RelationDifference | None = compiled(
         difference_arguments, "关系差异 a subject's relations on two days."
+    )
+    guarantee_circle: GuaranteeCircle | None = compiled(
+        circle_arguments,
+        "担保圈 all who are tied to a subject by guarantees; null when there is none to see.",
+    )
+    guarantee_exposure: GuaranteeExposure | None = compiled(
+        exposure_arguments,
+        "担保敞口 what a guarantor may have to pay; null when there is none to see.",
     )
     work_queue: TaskConnection | None = compiled(
         queue_arguments,
