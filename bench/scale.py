@@ -34,7 +34,7 @@ from graph.holding import Basis, together
 from graph.layout import EdgeKind
 from graph.ownership import integrated
 from graph.snapshot import building
-from graph.snapshot.circle import components, find_circles
+from graph.snapshot.circle import between_firms, components, find_circles
 from graph.snapshot.column import EDGE, NODE, SHARE_SCALE, Array, empty
 from graph.snapshot.folder import Folder, State, assembled
 from graph.snapshot.mask import Mask, View
@@ -201,14 +201,10 @@ def peers(path: Path) -> dict[str, float]:
     import networkx
 
     snapshot = Folder(path).open().snapshot
-    table = snapshot.tables[EdgeKind.HOLDS]
-    source, target = table.column("source"), table.column("target")
-    firm = snapshot.nodes.column("category") < 2
-    between = firm[source] & firm[target]
-    ends = np.column_stack([source[between], target[between]])
+    ends = np.column_stack(between_firms(snapshot))
     size = len(snapshot.nodes)
     figures: dict[str, float] = {"firm_edges": len(ends)}
-    ours, figures["scipy_seconds"] = _timed(lambda: components(ends[:, 0], ends[:, 1], size))
+    ours, figures["scipy_seconds"] = _timed(lambda: components(ends[:, 0], ends[:, 1]))
     graph, made = _timed(lambda: igraph.Graph(n=size, edges=ends, directed=True))
     found, seconds = _timed(lambda: graph.connected_components(mode="strong").sizes())
     figures["igraph_seconds"] = round(made + seconds, 2)

@@ -304,7 +304,7 @@ def without(subject: str) -> tuple[None, Disclosure]:
 def share_range(low: Number, high: Number) -> dict[str, Any]:
     """A share as the answer shows it."""
     exact = low if isinstance(low, Fraction) else None
-    fraction = None if exact is None else f"{exact.numerator}/{exact.denominator}"
+    fraction = None if exact is None else str(exact)
     return {"low": decimal(low), "high": decimal(high), "fraction": fraction}
 
 

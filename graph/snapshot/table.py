@@ -6,7 +6,7 @@ changes. The base is read-only and may be a mapped file; the changes are small a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -103,6 +103,14 @@ class Table:
         base = len(self.base["source"])
         alive = np.arange(base + len(self.added["source"]))
         return np.delete(alive, self.dead) if len(self.dead) else alive
+
+    def blocks(self, size: int) -> Iterator[Rows]:
+        """Every row, `size` at a time; at least one block."""
+        whole = len(self.base["source"]) + len(self.added["source"])
+        for first in range(0, max(whole, 1), size):
+            rows = np.arange(first, min(first + size, whole))
+            low, high = np.searchsorted(self.dead, (first, first + size))
+            yield np.delete(rows, self.dead[low:high] - first) if high > low else rows
 
     def outgoing(self, nodes: Array) -> Rows:
         """The rows that start at these nodes, node by node; a node once named, once."""

@@ -1,0 +1,205 @@
+"""Inputs nobody here made: every analysis on the FinBench folder, and on what no market has."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import orjson
+import pytest
+
+from graph.snapshot.keeping import Keeper, SnapshotReader
+from resolvers.context import Context
+from resolvers.operation import Operations
+from schema.records import kinds
+from security.policy import Scope
+from store.hot import ensure_hot_columns
+from store.intake import import_paths
+from store.pool import open_pool
+from tests.graph.town import Town
+from tests.store.conftest import FixedCipher
+
+TODAY = dt.date(2026, 6, 30)
+FOLDER = Path(__file__).parents[1] / "data/finbench"
+BUDGET = 10.0  # seconds of CPU for one question of all analyses, on a shared machine
+
+ALL = """
+query($s: String!) {
+  owners(subject: $s) { state truncated { reason } totalCount unknown
+    owners { integrated { low high } paths { share { low } } } }
+  votes: owners(subject: $s, basis: VOTES) { state totalCount }
+  controllers(subject: $s) { truncated { reason } controllers { level ultimate component } }
+  controlled(subject: $s) { truncated { reason } totalCount }
+  beneficialOwners(subject: $s) { rule owners { rule share { low } } }
+  relatedParties(subject: $s) { truncated { reason } totalCount }
+  circularOwnership(subject: $s) { circular selfHeld size holdings { share { low } } } }
+"""
+
+
+@dataclasses.dataclass
+class Node:
+    """A store with its snapshot, asked as the analyst asks."""
+
+    connection: asyncpg.Connection[Any]
+    pool: asyncpg.Pool[Any]
+    scope: Scope
+    keeper: Keeper
+    operations: Operations
+
+    async def ask(self, subject: str, document: str = ALL, **variables: Any) -> Any:
+        await self.keeper.catch_up()
+        snapshots = SnapshotReader(self.keeper.folder.path)
+        plan = self.operations.prepare(document, None, self.scope)
+        context = Context(self.pool, self.scope, TODAY, b"k" * 32, snapshots=snapshots)
+        began = time.process_time()
+        told = orjson.loads((await plan.run(context, {"s": subject, **variables})).body)
+        assert time.process_time() - began < BUDGET
+        assert "errors" not in told, told["errors"]
+        return told["data"]
+
+
+@pytest.fixture
+async def node(
+    database: str, operations: Operations, scope_of: Callable[..., Scope], tmp_path: Path
+) -> AsyncIterator[Node]:
+    pool = await open_pool(database, max_size=3)
+    connection = await asyncpg.connect(database)
+    await ensure_hot_columns(connection, kinds())
+    keeper = Keeper(partial(asyncpg.connect, database), tmp_path / "snapshot")
+    yield Node(connection, pool, scope_of("ANALYST", case="演1号"), keeper, operations)
+    await connection.close()
+    await pool.close()
+
+
+async def test_every_analysis_runs_on_finbench_within_its_budget(
+    node: Node, tmp_path: Path
+) -> None:
+    summary = await import_paths(
+        node.pool, [FOLDER], kinds=kinds(), cipher=FixedCipher(), region="210500",
+        platform="finbench", today=TODAY, report_dir=tmp_path / "reports",
+    )  # fmt: skip
+    assert not summary.failures
+    await node.keeper.catch_up()
+    snapshot = SnapshotReader(node.keeper.folder.path).current()
+    assert snapshot.circles is not None
+    sizes = Counter(snapshot.circles.component.tolist())
+    largest, size = sizes.most_common(1)[0]
+    assert size == 457  # the component that graph.md names
+    within = snapshot.circles.members[snapshot.circles.start[largest]]
+    (inside,) = snapshot.ids_at([within])  # type: ignore[arg-type]
+    rows = await node.connection.fetch(
+        "SELECT i.value, i.subject_id = $1 AS circular FROM identifier i"
+        " WHERE scheme = 'finbench-company' ORDER BY i.subject_id = $1 DESC, i.value LIMIT 3",
+        inside,
+    )
+    for row in rows:
+        found = await node.ask(f"finbench-company:{row['value']}")
+        owners = found["owners"]
+        assert owners["truncated"] == []
+        assert owners["state"] == "DETERMINED"
+        assert all(0 <= Decimal(o["integrated"]["low"]) <= 1 for o in owners["owners"])
+        if row["circular"]:
+            assert found["circularOwnership"]["size"] == 457
+            assert owners["totalCount"] > 457
+
+
+async def test_what_no_market_has_never_crashes_or_hangs(node: Node) -> None:
+    town = Town(node.connection)
+
+    async def firm(code: str) -> Any:
+        id_ = await town.company(code)
+        await node.connection.execute(
+            "INSERT INTO identifier (value, scheme, subject_id) VALUES ($1, 'org_code', $2)",
+            code,
+            id_,
+        )
+        return id_
+
+    async with town.transaction():
+        selfish = await firm("SELF00001")
+        await town.holds(selfish, selfish, "1")
+        above = await firm("ABOVE0001")
+        for n in range(3):
+            await town.holds(selfish, above, "0.9", key=str(n))  # parallel, and 2.7 together
+        none = await firm("NONE00001")
+        await town.relation("HOLDS", above, none, share_min=None, share_max=None)
+        await town.holds(none, none, "0")
+        agent = await town.person("300")
+        await node.connection.execute(
+            "INSERT INTO identifier (value, scheme, subject_id) VALUES ('300', $1, $2)",
+            "finbench-person",
+            agent,
+        )
+        for n in range(300):
+            held = await town.company(f"AGENT{n:04d}")
+            await town.holds(agent, held, "0.51")
+        loop = [await firm(f"LOOP{n:05d}") for n in range(40)]
+        for n, one in enumerate(loop):
+            await town.holds(one, loop[(n + 1) % 40], "1.000000000000000001"[: 18 if n else 20])
+    circle = await node.ask("SELF00001")
+    assert circle["owners"]["state"] == "CIRCULAR_UNDETERMINED"
+    assert circle["circularOwnership"]["selfHeld"]
+    assert (await node.ask("ABOVE0001"))["owners"]["totalCount"] == 1
+    assert (await node.ask("NONE00001"))["beneficialOwners"]["rule"] is None
+    assert (await node.ask("LOOP00000"))["owners"]["state"] == "CIRCULAR_UNDETERMINED"
+    people = await node.ask(
+        "finbench-person:300",
+        "query($s: String!) { controlled(subject: $s, first: 1000) { totalCount"
+        " controlled { level } } owners(subject: $s) { totalCount } }",
+    )
+    assert people["controlled"]["totalCount"] == 300
+    assert people["owners"]["totalCount"] == 0
+
+
+KNOWN = """
+query($s: String!, $at: DateTime) {
+  owners(subject: $s, knownAt: $at) { owners { direct { low } } }
+  controllers(subject: $s, knownAt: $at) { controllers { level votes { low } } } }
+"""
+HEADERS = (
+    "企业名称,企业统一社会信用代码,股东名称,股东类型,股东代码,出资比例(%),股份类别,起始日期,"
+    "数据来源单位,数据来源单位代码"
+)
+SOURCE = "本溪市市场监督管理局,11210500XD0000040F"
+
+
+async def test_what_was_known_before_a_correction_is_still_answered(
+    node: Node, tmp_path: Path
+) -> None:
+    firm, holder = "91210500XD0000016N", "93210521XD0000032K"
+
+    async def file(day: str, share: str) -> dt.datetime:
+        path = tmp_path / f"{day}_market-regulation_holders.csv"
+        stake = f"本溪甲合作社,法人及非法人组织,{holder},{share},普通股,2020-01-01"
+        row = f"本溪乙有限公司,{firm},{stake},{SOURCE}"
+        path.write_text(f"{HEADERS}\n{row}\n", encoding="utf-8")
+        summary = await import_paths(
+            node.pool, [path], kinds=kinds(), cipher=FixedCipher(), region="210500",
+            platform="benxi", today=TODAY, report_dir=tmp_path / "reports",
+        )  # fmt: skip
+        assert not summary.failures
+        assert sum(batch.accepted for batch in summary.batches) == 1, summary
+        at: dt.datetime = await node.connection.fetchval("SELECT clock_timestamp()")
+        return at
+
+    before = await node.connection.fetchval("SELECT clock_timestamp()")
+    first = await file("20260105", "70")
+    second = await file("20260205", "40")
+
+    async def at(when: dt.datetime | None) -> tuple[list[str], int]:
+        told = None if when is None else when.isoformat()
+        found = await node.ask(firm, KNOWN, at=told)
+        shares = [one["direct"]["low"] for one in found["owners"]["owners"]]
+        return shares, len(found["controllers"]["controllers"])
+
+    assert await at(None) == await at(second) == (["0.4"], 0)
+    assert await at(first) == (["0.7"], 1)
+    assert await at(before) == ([], 0)
