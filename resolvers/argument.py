@@ -32,6 +32,8 @@ def plain(value: Any) -> Any:
     """A coerced value with enum members as their stored values."""
     if isinstance(value, Enum):
         return value.value
+    if isinstance(value, dict):
+        return {name: plain(item) for name, item in value.items()}
     if isinstance(value, list):
         return [plain(item) for item in value]
     return value

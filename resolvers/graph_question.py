@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from fractions import Fraction
 from typing import Any, Protocol
@@ -53,7 +53,7 @@ class Gathered(Protocol):
     """What was gathered to answer: subjects by number, at a position."""
 
     @property
-    def ids(self) -> tuple[UUID, ...]: ...
+    def ids(self) -> Sequence[UUID] | Mapping[int, UUID]: ...
     @property
     def position(self) -> str: ...
     @property
@@ -117,6 +117,11 @@ class Question:
 
         Raises QuestionError GRAPH_UNAVAILABLE.
         """
+        view = self.scoped()
+        return view, places_of(view, [start or self.start])[0]
+
+    def scoped(self) -> View:
+        """The snapshot in the caller's scope. Raises QuestionError GRAPH_UNAVAILABLE."""
         statement, call = self.statement, self.call
         if call.context.snapshots is None:
             raise QuestionError("GRAPH_UNAVAILABLE", "this node has no graph")
@@ -126,9 +131,6 @@ class Question:
             raise QuestionError(
                 "GRAPH_UNAVAILABLE", "the graph is being made: try later"
             ) from error
-        place = snapshot.place_of(start or self.start)
-        if place is None:
-            raise QuestionError("GRAPH_UNAVAILABLE", "the graph has not come to it: try later")
         row = statement.scope.row
         barred = snapshot.places_of(sorted(statement.scope.grounds.barred))
         mask = Mask(
@@ -139,7 +141,7 @@ class Question:
             closed=closed(statement, call),
             barred=tuple(barred[barred >= 0].tolist()),
         )
-        return View(snapshot, mask), place
+        return View(snapshot, mask)
 
     def _known(self, at: dt.datetime) -> KnownClosure:
         statement, pool = self.statement, self.call.context.pool
@@ -237,16 +239,59 @@ async def asked(
 
     Raises QuestionError FORBIDDEN, CASE_REQUIRED.
     """
+    fresh, given = _given(statement, selected, call, kind)
+    subject: str = given["subject"]
+    start = await subject_asked(fresh, subject, call)
+    if start is None:
+        return subject
+    return _question(fresh, selected, call, given, start)
+
+
+async def asked_of(
+    statement: Sql, selected: Selected, call: Call, name: str, most: int
+) -> tuple[Question, list[UUID], list[str]]:
+    """A question about several subjects, those that are to be seen, and what was asked for else.
+
+    `name` is the argument that names them, `most` how many it may name. Raises QuestionError
+    BUDGET_LIMIT, FORBIDDEN, CASE_REQUIRED.
+    """
+    fresh, given = _given(statement, selected, call, "HOLDS")
+    asked_for = list(dict.fromkeys(given[name]))
+    if not 1 <= len(asked_for) <= most:
+        raise QuestionError("BUDGET_LIMIT", f"name 1 to {most} {name}")
+    found, missing = dict[UUID, None](), []
+    for subject in asked_for:
+        start = await subject_asked(fresh, subject, call)
+        if start is None:
+            missing.append(subject)
+        else:
+            found[start] = None
+    first = next(iter(found), UUID(int=0))
+    return _question(fresh, selected, call, given, first), list(found), missing
+
+
+def places_of(view: View, ids: Sequence[UUID]) -> list[int]:
+    """The places of subjects. Raises QuestionError GRAPH_UNAVAILABLE."""
+    places: list[int] = view.snapshot.places_of(ids).tolist()
+    if -1 in places:
+        raise QuestionError("GRAPH_UNAVAILABLE", "the graph has not come to it: try later")
+    return places
+
+
+def _given(
+    statement: Sql, selected: Selected, call: Call, kind: str
+) -> tuple[Sql, Mapping[str, Any]]:
     fresh = statement.anew(call.context.scope)
     row = fresh.scope.row
     if row.hops == 0 or kind not in row.relations:
         raise QuestionError("FORBIDDEN", "the role does not search the graph")
     found = {name: selected.given(name) for name in selected.arguments}
-    given = {name: value.read(call) for name, value in found.items() if value is not None}
-    subject: str = given["subject"]
-    start = await subject_asked(fresh, subject, call)
-    if start is None:
-        return subject
+    return fresh, {name: value.read(call) for name, value in found.items() if value is not None}
+
+
+def _question(
+    fresh: Sql, selected: Selected, call: Call, given: Mapping[str, Any], start: UUID
+) -> Question:
     day = given.get("asOf") or call.context.today
     return Question(fresh, selected, call, given, start, day, given.get("knownAt"))
 
@@ -284,8 +329,11 @@ class Shown:
                 told.append({"company": self.keys[number], "findings": sorted(map(str, found))})
         return told
 
-    async def told(self, value: dict[str, Any], rows: int) -> tuple[Any, Disclosure]:
-        """The answer as the selection wants it, and what it discloses."""
+    async def told(
+        self, value: dict[str, Any], rows: int, missing: Sequence[str] = ()
+    ) -> tuple[Any, Disclosure]:
+        """The answer as the selection wants it, and what it discloses; `missing` was asked for
+        and is not to be seen."""
         question = self.question
         parties = Parties.prepare(question.statement, question.selected)
         ids = [self.closure.ids[number] for number in self.keys]
@@ -293,7 +341,8 @@ class Shown:
         value["nodes"] = [
             {"id": id_, "key": key} for id_, key in zip(ids, self.keys.values(), strict=True)
         ]
-        return parties.shape(value), parties.disclosure(rows)
+        disclosure = replace(parties.disclosure(rows), not_found=tuple(missing))
+        return parties.shape(value), disclosure
 
 
 def without(subject: str) -> tuple[None, Disclosure]:

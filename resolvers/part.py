@@ -30,6 +30,7 @@ from resolvers import (
     queue,
     related,
     relation_change,
+    risk,
     subgraph,
 )
 from resolvers.answer import Disclosure
@@ -60,6 +61,7 @@ PARTS: Mapping[str, Part] = MappingProxyType(
         "diff": relation_change.difference,
         "guaranteeCircle": guarantee.circle,
         "guaranteeExposure": guarantee.exposed,
+        "riskPropagation": risk.answer,
         "workQueue": queue.answer,
         "accessEntries": oversight.answer,
         "accessEntry": oversight.entry,

@@ -77,6 +77,7 @@ from schema.relation_change import (
     timeline_arguments,
 )
 from schema.relation_kind import RelationKind
+from schema.risk import RiskPropagation, risk_arguments
 from schema.search import MatchKind, OrganisationConnection, SearchConnection
 
 
@@ -393,6 +394,9 @@ class Query:
     guarantee_exposure: GuaranteeExposure | None = compiled(
         exposure_arguments,
         "担保敞口 what a guarantor may have to pay; null when there is none to see.",
+    )
+    risk_propagation: RiskPropagation = compiled(
+        risk_arguments, "风险传导 whom trouble of some subjects reaches, by a stated model."
     )
     work_queue: TaskConnection | None = compiled(
         queue_arguments,
