@@ -86,7 +86,7 @@ async def test_hostile_texts_are_only_texts(ask: Any, text: str) -> None:
     document = """query($c: String!, $n: String) { organisation(code: $c) { name }
         records(filter: {issuer: $n, documentNo: $n}) { totalCount } }"""
     asked = await ask(document, c=text, n=text)
-    assert asked.codes in ([], ["BAD_VALUE"])
+    assert set(asked.codes) <= {"BAD_VALUE"}
     assert b"SELECT" not in asked.answer.body
     assert (await ask('{ organisation(code: "%s") { uscc } }' % A)).data["organisation"]
 
