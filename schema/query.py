@@ -46,6 +46,7 @@ from schema.control import (
 )
 from schema.coverage import Catalogue, Coverage, catalogue_arguments, coverage_arguments
 from schema.decision import RecordDecision, decision_arguments
+from schema.export import DeclaredInterest, GraphExport, export_arguments, interest_arguments
 from schema.guarantee import (
     GuaranteeCircle,
     GuaranteeExposure,
@@ -374,6 +375,14 @@ class Query:
     links: Paths | None = compiled(
         link_arguments,
         "关联 a shortest path between each two of a group, or from one of it to each other.",
+    )
+    graph_export: GraphExport | None = compiled(
+        export_arguments,
+        "图谱导出 a neighbourhood, or the paths to another subject, as a file; null when there is"
+        " no such subject to see.",
+    )
+    declared_interests: list[DeclaredInterest] | None = compiled(
+        interest_arguments, "申报权益 in a body, as declared; null when there is none to see."
     )
     shared_attributes: SharedAttributes | None = compiled(
         shared_arguments, "共有属性 what other bodies have as well: suspicion, and no finding."

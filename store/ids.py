@@ -45,6 +45,12 @@ def relation_id(
     return _named("relation", origin_region, kind, source, target, *natural_key)
 
 
+def interest_id(origin_region: str, subject: str, statement_no: str, key: str) -> UUID:
+    """Id of a declared interest by origin, the body's first identifier, the declaration's number
+    of the record, and what tells its interests apart."""
+    return _named("interest", origin_region, subject, statement_no, key)
+
+
 def batch_id(sha256: bytes, kind: str, source: str) -> UUID:
     """Id of a batch: the same file sent twice is the same batch (W28)."""
     return _named("batch", sha256.hex(), kind, source)

@@ -196,13 +196,15 @@ async def derive_shares(
     """Derive shares from amounts where subscribed and registered capital are both known.
 
     The derived share, rounded to 12 places, is shown when nothing else is stated or the stated
-    share is within 0.05 %; a stated share that differs more stands. Run after either of them
+    share is within 0.05 %; a stated share that differs more stands; an interval that was stated
+    (`shareFrom`, `shareUpTo` of the fields) stands where neither is known. Run after either of them
     changed, it gives the same shares whatever came first. Returns the changed relations.
     """
     rows = await connection.fetch(
         """
         WITH derived AS (
-            SELECT r.relation_id, r.share_stated,
+            SELECT r.relation_id, r.share_stated, (r.fields->>'shareFrom')::numeric AS low,
+                   (r.fields->>'shareUpTo')::numeric AS high,
                    CASE WHEN r.subscribed > 0 AND o.registered_capital >= r.subscribed
                              AND coalesce(r.currency, 'CNY') = coalesce(o.currency, 'CNY')
                         THEN trim_scale(round(r.subscribed / o.registered_capital, 12)) END AS share
@@ -210,14 +212,15 @@ async def derive_shares(
             WHERE r.kind = 'HOLDS' AND r.direction = 'IN'
               AND (r.relation_id = ANY($1) OR r.subject_id = ANY($2))
         ), shown AS (
-            SELECT relation_id, CASE WHEN share_stated IS NULL
+            SELECT relation_id, low, high, CASE WHEN share_stated IS NULL
                 OR abs(share - share_stated) <= 0.0005 THEN coalesce(share, share_stated)
                 ELSE share_stated END AS share
             FROM derived
         )
-        UPDATE relation r SET share_min = coalesce(s.share, 0), share_max = coalesce(s.share, 1)
+        UPDATE relation r SET share_min = coalesce(s.share, s.low, 0),
+            share_max = coalesce(s.share, s.high, 1)
         FROM shown s WHERE r.relation_id = s.relation_id AND (r.share_min, r.share_max)
-            IS DISTINCT FROM (coalesce(s.share, 0), coalesce(s.share, 1))
+            IS DISTINCT FROM (coalesce(s.share, s.low, 0), coalesce(s.share, s.high, 1))
         RETURNING r.relation_id
         """,
         list(relations),

@@ -73,6 +73,7 @@ _TABLES = {
     Wall.PUBLIC: _OPEN_TABLES,
     Wall.GOVERNMENT: (
         *_OPEN_TABLES,
+        "declared_interest",
         "organisation_version",
         "person_token",
         "quality_issue",
@@ -97,6 +98,7 @@ def _policies(kinds: Kinds) -> dict[tuple[str, Wall], str]:
         ("relation", Wall.PUBLIC): "class = 'O' AND status = 'VALID'",
         ("relation", Wall.GOVERNMENT): "class IN ('O', 'G') AND status = 'VALID'",
         ("relation", Wall.STEWARD): "true",
+        ("declared_interest", Wall.GOVERNMENT): "class IN ('O', 'G') AND status = 'VALID'",
         ("relation_version", Wall.PUBLIC): "status = 'VALID' AND content ->> 'class' = 'O'",
         ("relation_version", Wall.GOVERNMENT): (
             "status = 'VALID' AND content ->> 'class' IN ('O', 'G')"

@@ -192,8 +192,17 @@ def relation_statement(
         natural_key=(str(record_id),),
         stated=values,
         visibility=str(visibility),
+        fields=_interval(values),
         identity=record_id,
     )
+
+
+def _interval(values: Mapping[str, Any]) -> dict[str, str]:
+    """The interval of a share that is not known exactly; that from 0 to 1 says nothing."""
+    low, high = values["share_min"], values["share_max"]
+    if low is None or high is None or low == high:
+        return {}
+    return {"shareFrom": f"{low:f}", "shareUpTo": f"{high:f}"}
 
 
 def _party(told: Value, region: str) -> Party:

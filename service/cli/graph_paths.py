@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from service.cli.completion import identities, nodes, purposes
-from service.cli.output import JSON_OPTION, console, explained, print_json
+from service.cli.output import JSON_OPTION, console, explained, fail, print_json
 from service.cli.query import show
 
 application = typer.Typer()
@@ -32,6 +33,15 @@ query Links($subjects: [String!]!, $from: String, $maxLength: Int!, $kinds: [Rel
   links(subjects: $subjects, from: $from, maxLength: $maxLength, kinds: $kinds,
       meaning: $meaning, asOf: $asOf, maxFan: $maxFan, hubs: $hubs) {_ANSWER}
 }}
+"""
+
+_EXPORT = """\
+query Export($format: ExportFormat!, $subject: String!, $to: String, $hops: Int!, $maxLength: Int!,
+    $asOf: Date) {
+  graphExport(format: $format, subject: $subject, to: $to, hops: $hops, maxLength: $maxLength,
+      asOf: $asOf) {
+    mediaType content sha256 asOf position nodes edges leftOut truncated { reason stage } }
+}
 """
 
 _NODE = Annotated[str, typer.Option("--node", help="Name of the node.", autocompletion=nodes)]
@@ -115,6 +125,55 @@ def links(
         "hubs": hubs,
     }
     _ask(node, as_name, _LINKS, variables, purpose, case, as_json=as_json)
+
+
+@application.command("export")
+def export(
+    subject: Annotated[str, typer.Argument(help="A code, scheme:value or id.")],
+    out: Annotated[Path, typer.Option("--out", help="New file to write.")],
+    form: Annotated[str, typer.Option("--format", help="graphml, csv or bods.")] = "graphml",
+    target: Annotated[
+        str | None, typer.Option("--to", help="The paths to it, not the neighbourhood.")
+    ] = None,
+    hops: Annotated[int, typer.Option(min=1, max=4, help="Levels around the subject.")] = 1,
+    max_length: _LENGTH = 4,
+    as_of: _AS_OF = None,
+    node: _NODE = "benxi",
+    as_name: _AS = None,
+    purpose: _PURPOSE = None,
+    case: _CASE = "",
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """Write what the identity sees around a subject, or the paths to another, to a file. Exit
+    status: 0 written and the answer verifies, 1 it does not, 2 not asked or nothing to see."""
+    from service.home import home
+    from service.inquiry import ask
+
+    if out.exists():
+        fail("FILE_EXISTS", f"{out} is there already: name a new file")
+    variables = {
+        "format": form.upper(),
+        "subject": subject,
+        "to": target,
+        "hops": hops,
+        "maxLength": max_length,
+        "asOf": as_of,
+    }
+    with explained():
+        found = ask(home(), node, as_name, _EXPORT, variables, purpose=purpose, case=case)
+        told = found.to_json()
+        export = (told["answer"].get("data") or {}).get("graphExport")
+        if export is not None and found.verified:
+            out.write_text(export.pop("content"), encoding="utf-8", newline="")
+    if as_json:
+        print_json(told)
+    elif export is None:
+        show(told)
+    else:
+        console().print(f"已导出 written: {out} ({export['nodes']} 节点, {export['edges']} 关系)")
+    if export is None:
+        raise typer.Exit(2)
+    raise typer.Exit(0 if found.verified else 1)
 
 
 def _ask(

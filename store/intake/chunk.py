@@ -17,6 +17,7 @@ from store.intake.batch import Batch, acknowledge
 from store.intake.context import Context, Line, PartyStatement, Statement
 from store.intake.finding import Finding, finding
 from store.intake.holding import check_holdings
+from store.interest import InterestStatement, apply_interests
 from store.loan import LoanStatement, apply_loans
 from store.organisation import OrganisationStatement, apply_organisations
 from store.record import RecordStatement, apply_records
@@ -94,6 +95,8 @@ async def _apply(
     lines, relations = _of(told, RelationStatement)
     held = await apply_relations(connection, relations, cipher=cipher, directory=directory)
     note_remarks(lines, held)
+    lines, interests = _of(told, InterestStatement)
+    note_remarks(lines, await apply_interests(connection, interests, directory=directory))
     lines, records = _of(told, RecordStatement)
     applied = await apply_records(
         connection, records, kinds=context.kinds, cipher=cipher, directory=directory
@@ -122,6 +125,10 @@ def parties_of(statement: Statement) -> Iterable[Party]:
             yield statement.target
             if statement.loan is not None:
                 yield statement.loan
+        case InterestStatement():
+            yield statement.subject
+            if statement.party is not None:
+                yield statement.party
         case _:
             yield statement.party
 

@@ -12,6 +12,7 @@ from store.cipher import Cipher
 from store.identifiers import Identification, org_code, reg_no, uscc
 from store.intake.finding import Finding
 from store.intake.kind_plan import KindPlan
+from store.interest import InterestStatement
 from store.kind import Kind, Kinds
 from store.loan import LoanStatement
 from store.organisation import OrganisationStatement
@@ -36,7 +37,12 @@ class PartyStatement:
 
 
 Statement = (
-    RecordStatement | OrganisationStatement | RelationStatement | LoanStatement | PartyStatement
+    RecordStatement
+    | OrganisationStatement
+    | RelationStatement
+    | InterestStatement
+    | LoanStatement
+    | PartyStatement
 )
 
 

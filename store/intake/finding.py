@@ -171,6 +171,12 @@ _CODES = (
         "The number is out of range: correct it.",
     ),
     _Code(
+        "REFERENCE_UNKNOWN",
+        ERROR,
+        "引用的记录不在本文件中，请一并报送。",
+        "The statement refers to a record that is not in the file: send it in the same file.",
+    ),
+    _Code(
         "CODE_UNKNOWN",
         ERROR,
         "不在代码表内，请按代码表填写。",

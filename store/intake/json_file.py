@@ -174,7 +174,8 @@ def _listed(reader: _Characters) -> Iterator[tuple[dict[str, str] | None, str, i
     streamed = _streamed(reader)
     first, second = next(streamed, None), next(streamed, None)
     if first is not None and second is None and isinstance(first[0], dict):
-        inside = _longest(first[0])
+        # One declaration alone is meant itself, and not the interests inside it.
+        inside = None if "statementId" in first[0] else _longest(first[0])
         if inside is not None:  # one page round the list that is meant
             yield from (_member(value, first[2]) for value in inside)
             return

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from store.errors import StoreError
-from store.intake import finbench, former
+from store.intake import bods, finbench, former
 from store.intake.json_file import (
     JsonDocument,
     JsonLines,
@@ -43,6 +43,7 @@ def open_readings(path: Path, facts: FileFacts, kinds: Kinds, kind: str | None) 
     """
     known = layouts(kinds)
     names = {layout.name for layout in known.values()}
+    names.add(bods.NAME)
     if kind is not None and kind not in names and finbench.stem_of(kind) is None:
         raise StoreError("KIND_UNKNOWN", f"--kind {kind} is none of: {', '.join(sorted(names))}.")
     if is_workbook(path):
@@ -102,7 +103,7 @@ def _json(
 ) -> Reading:
     whole = path.suffix.lower() not in _JSON_LINES and is_document(path, facts.encoding)
     keys = (keys_of_document if whole else keys_of_lines)(path, facts.encoding)
-    _, chosen = find_header([keys], known, kind, file=path.name)
+    _, chosen = find_header([keys], {**known, bods.NAME: bods.LAYOUT}, kind, file=path.name)
     headers = tuple(json_headers(chosen, keys))
     source = (JsonDocument if whole else JsonLines)(path, facts.encoding, headers)
     return _reading(path, facts, kinds, chosen, source)

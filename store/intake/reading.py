@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from store.intake import court, finbench, former
+from store.intake import bods, court, finbench, former
 from store.intake.context import Context, Line
 from store.intake.debt_line import read_guarantee, read_loan
 from store.intake.finding import Finding, finding
@@ -63,6 +63,7 @@ class Reading:
     kind: Kind | None  # None for registry extracts; of an older form: as far as that can say it
     form: former.Form | None = None
     ignored: tuple[str, ...] = ()  # sheets of the workbook without a known header
+    records: bods.Records = field(default_factory=bods.Records)  # of a file of declarations
     names: Mapping[str, str] = field(init=False)  # the file's header of each field
     category: str = field(init=False)  # the kind's field that tells persons from bodies
     is_court_list: bool = field(init=False)
@@ -144,12 +145,23 @@ class Reading:
         line: Line,
     ) -> None:
         stem = finbench.stem_of(self.layout.name)
-        if stem is not None:
+        if self.layout.name == bods.NAME:
+            if not self.records.read:
+                self.records.learn(self._statements())
+            bods.read_bods(context, values, names, line, self.records)
+        elif stem is not None:
             finbench.read_finbench(context, stem, values, names, line)
         elif self.kind is None:
             _READERS[self.layout.name](context, self.layout.fields, values, names, line)
         else:
             self._read_record(context, self.kind, values, names, line)
+
+    def _statements(self) -> Iterator[dict[str, str]]:
+        """What each line says, unjudged, by field."""
+        for row in self.rows():
+            if row.fault is None:
+                values, _ = read_row(self.columns, row.cells)
+                yield {f.name: str(values.get(f.name) or "") for f in self.layout.fields}
 
     def _read_record(
         self,

@@ -41,6 +41,7 @@ scalar USCC
 """
 
 SHORT = {
+    "Query.declaredInterests": "the interests declared in one body, 1,000 at most",
     "AccessStatistics.accesses": "roles × purposes × outcomes",
     "AccessStatistics.reviews": "rules × states",
     "AccessStatistics.samples": "60 weeks",
