@@ -36,7 +36,7 @@ def npm_folder(source: Path) -> Path:
     Tests run their scripts there: Node looks for packages beside the script.
     """
     need("node", "npm")
-    files = sorted(source.iterdir())
+    files = sorted(path for path in source.iterdir() if path.is_file())
     digest = sha256(b"".join([path.read_bytes() for path in files])).hexdigest()[:16]
     folder = cache() / "outside" / f"npm-{digest}"
     if not folder.exists():
