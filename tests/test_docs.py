@@ -54,3 +54,27 @@ def test_every_command_is_in_the_readme_or_the_command_page() -> None:
         names = [f"{name} {inner}" for inner in nested] if nested else [name]
         missing += [n for n in names if f"xinqiao {n}" not in text]
     assert not missing, f"docs/commands.md does not show {missing}"
+
+
+def test_every_error_of_the_api_has_a_place_of_its_own() -> None:
+    """Cause, what to do and an example under an anchor, for whatever a question may be answered."""
+    page = (ROOT / "docs/errors-api.md").read_text(encoding="utf-8")
+    places = dict(
+        re.findall(r"^### ([A-Z][A-Z0-9_]+)\n\n(.*?)(?=\n#|\Z)", page, re.DOTALL | re.MULTILINE)
+    )
+    assert len(places) == page.count("\n### ")
+    for code, text in places.items():
+        assert re.match(r".+\n\*\*Do:\*\* .+\n\*\*Example:\*\* .+", text), code
+    raised = set()
+    sources = [*(ROOT / "resolvers").rglob("*.py"), ROOT / "service/pipeline.py"]
+    for source in [*sources, ROOT / "security/signature.py", ROOT / "service/app.py"]:
+        raised |= set(
+            re.findall(
+                r"(?:QuestionError|RequestError|Refusal|SignatureError|unlogged)"
+                r'\(\s*(?:\d+,\s*)?"([A-Z][A-Z0-9_]{3,})"',
+                source.read_text(encoding="utf-8"),
+            )
+        )
+    assert len(raised) > 50
+    missing = sorted(raised - places.keys())
+    assert not missing, f"docs/errors-api.md does not explain {missing}"
