@@ -1,9 +1,10 @@
 """The client for asyncio: what `client.connection` does, with `await`."""
 
 import asyncio
+import re
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self, TypeVar, overload
@@ -12,6 +13,7 @@ import httpx
 
 from client.connection import reply_of, unreachable
 from client.errors import ClientError
+from client.event import Event, EventLines
 from client.exchange import Answer, Conversation, Exchange, Inclusion, Wait, once
 from client.job import Job, job_lines, job_state
 from client.keys import NodeKeys
@@ -19,9 +21,10 @@ from client.profile import Signer
 from client.question import Question
 from client.receipt import Receipt
 from client.receipt_store import ReceiptStore
-from client.retry import Retry
+from client.retry import CODES, Retry
 from client.shape import shaped
 
+_SILENCE = 30.0  # seconds; a node says something every 12
 Data = TypeVar("Data")
 Learnt = TypeVar("Learnt")
 
@@ -135,6 +138,78 @@ class AsyncClient:
             for line in lines:
                 yield line
 
+    async def subscribe(
+        self,
+        document: str,
+        variables: Mapping[str, Any] | None = None,
+        *,
+        after: str | None = None,
+        **claims: Any,
+    ) -> AsyncIterator[Event]:
+        """Give the events of a subscription, each verified, over server-sent events.
+
+        When the connection is lost it is subscribed again, signed anew, behind the last event: for
+        that the document declares `$after: String`. An event may then come twice. Ends when the
+        subscription does. Raises ClientError with the code of the node's refusal, and
+        `NODE_UNREACHABLE` when the client has no `retry`, or it does not help.
+        """
+        place, attempt, retry = after, 0, self._exchange.retry
+        resumable = re.search(r"\$after\s*:", document) is not None
+        while True:
+            given = {**(variables or {}), **({"after": place} if resumable and place else {})}
+            try:
+                async for event in self._stream(document, given, claims):
+                    if event is None:
+                        return
+                    place, attempt = event.position or place, 0
+                    yield event
+                lost = ClientError("NODE_UNREACHABLE", "Subscribe again: the stream has ended.")
+            except ClientError as error:
+                if error.code not in {"NODE_UNREACHABLE", *CODES}:
+                    raise
+                lost = error
+            attempt += 1
+            wait = None if retry is None else retry.wait(attempt, 0, (), None)
+            if wait is None or not (resumable or place is None):
+                raise lost
+            await asyncio.sleep(wait)
+
+    async def _stream(
+        self, document: str, variables: Mapping[str, Any], claims: Mapping[str, Any]
+    ) -> AsyncIterator[Event | None]:
+        """One connection: its events, and None when the subscription is complete."""
+        question = self._exchange.question(document, variables, "/graphql/stream", **claims)
+        headers = [*question.headers, ("accept", "text/event-stream")]
+        lines = EventLines()
+        try:
+            async with self._http.stream(
+                question.method,
+                question.target_uri,
+                headers=headers,
+                content=question.body,
+                timeout=_SILENCE,
+            ) as response:
+                if not response.headers.get("content-type", "").startswith("text/event-stream"):
+                    await response.aread()
+                    raise await self._refusal(question, response)
+                async for line in response.aiter_lines():
+                    told = lines.take(line)
+                    if told is None:
+                        continue
+                    if told[0] == "complete":
+                        yield None
+                        return
+                    event = await self._carry(self._exchange.event(question, told[1]))
+                    if event.data is None and event.errors:
+                        raise refused(event.errors)
+                    yield event
+        except httpx.HTTPError as error:
+            raise unreachable(error) from None
+
+    async def _refusal(self, question: Question, response: httpx.Response) -> ClientError:
+        answer = await self._carry(self._exchange.heard(question, reply_of(response)))
+        return answer.problem or refused(answer.errors)
+
     async def check_receipt(self, receipt: Receipt, patience: float = 10.0) -> Inclusion:
         """Wait until the log holds the receipt's entry; as `Client.check_receipt`."""
         return await self._carry(self._exchange.proving(receipt, patience))
@@ -167,3 +242,10 @@ class AsyncClient:
         except StopIteration as end:
             learnt: Learnt = end.value
             return learnt
+
+
+def refused(errors: Sequence[Any]) -> ClientError:
+    """A node's refusal as an error of its code."""
+    error = errors[0] if errors and isinstance(errors[0], Mapping) else {}
+    code = error.get("extensions", {}).get("code", "ANSWER_MALFORMED")
+    return ClientError(str(code), str(error.get("message", "The node gave no reason.")))

@@ -16,6 +16,7 @@ import orjson
 from client.answer import VerifiedAnswer, verify_response
 from client.checkpoint import Checkpoint
 from client.errors import ClientError
+from client.event import Event
 from client.key_change import changes_of, follow
 from client.keys import NodeKeys
 from client.merkle import verify_inclusion
@@ -25,6 +26,7 @@ from client.question import Question, sign_request, unsigned_question
 from client.receipt import Receipt
 from client.retry import Retry
 from client.structured import parse_base64
+from client.subscription import verify_event
 
 Data = TypeVar("Data")
 Learnt = TypeVar("Learnt")
@@ -136,7 +138,11 @@ class Exchange:
         self._retry = retry
 
     def question(
-        self, document: str, variables: Mapping[str, Any] | None = None, **claims: Any
+        self,
+        document: str,
+        variables: Mapping[str, Any] | None = None,
+        path: str = "/graphql",
+        **claims: Any,
     ) -> Question:
         """Sign a GraphQL question, or leave it unsigned where there is no key.
 
@@ -147,7 +153,7 @@ class Exchange:
         content: dict[str, Any] = {"query": document, "variables": dict(variables or {})}
         if operation_name is not None:
             content["operationName"] = operation_name
-        body, target = orjson.dumps(content), f"{self.origin}/graphql"
+        body, target = orjson.dumps(content), f"{self.origin}{path}"
         if self.key is None:
             return unsigned_question("POST", target, body)
         return sign_request(self.key, "POST", target, body, now=self.clock(), **claims)
@@ -246,6 +252,27 @@ class Exchange:
         changed = keys != self.node_keys
         self.node_keys = keys
         return changed
+
+    @property
+    def retry(self) -> Retry | None:
+        """After what a question is asked again."""
+        return self._retry
+
+    def event(self, question: Question, payload: Mapping[str, Any]) -> Conversation[Event]:
+        """Verify an event of a subscription; raises ClientError as `verify_event`."""
+
+        def verified() -> VerifiedAnswer:
+            return verify_event(question, payload, self.node_keys, now=self.clock())
+
+        try:
+            found = verified()
+        except ClientError as error:
+            if error.code != "ANSWER_KEY_UNKNOWN" or not (yield from self._following()):
+                raise
+            found = verified()
+        position = payload["extensions"].get("position")
+        errors = tuple(payload.get("errors") or ())
+        return Event(payload.get("data"), errors, position, found.receipt)
 
     def proving(self, receipt: Receipt, patience: float = 10.0) -> Conversation[Inclusion]:
         """Wait until the log holds the receipt's entry, and verify the proof.

@@ -14,6 +14,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from client.async_connection import AsyncClient
 from client.errors import ClientError
 from client.question import Question, sign_request
 from client.receipt import Receipt
@@ -315,3 +316,31 @@ async def _until_data(lines: AsyncIterator[str]) -> AsyncIterator[str]:
         yield line
         if line.startswith("data:"):
             return
+
+
+async def test_the_client_follows_events_and_goes_on_behind_the_last(inner: InnerNode) -> None:
+    document = RECORDS.replace("$a: String", "$after: String").replace("after: $a", "after: $after")
+    found: list[str] = []
+
+    async def follow(client: AsyncClient, count: int, after: str | None = None) -> str | None:
+        place = None
+        async for event in client.subscribe(document, after=after, purpose="P12"):
+            found.append(event.data["recordChanged"]["record"]["documentNo"])
+            assert event.receipt.log == "xinqiao.benxi/access"
+            place = event.position
+            if len(found) >= count:
+                break
+        return place
+
+    key, keys = identity_key(inner.root, "analyst"), node_keys(inner.root, "benxi")
+    async with AsyncClient(inner.url, key, keys) as client:
+        following = asyncio.create_task(follow(client, 1))
+        await _begun(inner)
+        await touch(inner, "罚1")
+        place = await asyncio.wait_for(following, 20)
+        await touch(inner, "罚2")  # while nobody follows
+        await asyncio.wait_for(follow(client, 2, place), 20)
+        with pytest.raises(ClientError, match="PURPOSE_NOT_ALLOWED"):
+            async for _ in client.subscribe(document, purpose="P9"):
+                pass
+    assert found == ["罚1", "罚2"]
