@@ -13,6 +13,7 @@ from resolvers.argument import Given
 from resolvers.context import Call
 from resolvers.errors import QuestionError
 from resolvers.global_id import read_key, read_text_key
+from resolvers.lookup import the_only
 from resolvers.node import followed_person_json, loan_json, present, record_of_kind_json
 from resolvers.party import organisation_json
 from resolvers.reference import region_json, unit_json
@@ -81,9 +82,8 @@ def _entities(row: Row, selected: Selected) -> str:
         if wanted("Organisation"):
             subject = (
                 f"coalesce({present(statement, key('Organisation'))},"
-                f" (SELECT (array_agg(DISTINCT i.subject_id))[1] FROM identifier i"
-                f" WHERE i.scheme = 'uscc' AND i.value = {asked}.code AND i.is_open"
-                " HAVING count(DISTINCT i.subject_id) = 1))"
+                f" (SELECT {the_only('i.subject_id')} FROM identifier i"
+                f" WHERE i.scheme = 'uscc' AND i.value = {asked}.code AND i.is_open))"
             )
             condition = f"{{o}}.subject_id = {subject}"
             found.append(organisation_json(level, statement, selected.details, condition))

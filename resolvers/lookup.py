@@ -140,7 +140,13 @@ def subject_named(statement: Statement, code: Given) -> str:
     terms = code_terms(statement, code)
     one = statement.alias("i")
     return (
-        f"coalesce((SELECT (array_agg(DISTINCT {one}.subject_id))[1] FROM identifier {one}"
-        f" WHERE {terms.carried(one)} HAVING count(DISTINCT {one}.subject_id) = 1),"
+        f"coalesce((SELECT {the_only(f'{one}.subject_id')} FROM identifier {one}"
+        f" WHERE {terms.carried(one)}),"
         f" body_by_embedded_code({terms.value}, {terms.inner}))"
     )
+
+
+def the_only(column: str) -> str:
+    """The one value that a column has in all rows, else null; DISTINCT would sort them first."""
+    values = f"array_agg({column})"
+    return f"CASE WHEN ({values})[1] = ALL ({values}) THEN ({values})[1] END"

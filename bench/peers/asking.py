@@ -69,7 +69,7 @@ class _Connection(asyncio.Protocol):
             self._asker.answered(self, time.perf_counter() - self._since, good)
 
     def connection_lost(self, _: Exception | None) -> None:
-        self._asker.lost()
+        self._asker.lost(self)
 
 
 class _Asker:
@@ -77,18 +77,19 @@ class _Asker:
         self._requests = requests
         self._until = until
         self._rate = rate
-        self._idle: list[_Connection] = []
+        self._idle: deque[_Connection] = deque()
         self._waiting: deque[float] = deque()
         self._under_way = 0
         self.times: list[float] = []
         self.failed = 0
 
     async def run(self, connections: list[_Connection]) -> None:
-        self._idle = connections
         if self._rate is None:
-            for connection in list(connections):
+            for connection in connections:
                 self._ask(connection, time.perf_counter())
         else:
+            # In turn, so that no server closes one for being idle.
+            self._idle.extend(connections)
             await self._let_go(self._rate)
         while self._under_way or self._waiting:  # noqa: ASYNC110 - an event would cost each answer
             await asyncio.sleep(0.005)
@@ -100,7 +101,7 @@ class _Asker:
             while began + number / rate <= now:
                 number += 1
                 if self._idle:
-                    self._ask(self._idle.pop(), now)
+                    self._ask(self._idle.popleft(), now)
                 else:
                     self._waiting.append(now)
             await asyncio.sleep(max(0.0, began + number / rate - time.perf_counter()))
@@ -120,8 +121,11 @@ class _Asker:
         else:
             self._idle.append(connection)
 
-    def lost(self) -> None:
-        if self._under_way:
+    def lost(self, connection: _Connection) -> None:
+        """Closed by the server: one that was idle is not missed, one that was asked has failed."""
+        if connection in self._idle:
+            self._idle.remove(connection)
+        elif self._under_way:
             self._under_way -= 1
             self.failed += 1
 

@@ -23,28 +23,38 @@ _FIELDS = """o.name, o.uscc, o.org_code AS "orgCode", o.entity_type AS "entityTy
   o.reg_status AS "regStatus", o.established_on AS "establishedOn",
   CASE WHEN o.category <> 'INDIVIDUAL_BUSINESS' THEN o.address END AS address, o.industry,
   o.reg_authority AS "regAuthority", o.legal_rep_name AS "legalRepName\""""
-_SHOWN = """r.class = 'O' AND r.status = 'VALID' AND r.display_from <= ${today}
-  AND (r.display_until IS NULL OR r.display_until > ${today})
-  AND (r.display_ended_on IS NULL OR r.display_ended_on > ${today})"""
-_SEEN = """(o.registered OR EXISTS (SELECT FROM relation v WHERE v.subject_id = o.subject_id
-    AND v.kind IN ('BRANCH_OF', 'GUARANTEES', 'HOLDS', 'LEGAL_REP_OF', 'OFFICER_OF')
-    AND v.class IN ('O', 'G') AND v.status = 'VALID')
-  OR EXISTS (SELECT FROM record r WHERE r.subject_id = o.subject_id AND {shown}
-    AND (r.subject_category <> 'NATURAL_PERSON' OR r.kind = 'court_defaulter')))"""
+# What is on display, and of legal entities what offices may read under the demo agreement.
+_SHOWN = """r.status = 'VALID' AND (r.class = 'O' AND r.display_from <= ${today}
+    AND (r.display_until IS NULL OR r.display_until > ${today})
+    AND (r.display_ended_on IS NULL OR r.display_ended_on > ${today})
+    AND {open}
+  OR r.class IN ('O', 'G') AND r.subject_category = 'LEGAL_ENTITY'
+    AND (r.query_until IS NULL OR r.query_until > ${today})
+    AND r.display_ended_on IS NULL{kinds})"""
+_FIRM = "r.subject_category <> 'NATURAL_PERSON'"
+_SHARED = (
+    "abnormal_operation", "commitment", "court_defaulter", "evaluation", "inspection", "licence",
+    "penalty", "red_list", "serious_list",
+)  # fmt: skip
 
 
 def _records(kind: str, first: int, today: int) -> str:
+    shown = _SHOWN.format(today=today, open=_FIRM, kinds="")
     return f"""(SELECT json_build_object('nodes', coalesce(json_agg(t), '[]'))
       FROM (SELECT r.document_no AS "documentNo", r.decision_date AS "decisionDate",
               r.issuer_name AS "issuerName"
-            FROM record r WHERE r.subject_id = o.subject_id AND r.kind = '{kind}'
-              AND {_SHOWN.replace("{today}", str(today))}
-              AND r.subject_category <> 'NATURAL_PERSON'
+            FROM record r WHERE r.subject_id = o.subject_id AND r.kind = '{kind}' AND {shown}
             ORDER BY r.decision_date DESC, r.record_id LIMIT {first}) t)"""
 
 
 def _seen(today: int) -> str:
-    return _SEEN.replace("{shown}", _SHOWN.replace("{today}", str(today)))
+    by_law = f"({_FIRM} OR r.kind = 'court_defaulter')"
+    listed = f" AND r.kind IN {_SHARED}"
+    shown = _SHOWN.format(today=today, open=by_law, kinds=listed)
+    return f"""(o.registered OR EXISTS (SELECT FROM relation v WHERE v.subject_id = o.subject_id
+        AND v.kind IN ('BRANCH_OF', 'GUARANTEES', 'HOLDS', 'LEGAL_REP_OF', 'OFFICER_OF')
+        AND v.class IN ('O', 'G') AND v.status = 'VALID')
+      OR EXISTS (SELECT FROM record r WHERE r.subject_id = o.subject_id AND {shown}))"""
 
 
 def statements() -> dict[str, str]:

@@ -98,21 +98,28 @@ def measure(root: Path, size: str, *, quick: bool = False, raw: Path | None = No
         postmaster = int((home.postgres / "postmaster.pid").read_text().split()[0])
         ways, at_small = _start(opened, root, settings, npm, large, small)
         codes = {"large": data.codes(large), "small": data.codes(small)}
-        _compare(ways, codes["large"][:25])
+        _compare(ways, codes["large"][:100])
         _settle(settings, ways[SIGNED].server.pid, postmaster)
         asking = _Asking(root, postmaster, 0.5 if quick else 4.0)
         rounds = 1 if quick else 3
-        found = asking.rounds(ways, codes["large"], rounds)
-        growth = asking.growth(ways, at_small, codes, rounds)
-        steady = asking.steady(ways, codes["large"], found)
+        try:
+            found = asking.rounds(ways, codes["large"], rounds)
+            growth = asking.growth(ways, at_small, codes, rounds)
+            steady = asking.steady(ways, codes["large"], found)
+        finally:
+            _keep(raw, {"figures": asking.raw})
         told = {
             "size": size, "rows": data.counts(large), "rows of S": data.counts(small),
             "versions": versions(npm), "by": asking.program, "questions": dict(NODE),
             "postgraphile": dict(POSTGRAPHILE), "figures": asking.raw,
         }  # fmt: skip
+    _keep(raw, told)
+    return [_described(told), *_tables(found), _targets(found, growth, steady), growth, steady]
+
+
+def _keep(raw: Path | None, told: dict[str, Any]) -> None:
     if raw is not None:
         raw.write_text(json.dumps(told, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    return [_described(told), *_tables(found), _targets(found, growth, steady), growth, steady]
 
 
 def _start(

@@ -89,6 +89,7 @@ async def enter(
     await _restore(connection, [made for table, made in indexes if table != "organisation_name"])
     await _name(connection)
     await _restore(connection, [made for table, made in indexes if table == "organisation_name"])
+    await connection.execute(f"ANALYZE {', '.join(_TABLES)}")  # for what intake does next
     await _announce(connection)
     await connection.execute(
         f"CREATE TABLE {SCHEMA}.line_left (batch_id uuid NOT NULL, line_no integer NOT NULL,"
