@@ -53,8 +53,8 @@ def _seen(today: int) -> str:
     shown = _SHOWN.format(today=today, open=by_law, kinds=listed)
     return f"""(o.registered OR EXISTS (SELECT FROM relation v WHERE v.subject_id = o.subject_id
         AND v.kind IN ('BRANCH_OF', 'GUARANTEES', 'HOLDS', 'LEGAL_REP_OF', 'OFFICER_OF')
-        AND v.class IN ('O', 'G') AND v.status = 'VALID')
-      OR EXISTS (SELECT FROM record r WHERE r.subject_id = o.subject_id AND {shown}))"""
+        AND v.class IN ('O', 'G') AND v.status = 'VALID' OFFSET 0)
+      OR EXISTS (SELECT FROM record r WHERE r.subject_id = o.subject_id AND {shown} OFFSET 0))"""
 
 
 def statements() -> dict[str, str]:

@@ -11,7 +11,7 @@ FROM public.organisation o
 WHERE o.registered
    OR EXISTS (SELECT FROM public.relation v WHERE v.subject_id = o.subject_id
               AND v.kind IN ('BRANCH_OF', 'GUARANTEES', 'HOLDS', 'LEGAL_REP_OF', 'OFFICER_OF')
-              AND v.class IN ('O', 'G') AND v.status = 'VALID')
+              AND v.class IN ('O', 'G') AND v.status = 'VALID' OFFSET 0)
    OR EXISTS (SELECT FROM public.record v WHERE v.subject_id = o.subject_id AND v.status = 'VALID'
               AND (v.class = 'O' AND v.display_from <= '2026-06-30'
                    AND (v.display_until IS NULL OR v.display_until > '2026-06-30')
@@ -22,7 +22,7 @@ WHERE o.registered
                    AND v.display_ended_on IS NULL
                    AND v.kind IN ('abnormal_operation', 'commitment', 'court_defaulter',
                                   'evaluation', 'inspection', 'licence', 'penalty', 'red_list',
-                                  'serious_list')));
+                                  'serious_list')) OFFSET 0);
 COMMENT ON VIEW peers.organisation IS E'@primaryKey subject_id\n@unique uscc';
 DO $$
 DECLARE
