@@ -3,9 +3,9 @@
 `python -m bench graphql [--size S|M|L] [--write]` compares the node with other GraphQL servers,
 whose packages npm fetches; it runs only where it is named.
 
-Parts are identifiers, signature, log, proof, reading, intake, world, questions, projection, node
-and start; without one all of them run, about seven minutes on two cores. `--write` puts the figures
-into docs/benchmarks.md.
+Parts are identifiers, signature, log, proof, reading, intake, world, questions, search, projection,
+node and start; without one all of them run, about seven minutes on two cores. `--write` puts the
+figures into docs/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from bench import (
     node,
     projection,
     proof,
+    search,
     signature,
     start,
     workbook,
@@ -113,6 +114,15 @@ def _questions(root: Path, quick: bool) -> Iterator[Table]:
         yield uvloop.run(ask(server.dsn))
 
 
+def _search(root: Path, quick: bool) -> Iterator[Table]:
+    async def ask(dsn: str) -> Table:
+        async with projection.fresh_database(dsn) as database:
+            return await search.measure(database, *((2_000, 0.1) if quick else (1_000_000, 2.0)))
+
+    with PostgresServer(NodeHome(root, "bench")) as server:
+        yield asyncio.run(ask(server.dsn))
+
+
 def _projection(root: Path, quick: bool) -> Iterator[Table]:
     home = NodeHome(root, "bench")
     with PostgresServer(home) as postgres, Neo4jServer(home) as server:
@@ -151,6 +161,7 @@ _PARTS: dict[str, Callable[[Path, bool], Iterator[Table]]] = {
     "intake": _intake,
     "world": _world,
     "questions": _questions,
+    "search": _search,
     "projection": _projection,
     "node": _node,
     "start": _start,

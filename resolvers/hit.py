@@ -19,10 +19,11 @@ from resolvers.party import object_type, organisation_row
 from resolvers.reach import FALSE
 from resolvers.statement import Level, Routine, Row, Selected, Statement
 from resolvers.visibility import organisation_visible
-from store.name import bigrams, name_without_region, plain_sql
+from store.name import HEARD, WALKED, bigrams, common_sql, name_without_region, plain_sql
+from store.sound import SOUNDINGS, soundings
 from store.statement import plain_name
 
-_CANDIDATES = 1_000  # names looked at that begin with the text, and again that hold it
+_CANDIDATES = 300  # names looked at that begin with the text, and again that hold it
 _NEAR = 100
 _LONGEST = 200
 _RANKS = (
@@ -97,6 +98,13 @@ def _hits(statement: Statement, selected: Selected) -> str:
         rest = core(call)
         return bigrams(rest) if rest else None
 
+    read = [_sounding(statement, text, slot) for slot in range(SOUNDINGS)]
+    patterns = statement.bind(
+        lambda call: [one.pattern for one in soundings(text.read(call))], "text[]"
+    )
+    initials = statement.bind(
+        lambda call: [one.initials for one in soundings(text.read(call))], "boolean[]"
+    )
     near = plain_sql(statement.bind(core, "text"))
     near_pairs = statement.bind(core_pairs, "text[]")
     wanted = selected.given("kinds")
@@ -104,15 +112,26 @@ def _hits(statement: Statement, selected: Selected) -> str:
     if wanted is not None:
         asked = f"found.matched_by = ANY({statement.given(wanted, 'text[]')})"
     room = f"(SELECT count(*) FROM begun) <= {_CANDIDATES}"
+    walked = "(SELECT * FROM organisation_name ORDER BY plain, subject_id LIMIT {}) w"
     visible = organisation_visible(statement, "o")
     cut = [
         f"(SELECT count(*) FROM {name}) > {limit}"
-        for name, limit in (("begun", _CANDIDATES), ("held", _CANDIDATES), ("near", _NEAR))
+        for name, limit in (
+            ("begun", _CANDIDATES),
+            ("held", _CANDIDATES),
+            ("near", _NEAR),
+            ("heard", _CANDIDATES),
+        )
     ]
+    cut += ["(SELECT names OR sounds FROM common)"]
     if visible == FALSE:
         cut = [FALSE]  # who sees nothing learns nothing of how many there are
     return f"""
-        WITH begun AS MATERIALIZED (
+        WITH common AS MATERIALIZED (
+            SELECT coalesce({common_sql(pairs)}, false) AS names,
+                coalesce({" OR ".join([common_sql(one) for one in read])}, false)
+                    AS sounds
+        ), begun AS MATERIALIZED (
             SELECT w.subject_id, CASE WHEN w.plain = {plain} THEN 2 ELSE 4 END
                 + w.is_former::integer AS rank, {_NAMED} AS matched_by, w.name AS matched
             FROM organisation_name w
@@ -122,9 +141,17 @@ def _hits(statement: Statement, selected: Selected) -> str:
             SELECT w.subject_id, 6 + w.is_former::integer AS rank, {_NAMED} AS matched_by,
                 w.name AS matched
             FROM organisation_name w
-            WHERE {room} AND w.bigrams @> {pairs} AND position({plain} in w.plain) > 1
+            WHERE {room} AND NOT (SELECT names FROM common)
+                AND w.bigrams @> {pairs} AND position({plain} in w.plain) > 1
+        ), walking AS MATERIALIZED (
+            SELECT w.subject_id, 6 + w.is_former::integer AS rank, {_NAMED} AS matched_by,
+                w.name AS matched
+            FROM {walked.format(WALKED)}
+            WHERE {room} AND (SELECT names FROM common) AND position({plain} in w.plain) > 1
+            LIMIT {_CANDIDATES + 1}
         ), held AS MATERIALIZED (
-            SELECT * FROM holding LIMIT {_CANDIDATES + 1}
+            SELECT * FROM (SELECT * FROM holding LIMIT {_CANDIDATES + 1}) h
+            UNION ALL SELECT * FROM walking
         ), nearby AS MATERIALIZED (
             SELECT w.subject_id, 8 + w.is_former::integer AS rank, 'NEAR_NAME' AS matched_by,
                 w.name AS matched
@@ -132,12 +159,33 @@ def _hits(statement: Statement, selected: Selected) -> str:
             WHERE w.bigrams @> {near_pairs} AND position({near} in w.plain) > 0
         ), near AS MATERIALIZED (
             SELECT * FROM nearby LIMIT {_NEAR + 1}
+        ), sounding AS MATERIALIZED (
+            SELECT w.subject_id, w.spelt, w.is_former, w.name
+            FROM organisation_name w
+            WHERE NOT (SELECT sounds FROM common)
+                AND ({" OR ".join([f"w.sounds @> {one}" for one in read])})
+                AND w.spelt ~ ANY ({patterns})
+        ), strolling AS MATERIALIZED (
+            SELECT w.subject_id, w.spelt, w.is_former, w.name FROM {walked.format(HEARD)}
+            WHERE (SELECT sounds FROM common) AND w.spelt ~ ANY ({patterns})
+            LIMIT {_CANDIDATES + 1}
+        ), heard AS MATERIALIZED (
+            SELECT s.subject_id, p.rank + s.is_former::integer AS rank, p.matched_by,
+                s.name AS matched
+            FROM (SELECT * FROM (SELECT * FROM sounding LIMIT {_CANDIDATES + 1}) f
+                UNION ALL SELECT * FROM strolling) s CROSS JOIN LATERAL (
+                SELECT CASE WHEN u.initials THEN 14 ELSE 10 END
+                    + CASE WHEN s.spelt ~ ('^' || u.pattern) THEN 0 ELSE 2 END AS rank,
+                    CASE WHEN u.initials THEN 'INITIALS' ELSE 'PINYIN' END AS matched_by
+                FROM unnest({patterns}, {initials}) WITH ORDINALITY u (pattern, initials, n)
+                WHERE s.spelt ~ u.pattern ORDER BY u.initials, u.n LIMIT 1) p
         ), best AS (
             SELECT DISTINCT ON (found.subject_id) found.*, o.audit_ref
             FROM ({_by_code(statement, text)}
                 UNION ALL SELECT * FROM begun
                 UNION ALL SELECT * FROM held
-                UNION ALL SELECT * FROM near) found
+                UNION ALL SELECT * FROM near
+                UNION ALL SELECT * FROM heard) found
             JOIN organisation o ON o.subject_id = found.subject_id
             WHERE {asked} AND {visible}
             ORDER BY found.subject_id, found.rank, found.matched
@@ -146,6 +194,16 @@ def _hits(statement: Statement, selected: Selected) -> str:
             array_agg(audit_ref) AS refs, array_agg(rank) AS ranks,
             array_agg(matched_by) AS reasons, array_agg(matched) AS texts
         FROM best"""
+
+
+def _sounding(statement: Statement, text: Given, slot: int) -> str:
+    """The fragments of one way of reading the text, null when there are fewer ways."""
+
+    def fragments(call: Call) -> list[str] | None:
+        told = soundings(text.read(call))
+        return list(told[slot].fragments) if slot < len(told) else None
+
+    return statement.bind(fragments, "text[]")
 
 
 def _by_code(statement: Statement, text: Given) -> str:

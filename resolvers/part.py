@@ -32,6 +32,7 @@ from resolvers import (
     queue,
     related,
     relation_change,
+    reporting,
     risk,
     subgraph,
 )
@@ -66,6 +67,7 @@ PARTS: Mapping[str, Part] = MappingProxyType(
         "guaranteeCircle": guarantee.circle,
         "guaranteeExposure": guarantee.exposed,
         "riskPropagation": risk.answer,
+        "reportingStatistics": reporting.answer,
         "workQueue": queue.answer,
         "accessEntries": oversight.answer,
         "accessEntry": oversight.entry,

@@ -78,6 +78,7 @@ from schema.relation_change import (
     timeline_arguments,
 )
 from schema.relation_kind import RelationKind
+from schema.reporting import ReportingStatistics, reporting_arguments
 from schema.risk import RiskPropagation, risk_arguments
 from schema.search import MatchKind, OrganisationConnection, SearchConnection
 
@@ -406,6 +407,10 @@ class Query:
     )
     risk_propagation: RiskPropagation = compiled(
         risk_arguments, "风险传导 whom trouble of some subjects reaches, by a stated model."
+    )
+    reporting_statistics: ReportingStatistics = compiled(
+        reporting_arguments,
+        "报送统计 per unit, kind and period; for a unit its own, for stewards and supervisors all.",
     )
     work_queue: TaskConnection | None = compiled(
         queue_arguments,

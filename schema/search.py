@@ -19,6 +19,12 @@ class MatchKind(Enum):
         "NEAR_NAME",
         description="名称相近 a name, current or former, that differs in its region: another body",
     )
+    PINYIN = strawberry.enum_value(
+        "PINYIN", description="拼音 a name, current or former, that sounds so"
+    )
+    INITIALS = strawberry.enum_value(
+        "INITIALS", description="拼音首字母 a name whose syllables begin so, all or some of them"
+    )
     USCC = strawberry.enum_value("USCC", description="统一社会信用代码")
     ORG_CODE = strawberry.enum_value("ORG_CODE", description="组织机构代码")
     ORG_CODE_EMBEDDED = strawberry.enum_value(
@@ -43,7 +49,10 @@ class SearchEdge:
 
 
 @strawberry.type(
-    description="命中分页 codes first, then names: equal, beginning, within; current before former."
+    description=(
+        "命中分页 codes first, then names: equal, beginning, within, near, by sound; current before"
+        " former."
+    )
 )
 class SearchConnection:
     total_count: int = described("总数 hits that the caller may see, among the names looked at.")

@@ -31,6 +31,7 @@ from service.settings import Partner
 from service.witnessing import record_policy, standing_json, witness_standings, witnessing
 from store.intake.party import NUMBER_CONTEXT
 from store.mutation import forget
+from store.name import note_common_fragments, read_names
 from store.rotation import rekey_chunk
 from sync.errors import SyncError
 from sync.mirror import Mirror
@@ -48,6 +49,7 @@ _USE_INTERVAL = 60.0
 _REGISTRY_INTERVAL = 0.25  # so a revoked key is refused within a second, whatever else is slow
 _FORGET_INTERVAL = 600.0
 _REKEY_INTERVAL = 2.0
+_NAMES_INTERVAL = 600.0
 _REKEY_REST = 0.05  # between chunks: intake and answers go first
 _FEED_STATE = """
 SELECT f.size, EXISTS (
@@ -158,6 +160,7 @@ async def at_work(node: Node, dsn: str) -> AsyncIterator[Work]:
             _again(stop, partial(_publishing, node)),
             _again(stop, partial(_tokening, node)),
             _again(stop, partial(_rekeying, node)),
+            _again(stop, partial(_reading_names, node)),
             _again(stop, partial(reviewing, node)),
             projection.run(stop, node.settings.graph_interval),
             keeper.run(stop, node.settings.graph_interval),
@@ -234,6 +237,17 @@ async def _rekeying(node: Node, stop: asyncio.Event) -> None:
         async with node.work_pool.acquire() as connection:
             more = await rekey_chunk(connection, node.cipher)
         await _pause(stop, _REKEY_REST if more else _REKEY_INTERVAL)
+
+
+async def _reading_names(node: Node, stop: asyncio.Event) -> None:
+    """Note how the names sound that were stored before search knew of sounds, and what is common
+    in names."""
+    while not stop.is_set():
+        async with node.work_pool.acquire() as connection:
+            more = await read_names(connection)
+            if not more:
+                await note_common_fragments(connection)
+        await _pause(stop, _REKEY_REST if more else _NAMES_INTERVAL)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from store.regions import RegionKind, load_regions
+from store.sound import heard
 from store.statement import plain_name
 
 if TYPE_CHECKING:
@@ -45,6 +46,39 @@ def bigrams(name: str) -> list[str]:
 def plain_sql(expression: str) -> str:
     """SQL of `plain_name`, as the column `organisation_name.plain` has it."""
     return f"upper(regexp_replace(normalize({expression}, NFKC), '\\s+', '', 'g'))"
+
+
+WALKED = 10_000
+"""How many names are looked at, in their order, for a text of which all fragments are common."""
+HEARD = 3_000
+"""The same for sounds, which cost more to compare."""
+
+_MANY_NAMES = 50_000  # below, reading all that hold a fragment is cheap
+_COMMON = 0.02  # of all names
+
+
+def common_sql(fragments: str) -> str:
+    """SQL: each of these fragments is a common one, so that an index would find too much."""
+    return (
+        f"(cardinality({fragments}) > 0 AND cardinality({fragments}) = (SELECT count(*)"
+        f" FROM common_fragment c WHERE c.fragment = ANY ({fragments})))"
+    )
+
+
+async def note_common_fragments(connection: Connection) -> None:
+    """Keep which fragments are common, as the table was last analysed; none of small tables."""
+    async with connection.transaction():
+        await connection.execute("DELETE FROM common_fragment")
+        await connection.execute(
+            "INSERT INTO common_fragment (fragment) SELECT DISTINCT u.e FROM pg_stats s,"
+            " unnest(s.most_common_elems::text::text[], s.most_common_elem_freqs) AS u (e, f)"
+            " WHERE s.schemaname = 'public' AND s.tablename = 'organisation_name'"
+            " AND s.attname IN ('bigrams', 'sounds') AND u.e IS NOT NULL AND u.f >= $1"
+            " AND (SELECT c.reltuples FROM pg_class c WHERE c.oid = 'organisation_name'::regclass)"
+            " >= $2",
+            _COMMON,
+            _MANY_NAMES,
+        )
 
 
 def name_without_region(name: str) -> str | None:
@@ -100,7 +134,40 @@ async def _write(connection: Connection, rows: Iterable[Record]) -> None:
     await connection.copy_records_to_table(
         "organisation_name",
         records=[
-            (row["subject_id"], row["name"], row["is_former"], bigrams(row["name"])) for row in rows
+            (
+                row["subject_id"],
+                row["name"],
+                row["is_former"],
+                bigrams(row["name"]),
+                *heard(row["name"]),
+            )
+            for row in rows
         ],
-        columns=["subject_id", "name", "is_former", "bigrams"],
+        columns=["subject_id", "name", "is_former", "bigrams", "spelt", "sounds"],
     )
+
+
+async def read_names(connection: Connection, size: int = 1_000) -> int:
+    """Note how up to `size` names sound that were stored by an earlier release; how many it was.
+
+    Each call is a transaction: whoever is interrupted goes on with the names that are left.
+    """
+    async with connection.transaction():
+        rows = await connection.fetch(
+            "SELECT subject_id, name FROM organisation_name WHERE sounds IS NULL"
+            " ORDER BY subject_id, name LIMIT $1 FOR UPDATE SKIP LOCKED",
+            size,
+        )
+        told = [heard(row["name"]) for row in rows]
+        await connection.execute(
+            "UPDATE organisation_name w SET spelt = t.spelt,"
+            " sounds = string_to_array(t.sounds, '|')"
+            " FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[])"
+            " AS t (subject_id, name, spelt, sounds)"
+            " WHERE w.subject_id = t.subject_id AND w.name = t.name",
+            [row["subject_id"] for row in rows],
+            [row["name"] for row in rows],
+            [spelt for spelt, _ in told],
+            ["|".join(sounds) for _, sounds in told],
+        )
+    return len(rows)

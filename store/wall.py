@@ -49,6 +49,7 @@ _OPEN_TABLES = (
     "batch_unit",
     "catalogue_edition",
     "catalogue_kind",
+    "common_fragment",
     "grade_mapping",
     "grade_mapping_row",
     "grading_scheme",
@@ -69,6 +70,7 @@ _OPEN_TABLES = (
     "unit",
     "working_day",
 )
+_REPORTED = ("reported_records", "reported_batches", "reported_findings")  # numbers, no rows
 _TABLES = {
     Wall.PUBLIC: _OPEN_TABLES,
     Wall.GOVERNMENT: (
@@ -178,6 +180,8 @@ def _statements(kinds: Kinds) -> list[str]:
         made.append(f"GRANT USAGE ON SCHEMA public TO {wall}")
         made.append(f"GRANT SELECT ON {', '.join(_TABLES[wall])} TO {wall}")
         made.append(f"GRANT EXECUTE ON FUNCTION repaired_within TO {wall}")
+    for wall in (Wall.GOVERNMENT, Wall.STEWARD):
+        made += [f"GRANT EXECUTE ON FUNCTION {one} TO {wall}" for one in _REPORTED]
     for (table, wall), rows in policies.items():
         made.append(f"DROP POLICY IF EXISTS {wall} ON {table}")
         made.append(f"CREATE POLICY {wall} ON {table} FOR SELECT TO {wall} USING ({rows})")

@@ -18,6 +18,7 @@ from strawberry.dataloader import DataLoader
 from resolvers.executor.budget import CHUNK, Budget
 from resolvers.reading import Store, fetch
 from store.kind import Kinds
+from store.name import common_sql
 
 Fields = Mapping[str, Any]  # a row by column name
 
@@ -110,6 +111,21 @@ class Rows:
     async def names_holding(self, fragments: list[str], most: int) -> list[Fields]:
         """Names of organisations that hold all fragments of two characters."""
         sql = f"SELECT * FROM organisation_name WHERE bigrams @> $1::text[] LIMIT {most:d}"
+        return await self.read(sql, fragments)
+
+    async def common(self, fragments: list[str]) -> bool:
+        """Whether a large part of all names hold each of these fragments."""
+        [row] = await self.read(f"SELECT {common_sql('$1::text[]')} AS common", fragments)
+        return bool(row["common"])
+
+    async def names_in_order(self, most: int) -> list[Fields]:
+        """The first names of all."""
+        sql = f"SELECT * FROM organisation_name ORDER BY plain, subject_id LIMIT {most:d}"
+        return await self.read(sql)
+
+    async def names_sounding(self, fragments: list[str], most: int) -> list[Fields]:
+        """Names that hold all fragments of sound."""
+        sql = f"SELECT * FROM organisation_name WHERE sounds @> $1::text[] LIMIT {most:d}"
         return await self.read(sql, fragments)
 
     async def names_beginning(self, text: str, most: int) -> list[Fields]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -13,17 +14,19 @@ from resolvers.executor.manifest import Mentions
 from resolvers.executor.name import kind_of, plain_text
 from resolvers.executor.paging import Key, Order
 from resolvers.executor.place import Asked, Item
-from resolvers.executor.rows import Fields
+from resolvers.executor.rows import Fields, Rows
 from resolvers.lookup import BARE_SCHEMES
 from security.policy import Reach
-from store.name import bigrams, name_without_region
+from store.name import HEARD, WALKED, bigrams, name_without_region
+from store.sound import soundings
 
-_NAMES = 1_000  # looked at that begin with the text, and again that hold it
+_NAMES = 300  # looked at that begin with the text, and again that hold it
 _NEAR = 100
 _ORDER = Order(
     "search", (Key("rank", "numeric"), Key("matched", "text"), Key("subject_id", "uuid"))
 )
 _CODE, _EMBEDDED, _EQUAL, _BEGINS, _HOLDS, _NEARLY = 0, 1, 2, 4, 6, 8
+_SOUNDS, _INITIALS = 10, 14
 
 
 class _Hit(NamedTuple):
@@ -81,11 +84,15 @@ async def _hits(asked: Asked) -> tuple[list[_Hit], bool]:
         hits.append(_Hit(_CODE, value, scheme.upper() if bare else "OTHER_CODE", subject))
     for value, subject in await embedded(rows, text):
         hits.append(_Hit(_EMBEDDED, value, "ORG_CODE_EMBEDDED", subject))
+    common = False
     begun = await rows.names_beginning(plain, _NAMES + 1)
     hits += [_named(_EQUAL if row["plain"] == plain else _BEGINS, row) for row in begun]
     held: list[Fields] = []
     if len(begun) <= _NAMES:
-        found = await rows.names_holding(bigrams(text), _NAMES * 10)
+        if common := await rows.common(bigrams(text)):
+            found = await rows.names_in_order(WALKED)
+        else:
+            found = await rows.names_holding(bigrams(text), _NAMES * 10)
         held = [row for row in found if row["plain"].find(plain) > 0][: _NAMES + 1]
     hits += [_named(_HOLDS, row) for row in held]
     core, near = name_without_region(text), []
@@ -93,9 +100,37 @@ async def _hits(asked: Asked) -> tuple[list[_Hit], bool]:
         found = await rows.names_holding(bigrams(core), _NEAR * 10)
         near = [row for row in found if core in row["plain"]][: _NEAR + 1]
     hits += [_named(_NEARLY, row)._replace(matched_by="NEAR_NAME") for row in near]
-    cut = len(begun) > _NAMES or len(held) > _NAMES or len(near) > _NEAR
+    told, many = await _heard(rows, text)
+    hits += told
+    cut = common or many or len(begun) > _NAMES or len(held) > _NAMES or len(near) > _NEAR
     # Who sees nothing learns nothing of how many there are.
     return hits, cut and asked.question.context.scope.row.open is not Reach.NONE
+
+
+async def _heard(rows: Rows, text: str) -> tuple[list[_Hit], bool]:
+    """The names that sound like the text, each by the best way of reading it."""
+    ways = soundings(text)
+    many = any([await rows.common(list(way.fragments)) for way in ways])
+    found: dict[tuple[UUID, str], Fields] = {}
+    for way in ways:
+        if many:
+            candidates = await rows.names_in_order(HEARD)
+        else:
+            candidates = await rows.names_sounding(list(way.fragments), _NAMES * 10)
+        for row in candidates:
+            if row["spelt"] is not None and re.search(way.pattern, row["spelt"]):
+                found[row["subject_id"], row["name"]] = row
+    hits = []
+    for row in list(found.values())[: _NAMES + 1]:
+        way = min(
+            (one for one in ways if re.search(one.pattern, row["spelt"])),
+            key=lambda one: one.initials,
+        )
+        rank = _INITIALS if way.initials else _SOUNDS
+        rank += 0 if re.match(way.pattern, row["spelt"]) else 2
+        reason = "INITIALS" if way.initials else "PINYIN"
+        hits.append(_named(rank, row)._replace(matched_by=reason))
+    return hits, many or len(found) > _NAMES
 
 
 def _named(rank: int, name: Fields) -> _Hit:

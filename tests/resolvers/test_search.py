@@ -220,9 +220,20 @@ async def test_width_and_case_of_letters_do_not_matter(find: Find) -> None:
     assert len(shown(await find(SEARCH, t="（集团）ａｂｃ"))) == 1
 
 
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [("nan he", "PINYIN"), ("nánhé", "PINYIN"), ("楠he", "PINYIN"), ("nhsm", "INITIALS")],
+)
+async def test_names_are_found_by_their_sound(find: Find, text: str, reason: str) -> None:
+    told = shown(await find(SEARCH, "PUB", t=text))
+    assert (reason, OLD, NEW) in told or (reason, NEW, NEW) in told
+    assert (reason, NEAR, NEAR) in told
+    assert {hit[0] for hit in told} == {reason}
+
+
 @pytest.mark.parametrize("role", ROLES)
 async def test_persons_are_never_found(find: Find, role: str) -> None:
-    for text in ("王楠禾", "王楠"):
+    for text in ("王楠禾", "王楠", "wangnanhe", "wnh"):
         assert shown(await find(SEARCH, role, t=text)) == []
 
 
@@ -354,6 +365,12 @@ async def test_every_role_searches_by_the_indexes(
         assert "organisation_name_bigrams" in told, role
         assert "Seq Scan on organisation_name" not in told, role
         assert document is not SEARCH or "organisation_name_plain" in told, role
+        if document is SEARCH:
+            values = [bind(Call(context, {"t": "ling si er"})) for bind in shape.compiled.binds]
+            lines = await behind.fetch(f"EXPLAIN {shape.compiled.sql}", *values)
+            told = "\n".join(row[0] for row in lines)
+            assert "organisation_name_sounds" in told, role
+            assert "Seq Scan on organisation_name" not in told, role
         read += 1
     assert read >= 3
 

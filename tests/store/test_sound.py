@@ -1,0 +1,114 @@
+"""Names by their sound: readings of characters, and texts of letters cut into them."""
+
+from __future__ import annotations
+
+import re
+
+import asyncpg
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from store.name import read_names
+from store.sound import READINGS, SOUNDINGS, read_name, soundings, sounds, spelt, syllables
+
+
+def found(text: str, name: str) -> bool:
+    """As the store does it: all fragments, and the pattern."""
+    return any(
+        set(one.fragments) <= set(sounds(name)) and re.search(one.pattern, spelt(name))
+        for one in soundings(text)
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["nanhe", "nan he", "Nán hé", "NAN'HE", "ｎａｎｈｅ", "nan2he2", "nan-he", "nhsm", "NHSMYXGS",
+     "benxinanhe", "bxnh", "benxinhsm", "楠he", "本溪nanhe", "nanhesh", "nanhe商贸", "楠hsm"],
+)  # fmt: skip
+def test_a_name_is_found_by_its_sound(text: str) -> None:
+    assert found(text, "本溪楠禾商贸有限公司")
+    assert not found(text, "沈阳青山建材厂")
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("chongqing", "重庆小面馆"),
+        ("zhongqing", "重庆小面馆"),  # as one who does not know the city reads it
+        ("laoting", "乐亭药房"),
+        ("changle", "长乐商行"),
+        ("zhangle", "长乐商行"),
+        ("shanshi", "单氏酒业"),
+        ("qiushi", "仇氏酒业"),
+        ("yinhang", "长行银行"),
+        ("lvse", "绿色家园"),
+        ("lüse", "绿色家园"),
+        ("luse", "绿色家园"),
+        ("xian", "西安饭店"),
+        ("xi'an", "西安饭店"),
+        ("xianren", "仙人掌店"),
+        ("abcjituan", "ABC(集团)公司"),
+        ("maoyi", "華東貿易公司"),  # traditional characters
+        ("k11yinyue", "K11音乐厅"),
+    ],
+)
+def test_readings_that_are_plausible_are_known(text: str, name: str) -> None:
+    assert found(text, name)
+
+
+@pytest.mark.parametrize(
+    "text", ["n", "nh", "nan"[:2], "楠禾", "", " ", "123", "'; --", ".*", "（）"]
+)
+def test_what_is_too_short_or_has_no_letters_is_no_sound(text: str) -> None:
+    assert soundings(text) == ()
+
+
+def test_an_apostrophe_parts_syllables() -> None:
+    assert found("xi'an", "西安饭店")
+    assert not any(one.pattern.count("/") == 1 for one in soundings("xi'an"))
+
+
+@given(st.text(alphabet="本溪楠禾长重行单ABC乐亭（）(1 ", min_size=1, max_size=30))
+def test_fragments_of_a_name_are_bounded(name: str) -> None:
+    read = read_name(name)
+    assert all(len(told) <= READINGS for _, told in read)
+    assert len(sounds(name)) <= len(read) * (2 * READINGS) ** 2 * 2
+
+
+@given(st.text(max_size=60))
+def test_any_text_is_cut_in_few_ways_whose_patterns_are_sound(text: str) -> None:
+    told = soundings(text)
+    assert len(told) <= SOUNDINGS
+    for one in told:
+        assert re.compile(one.pattern)
+        assert one.fragments
+
+
+@given(st.lists(st.sampled_from("溪楠禾商贸集团药房行长单"), min_size=3, max_size=8).map("".join))
+def test_every_name_is_found_by_its_first_readings_and_by_its_initials(name: str) -> None:
+    first = [told[0] for _, told in read_name(name)]
+    assert found(" ".join(first), name)
+    assert found("".join(one[0] for one in first), name)
+
+
+def test_syllables_have_a_vowel() -> None:
+    assert {"nan", "er", "lv", "zhuang"} <= syllables()
+    assert not {"n", "ng", "m", "hm"} & syllables()
+
+
+async def test_names_of_an_earlier_release_are_read_in_steps(database: str) -> None:
+    """Whoever is interrupted goes on with what is left (chunked, resumable)."""
+    connection = await asyncpg.connect(database)
+    await connection.execute(
+        "INSERT INTO organisation_name (subject_id, name, is_former, bigrams)"
+        " SELECT gen_random_uuid(), '本溪楠禾' || i || '号厂', false, '{}'::text[]"
+        " FROM generate_series(1, 25) i"
+        " UNION ALL SELECT gen_random_uuid(), '（）', false, '{}'::text[]"
+    )
+    done = [await read_names(connection, 10) for _ in range(4)]
+    assert done == [10, 10, 6, 0]
+    told = await connection.fetch("SELECT name, spelt, sounds FROM organisation_name")
+    assert all((row["spelt"], row["sounds"]) == (spelt(row["name"]), sounds(row["name"]))
+               for row in told)  # fmt: skip
+    await connection.close()
