@@ -3,9 +3,9 @@
 `python -m bench graphql [--size S|M|L] [--write]` compares the node with other GraphQL servers,
 whose packages npm fetches; it runs only where it is named.
 
-Parts are identifiers, signature, log, proof, reading, intake, world, questions, search, projection,
-node and start; without one all of them run, about seven minutes on two cores. `--write` puts the
-figures into docs/benchmarks.md.
+Parts are identifiers, signature, log, proof, reading, intake, world, questions, search, analysis,
+projection, node and start; without one all of them run, about seven minutes on two cores. `--write`
+puts the figures into docs/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from pathlib import Path
 import uvloop
 
 from bench import (
+    analysis,
     graphql,
     identifiers,
     intake,
@@ -114,6 +115,16 @@ def _questions(root: Path, quick: bool) -> Iterator[Table]:
         yield uvloop.run(ask(server.dsn))
 
 
+def _analysis(root: Path, quick: bool) -> Iterator[Table]:
+    async def ask(dsn: str, size: str) -> Table:
+        async with projection.fresh_database(dsn) as database:
+            return await analysis.measure(database, size, 1 if quick else 5)
+
+    with PostgresServer(NodeHome(root, "bench")) as server:
+        for size in "S" if quick else "ML":
+            yield asyncio.run(ask(server.dsn, size))
+
+
 def _search(root: Path, quick: bool) -> Iterator[Table]:
     async def ask(dsn: str) -> Table:
         async with projection.fresh_database(dsn) as database:
@@ -162,6 +173,7 @@ _PARTS: dict[str, Callable[[Path, bool], Iterator[Table]]] = {
     "world": _world,
     "questions": _questions,
     "search": _search,
+    "analysis": _analysis,
     "projection": _projection,
     "node": _node,
     "start": _start,

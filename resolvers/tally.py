@@ -154,8 +154,7 @@ def of_records(statement: Statement, attributes: Sequence[Attribute], day: Given
         f" sum({amount}) AS amount, count({amount}) AS amounts FROM record r"
         f" WHERE {' AND '.join(where)} GROUP BY 1{by_all}),"
         f" body AS MATERIALIZED (SELECT o.subject_id{told} FROM organisation o{joins}"
-        " WHERE o.registered AND o.subject_id IN (SELECT subject_id FROM fine)) "
-        + " UNION ALL ".join(rows)
+        " WHERE o.registered) " + " UNION ALL ".join(rows)
     )
     return Tally(*statement.finished(sql), tables=tuple(tables))
 
@@ -179,12 +178,17 @@ def _counted(
             column = f"{'f' if one.of_records else 'b'}.{name}"
             shown += f"{column}, "
             grouped.append(column)
+    source = "fine"
+    if any(kept[one] < one.depth for one in own):
+        source = (
+            f"(SELECT subject_id{inner}, sum(records) AS records, sum(amount) AS amount,"
+            f" sum(amounts) AS amounts FROM fine GROUP BY subject_id{inner})"
+        )
     return (
         f"SELECT {number} AS counted, {shown}count(*) AS bodies,"
         " sum(f.records)::bigint AS records, count(f.amount) AS owners, sum(f.amount) AS amount,"
-        f" sum(f.amounts)::bigint AS amounts FROM (SELECT subject_id{inner},"
-        " sum(records) AS records, sum(amount) AS amount, sum(amounts) AS amounts FROM fine"
-        f" GROUP BY subject_id{inner}) f JOIN body b USING (subject_id){_grouped(grouped)}"
+        f" sum(f.amounts)::bigint AS amounts FROM {source} f JOIN body b USING (subject_id)"
+        + _grouped(grouped)
     )
 
 

@@ -19,6 +19,8 @@ _COMMANDS = {
     "import": ("intake", "import_files"),
     "world": ("world", "application"),
     "query": ("query", "query"),
+    "analysis": ("analysis", "analysis"),
+    "statistics": ("analysis", "statistics"),
     "identify": ("identify", "identify"),
     "match": ("match", "match"),
     "doctor": ("doctor", "doctor"),

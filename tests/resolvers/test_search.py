@@ -15,9 +15,11 @@ import asyncpg
 import orjson
 import pytest
 
+from resolvers.answer import Lane
 from resolvers.context import Call, Context
 from resolvers.hit import _CANDIDATES
 from resolvers.operation import Operations
+from schema.definition import CreditSchema
 from schema.records import kinds
 from security.policy import Reach, Role, Scope
 from service.postgres import PostgresServer
@@ -229,6 +231,32 @@ async def test_names_are_found_by_their_sound(find: Find, text: str, reason: str
     assert (reason, OLD, NEW) in told or (reason, NEW, NEW) in told
     assert (reason, NEAR, NEAR) in told
     assert {hit[0] for hit in told} == {reason}
+
+
+class _Refusing:
+    """A store that takes no statement of the compiler, so that the executor lane answers."""
+
+    def __init__(self, pool: asyncpg.Pool[Any]) -> None:
+        self.fetch = pool.fetch
+
+    async def fetchrow(self, *_: Any) -> Any:
+        raise asyncpg.StatementTooComplexError("stack depth limit exceeded")
+
+
+@pytest.mark.parametrize("text", ["nanhe", "nhsm", "楠he", "xiao nan he", "smyx", "abc", "长ab"])
+async def test_both_lanes_hear_alike(
+    names: asyncpg.Pool[Any],
+    credit: CreditSchema,
+    scope_of: Callable[..., Scope],
+    text: str,
+) -> None:
+    scope, found = scope_of("PUB"), []
+    for store in (names, _Refusing(names)):
+        plan = Operations(credit).prepare(SEARCH, None, scope)
+        answer = await plan.run(Context(store, scope, TODAY, b"k" * 32), {"t": text})
+        found.append((answer.lane, orjson.loads(answer.body)))
+    assert [lane for lane, _ in found] == [Lane.COMPILED, Lane.EXECUTOR]
+    assert found[0][1] == found[1][1]
 
 
 @pytest.mark.parametrize("role", ROLES)
