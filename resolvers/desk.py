@@ -24,6 +24,9 @@ class Limits:
     """What one caller may leave at the desk, as the node's settings say."""
 
     open_jobs: int = 10
+    bulk: int = 100_000  # codes of one job
+    review: int = 100_000  # codes above which a supervisor approves the job first
+    partner_review: int = 500  # the same for partner cities
     wait: float = 10.0  # seconds that the same change may wait for its first request
 
 

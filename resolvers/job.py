@@ -19,6 +19,7 @@ from resolvers.page import DEFAULT_FIRST
 from resolvers.projection import shanghai, shaper
 from resolvers.reading import FAILURES, refusal_of
 from resolvers.statement import Selected, Statement
+from security.policy import Role
 from store import job as jobs
 from store.job import Job, Part
 
@@ -35,6 +36,11 @@ class Progress(Protocol):
     @property
     def parts(self) -> int:
         """Parts that an earlier attempt has stored: the handler goes on behind them."""
+        ...
+
+    @property
+    def most(self) -> int:
+        """Most subjects that one part may disclose."""
         ...
 
     async def told(self, done: int, total: int | None, stage: str = "") -> None:
@@ -55,10 +61,18 @@ class Progress(Protocol):
         ...
 
 
-async def start(change: Change, kind: str, arguments: Mapping[str, Any]) -> Outcome:
+async def start(
+    change: Change,
+    kind: str,
+    arguments: Mapping[str, Any],
+    *,
+    size: int = 0,
+    review: bool = False,
+) -> Outcome:
     """Enter a job in the transaction of the change; the outcome is the job.
 
-    Raises QuestionError JOB_LIMIT.
+    With `review` it begins when a supervisor approves it; `size` tells that one how much it
+    asks for. Raises QuestionError JOB_LIMIT.
     """
     desk, caller = change.desk, change.call.context.scope.caller
     job_id = uuid4()
@@ -70,6 +84,9 @@ async def start(change: Change, kind: str, arguments: Mapping[str, Any]) -> Outc
         kind,
         desk.keeping.seal(content, job_id.bytes),
         limit=desk.limits.open_jobs,
+        state="REVIEW" if review else "QUEUED",
+        size=size,
+        purpose=desk.claim.purpose,
     )
     if found is None:
         raise QuestionError(
@@ -85,6 +102,49 @@ async def cancel(change: Change) -> Outcome:
     if found is None:
         raise QuestionError("JOB_UNKNOWN", UNKNOWN)
     return Outcome(job_value(found), told={"job": str(found.id)})
+
+
+async def approve(change: Change) -> Outcome:
+    """Let a job begin that somebody else asked for. Raises QuestionError JOB_UNKNOWN."""
+    return await _reviewed(change, "QUEUED")
+
+
+async def refuse(change: Change) -> Outcome:
+    """Do not let it begin. Raises QuestionError JOB_UNKNOWN."""
+    return await _reviewed(change, "FAILED")
+
+
+async def _reviewed(change: Change, state: str) -> Outcome:
+    supervisor, id_ = change.call.context.scope.caller, read_uuid(change.arguments["id"])
+    found = await jobs.review(change.connection, id_, supervisor, state) if id_ else None
+    if found is None:
+        raise QuestionError("JOB_UNKNOWN", "no job of somebody else waits under this id")
+    return Outcome(_review(found), told={"job": str(found.id), "to": state})
+
+
+async def reviews(statement: Statement, selected: Selected, call: Call) -> tuple[Any, Disclosure]:
+    """Jobs that wait for approval, oldest first. Raises QuestionError FORBIDDEN."""
+    desk = call.context.desk
+    if desk is None or statement.scope.role is not Role.SUPERVISOR:
+        raise QuestionError("FORBIDDEN", "supervisors approve jobs")
+    shape = shaper(statement, selected)
+    try:
+        found = await jobs.waiting_for_review(desk.pool, statement.scope.row.list_limit)
+    except FAILURES as error:
+        raise refusal_of(error) from error
+    disclosure = Disclosure(coordinates=(selected.coordinate,), rows=len(found))
+    return shape([_review(one) for one in found]), disclosure
+
+
+def _review(job: Job) -> dict[str, Any]:
+    return {
+        "id": str(job.id),
+        "kind": job.kind,
+        "caller": job.caller,
+        "purpose": job.purpose,
+        "size": job.size,
+        "createdAt": shanghai(job.created_at),
+    }
 
 
 async def answer(statement: Statement, selected: Selected, call: Call) -> tuple[Any, Disclosure]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from resolvers import screening
 from resolvers.context import Context
 from resolvers.job import Progress
 
@@ -27,4 +28,9 @@ class JobKind:
     columns: tuple[str, ...] | None = None
 
 
-JOB_HANDLERS: Mapping[str, JobKind] = MappingProxyType({})
+JOB_HANDLERS: Mapping[str, JobKind] = MappingProxyType(
+    {
+        "LOOKUP": JobKind(screening.look_up, screening.LOOKUP_COLUMNS),
+        "SCREENING": JobKind(screening.screen_all, screening.SCREENING_COLUMNS),
+    }
+)

@@ -15,7 +15,7 @@ import orjson
 from graphql import OperationDefinitionNode
 from graphql.execution.collect_fields import FragmentDetails, collect_fields
 
-from resolvers import decision, job
+from resolvers import decision, job, screening, submission
 from resolvers.answer import Answer, Disclosure, Lane, refusal, together
 from resolvers.change import SIGNED, Mutation, perform
 from resolvers.context import Call, Context
@@ -31,6 +31,11 @@ _MOST = 8  # changes of one request
 MUTATIONS: Mapping[str, Mutation] = MappingProxyType(
     {
         "cancelJob": Mutation(job.cancel, SIGNED),
+        "approveJob": Mutation(job.approve, frozenset({Role.SUPERVISOR})),
+        "refuseJob": Mutation(job.refuse, frozenset({Role.SUPERVISOR})),
+        "startLookup": Mutation(screening.start_lookup, screening.BULK),
+        "startScreening": Mutation(screening.start_screening, screening.BULK),
+        "submitBatch": Mutation(submission.submit, submission.SUBMITTERS),
         "proposeRecordDecision": Mutation(decision.propose, _STEWARD),
         "confirmRecordDecision": Mutation(decision.confirm, _STEWARD),
         "refuseRecordDecision": Mutation(decision.refuse, _STEWARD),

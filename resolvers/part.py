@@ -34,7 +34,9 @@ from resolvers import (
     relation_change,
     reporting,
     risk,
+    screening,
     subgraph,
+    submission,
 )
 from resolvers.answer import Disclosure
 from resolvers.context import Call
@@ -78,6 +80,12 @@ PARTS: Mapping[str, Part] = MappingProxyType(
         "job": job.answer,
         "jobs": job.listed,
         "jobResult": job.result,
+        "jobReviews": job.reviews,
+        "batch": submission.answer,
+        "batches": submission.listed,
+        "batchFindings": submission.findings,
+        "lookup": screening.lookup,
+        "screen": screening.screen,
         "recordDecisions": decision.listed,
     }
 )

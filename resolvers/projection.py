@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from enum import Enum
 from typing import Any
@@ -21,11 +21,14 @@ Fill = Callable[[Selected], Shape]
 
 
 def shaper(
-    statement: Statement, selected: Selected, fill: Fill | None = None, filled: str = "party"
+    statement: Statement,
+    selected: Selected,
+    fill: Fill | None = None,
+    filled: Sequence[str] = ("party",),
 ) -> Shape:
     """Turns a value (mappings by field name, lists, scalars) into what the selection wants.
 
-    `fill` gives the shape of fields of the name `filled`, whose type is not an object type of
+    `fill` gives the shape of fields with a name in `filled`, whose type is not an object type of
     plain values: it is handed the whole mapping that the field belongs to.
     """
     type_ = selected.type
@@ -36,7 +39,7 @@ def shaper(
         for inner in statement.select(type_, selected.details):
             if inner.name == "__typename":
                 members.append((inner.key, "", _constant(type_.name), True))
-            elif fill is not None and inner.name == filled:
+            elif fill is not None and inner.name in filled:
                 members.append((inner.key, "", fill(inner), True))
             else:
                 members.append(

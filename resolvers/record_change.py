@@ -79,7 +79,7 @@ async def _happened(
             orjson.Fragment(value["row"][column]) if value.get("row") is not None else None
         )
 
-    shape = shaper(statement, selected, fill, "record")
+    shape = shaper(statement, selected, fill, ("record",))
     found = []
     for row in sorted(rows, key=lambda row: row.place):
         value: dict[str, Any] = {"recordId": str(row.entity_id), "position": row.place.text}

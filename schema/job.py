@@ -13,6 +13,7 @@ from schema.binding import described
 
 @strawberry.enum(description="任务状态.")
 class JobState(enum.Enum):
+    REVIEW = strawberry.enum_value("REVIEW", description="待审 begins when a supervisor approves.")
     QUEUED = strawberry.enum_value("QUEUED", description="排队")
     RUNNING = strawberry.enum_value("RUNNING", description="执行中")
     DONE = strawberry.enum_value("DONE", description="已完成: its result can be read.")

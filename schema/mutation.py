@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Annotated, Any
 
 import strawberry
@@ -9,6 +10,8 @@ import strawberry
 from schema.connection import compiled
 from schema.decision import DecisionAct, RecordDecision
 from schema.job import Job
+from schema.screening import JobReview, ListKinds
+from schema.submission import Submission
 
 ClientKey = Annotated[
     str,
@@ -52,6 +55,51 @@ def _objection(
 ) -> Any: ...
 
 
+ManyCodes = Annotated[
+    list[str] | None,
+    strawberry.argument(description="代码 of organisations; or give `upload`."),
+]
+Upload = Annotated[
+    str | None, strawberry.argument(description="上传 name of an uploaded text, one code a line.")
+]
+
+
+def _lookup(
+    client_key: ClientKey, codes: ManyCodes = strawberry.UNSET, upload: Upload = strawberry.UNSET
+) -> Any: ...
+
+
+def _screening(
+    client_key: ClientKey,
+    codes: ManyCodes = strawberry.UNSET,
+    upload: Upload = strawberry.UNSET,
+    kinds: ListKinds = strawberry.UNSET,
+) -> Any: ...
+
+
+def _submission(
+    client_key: ClientKey,
+    file_name: Annotated[
+        str, strawberry.argument(description="文件名 with its suffix, as a department names it.")
+    ],
+    content: Annotated[
+        str | None, strawberry.argument(description="内容 of a text file: CSV or JSON.")
+    ] = strawberry.UNSET,
+    content_base64: Annotated[
+        str | None, strawberry.argument(description="内容 of any file, XLSX too, as base64.")
+    ] = strawberry.UNSET,
+    upload: Annotated[
+        str | None, strawberry.argument(description="上传 name of an uploaded file.")
+    ] = strawberry.UNSET,
+    kind: Annotated[
+        str | None, strawberry.argument(description="类型 told by the header if null.")
+    ] = strawberry.UNSET,
+    sent_on: Annotated[
+        dt.date | None, strawberry.argument(description="报送日期 if not in the name.")
+    ] = strawberry.UNSET,
+) -> Any: ...
+
+
 @strawberry.type(description="异议标注 as it stands after the change.")
 class ObjectionMark:
     record_id: str = strawberry.field(description="记录标识.")
@@ -64,6 +112,19 @@ class Mutation:
     cancel_job: Job | None = compiled(
         _job,
         "取消任务 of the caller; one that has ended stays as it is.",
+    )
+    start_lookup: Job | None = compiled(
+        _lookup, "批量查询任务 whose codes these are; 100,000 at most, large ones once approved."
+    )
+    start_screening: Job | None = compiled(
+        _screening, "批量筛查任务 on which lists they stand; 100,000 at most, as above."
+    )
+    approve_job: JobReview | None = compiled(
+        _job, "批准任务 let somebody else's large job begin; for supervisors."
+    )
+    refuse_job: JobReview | None = compiled(_job, "不批准任务 for supervisors.")
+    submit_batch: Submission | None = compiled(
+        _submission, "报送 a file of the caller's unit; read by a job, reported by line."
     )
     propose_record_decision: RecordDecision | None = compiled(
         _proposal,

@@ -80,7 +80,15 @@ from schema.relation_change import (
 from schema.relation_kind import RelationKind
 from schema.reporting import ReportingStatistics, reporting_arguments
 from schema.risk import RiskPropagation, risk_arguments
+from schema.screening import JobReview, Screening, lookup_arguments, screen_arguments
 from schema.search import MatchKind, OrganisationConnection, SearchConnection
+from schema.submission import (
+    Submission,
+    SubmissionFindingConnection,
+    batch_arguments,
+    finding_arguments,
+    listed_arguments,
+)
 
 
 def _node(
@@ -445,6 +453,26 @@ class Query:
     job_result: JobResult | None = compiled(
         _job_result,
         "任务结果 of the caller's finished job, for the same purpose and case; null when none.",
+    )
+    job_reviews: list[JobReview] | None = described(
+        "待审任务 jobs that wait for approval, oldest first; for supervisors."
+    )
+    lookup: list[Organisation | None] | None = compiled(
+        lookup_arguments,
+        "批量查询 organisations by code in the order given, null for what there is none to see.",
+    )
+    screen: list[Screening | None] | None = compiled(
+        screen_arguments,
+        "批量筛查 what the organisations of these codes stand on today, in the order given.",
+    )
+    batch: Submission | None = compiled(
+        batch_arguments, "报送 what became of a submitted file; for its unit and stewards."
+    )
+    batches: list[Submission] | None = compiled(
+        listed_arguments, "报送 submitted files, newest first; for units theirs, for stewards all."
+    )
+    batch_findings: SubmissionFindingConnection | None = compiled(
+        finding_arguments, "报送问题 findings of a submitted file by line."
     )
     record_decisions: list[RecordDecision] | None = compiled(
         decision_arguments, "记录处置 proposed and decided, newest first; for stewards."

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect
 
+from service.body import BodyTimeoutError, read_body
 from service.event_stream import PATH as STREAM_PATH
 from service.event_stream import EventStreams, wants_events
 from service.pipeline import Incoming, Outgoing, Pipeline, unlogged
@@ -22,17 +22,10 @@ if TYPE_CHECKING:
     from service.node import Node
     from service.work import Work
 
-BODY_SECONDS = 30.0
-"""How long a body may take to arrive."""
 _STREAMED = frozenset({"/graphql", STREAM_PATH})
-_READ_ON = 8  # times the limit: so much of a body is read to give its digest
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-
-
-class BodyTimeoutError(Exception):
-    """A body took too long to arrive."""
 
 
 class App:
@@ -100,40 +93,6 @@ def incoming(scope: MutableMapping[str, Any], body: bytes, cut: bytes | None = N
     return Incoming(
         scope["method"], target, query, scope["headers"], body, client[0] if client else "", cut
     )
-
-
-async def read_body(receive: Receive, limit: int) -> tuple[bytes, bytes | None]:
-    """The body, or nothing and its SHA-256 when it is longer than `limit` bytes.
-
-    Of one that is far too long it is the digest of the beginning. Raises ClientDisconnect and
-    BodyTimeoutError when it does not come whole.
-    """
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    if not message.get("more_body") and len(body) <= limit:
-        return body, None
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            while message.get("more_body") and len(body) <= limit:
-                message = await _more(receive)
-                body += message.get("body", b"")
-            if len(body) <= limit:
-                return body, None
-            hashing, size = sha256(body), len(body)
-            while message.get("more_body") and size <= _READ_ON * limit:
-                message = await _more(receive)
-                hashing.update(message.get("body", b""))
-                size += len(message.get("body", b""))
-            return b"", hashing.digest()
-    except TimeoutError:
-        raise BodyTimeoutError from None
-
-
-async def _more(receive: Receive) -> MutableMapping[str, Any]:
-    message = await receive()
-    if message["type"] == "http.disconnect":
-        raise ClientDisconnect
-    return message
 
 
 async def _send(send: Send, outgoing: Outgoing) -> None:

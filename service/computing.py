@@ -41,6 +41,8 @@ def _received(ours: Connection) -> tuple[Any, Exception | None]:
         told: tuple[Any, Exception | None] = ours.recv()
     except (EOFError, OSError):
         return None, ComputationError("the computing process ended without a result")
+    except Exception as error:  # what can be pickled and not be made again
+        return None, ComputationError(f"{type(error).__name__} while reading the result")
     return told
 
 

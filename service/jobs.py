@@ -32,6 +32,7 @@ from security.policy import PolicyError, Scope
 from service.bell import Bell
 from service.computing import computed
 from service.standing import legal_basis, scope_of
+from service.submission import intake
 from store import job as store
 from store.job import Held, Part
 from sync.errors import AgreementError
@@ -49,12 +50,15 @@ _REST = 60.0  # and between two looks for what has expired
 _PASSING = (LogUnavailableError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
+def handlers_of(node: Node) -> Mapping[str, JobKind]:
+    """Every kind of job that a node works on; those of the service are added here."""
+    return {**JOB_HANDLERS, "INTAKE": intake(node)}
+
+
 class Jobs:
     """Works on the jobs of one node until stopped."""
 
-    def __init__(
-        self, node: Node, bell: Bell, handlers: Mapping[str, JobKind] = JOB_HANDLERS
-    ) -> None:
+    def __init__(self, node: Node, bell: Bell, handlers: Mapping[str, JobKind]) -> None:
         self._node = node
         self._bell = bell
         self._handlers = handlers
@@ -221,6 +225,11 @@ class Execution:
     def parts(self) -> int:
         """Parts that are stored."""
         return self._parts
+
+    @property
+    def most(self) -> int:
+        """Most subjects that one part may disclose."""
+        return self._node.settings.job_part_subjects
 
     async def told(self, done: int, total: int | None, stage: str = "") -> None:
         """Say how far the job is."""

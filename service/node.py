@@ -77,6 +77,7 @@ class Node:
     settings: Settings
     root: Path
     home: NodeHome
+    dsn: str = field(repr=False)
     readers: Mapping[Wall, Readers]  # answer questions
     pool: asyncpg.Pool[Any]  # logs them, and answers partners
     work_pool: asyncpg.Pool[Any]  # the node's own work, which may take longer
@@ -147,7 +148,11 @@ class Node:
             self.work_pool,
             self.keeping,
             partial(self._tell, self.access_log.origin),
-            Limits(self.settings.job_limit),
+            Limits(
+                self.settings.job_limit,
+                review=self.settings.bulk_review,
+                partner_review=self.settings.partner_bulk_review,
+            ),
         )
 
     async def _tell(
@@ -266,6 +271,7 @@ async def open_node(
             settings=settings,
             root=root,
             home=home,
+            dsn=dsn,
             readers=readers,
             pool=pool,
             work_pool=work_pool,

@@ -157,6 +157,12 @@ class Pipeline:
         """The same for a partner's request at `/sync/…`."""
         return await self._pass(incoming, self._partner)
 
+    async def serve(
+        self, incoming: Incoming, produce: Callable[[Passage, Scope], Awaitable[Produced]]
+    ) -> Outgoing:
+        """The same for what is no question: `produce` gives the body."""
+        return await self._pass(incoming, produce)
+
     async def review(
         self, incoming: Incoming, read: Callable[[], bytes | None], rows: int
     ) -> Outgoing:
@@ -293,7 +299,7 @@ class Pipeline:
             await self._use_authorisation(passage, scope.grounds.authorisation)
         passage.kind = plan.kind
         if plan.kind == "CHANGE":
-            await self._claim(passage)
+            await self.claim(passage)
         context = node.context(scope, Claim.of(passage.verified))
         answer = await plan.run(context, question.variables)
         shown = answer.disclosure
@@ -328,12 +334,12 @@ class Pipeline:
     async def _use_authorisation(self, passage: Passage, authorisation: str) -> None:
         """Count a use durably before anything is read; a question that is sent again uses none."""
         node, verified = self._node, passage.verified
-        await self._claim(passage)
+        await self.claim(passage)
         await use_authorisation(
             node.pool, authorisation, verified.caller.id, verified.purpose, datetime.now(UTC)
         )
 
-    async def _claim(self, passage: Passage) -> None:
+    async def claim(self, passage: Passage) -> None:
         """Use the nonce up before anything is changed: the same signed bytes change nothing."""
         if passage.verified.once is not None and not passage.claimed:
             await self._node.access_log.claim(passage.verified.once)

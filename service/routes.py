@@ -20,6 +20,7 @@ from security.tlog.cosigned import served_checkpoint
 from security.tlog.note import Note
 from security.tlog.reader import TileReader
 from security.tlog.tile import BUNDLE_LEVEL, Tile
+from service.bulk_routes import bulk_routes
 from service.enrolment import succession
 from service.enrolment_routes import enrolment_routes
 from service.pipeline import Incoming, Pipeline
@@ -145,6 +146,7 @@ def routes(node: Node, work: Work) -> list[BaseRoute]:
         Route("/log/{log}/tile/{path:path}", logs.tile),
         *witness_routes(node),
         *enrolment_routes(node),
+        *bulk_routes(node),
     ]
 
 

@@ -116,6 +116,12 @@ class Settings:
     jobs_at_once: int = _setting("Jobs that the node works on at once.", 2)
     job_hours: float = _setting("Hours for which a job's result is kept.", 24.0)
     job_part_subjects: int = _setting("Most subjects that one part of a job discloses.", 500)
+    bulk_review: int = _setting(
+        "Codes of one job above which a supervisor approves it first.", 10_000
+    )
+    partner_bulk_review: int = _setting("The same for partner cities.", 500)
+    max_upload: int = _setting("Longest upload, bytes.", 64_000_000)
+    uploads_at_once: int = _setting("Uploads that arrive at once, in each process.", 2)
     subscriptions_per_caller: int = _setting(
         "Subscriptions of one caller, of the public of one address, in each process.", 20
     )

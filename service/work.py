@@ -24,7 +24,7 @@ from security.tlog.note import NoteSigner
 from service.bell import Bell
 from service.changes import Changes
 from service.enrolment import identity_key, node_keys
-from service.jobs import Jobs
+from service.jobs import Jobs, handlers_of
 from service.node import Node
 from service.reviewing import reviewing
 from service.settings import Partner
@@ -33,6 +33,7 @@ from store.intake.party import NUMBER_CONTEXT
 from store.mutation import forget
 from store.name import note_common_fragments, read_names
 from store.rotation import rekey_chunk
+from store.upload import forget as forget_uploads
 from sync.errors import SyncError
 from sync.mirror import Mirror
 from sync.partner import partner_states
@@ -155,7 +156,7 @@ async def at_work(node: Node, dsn: str) -> AsyncIterator[Work]:
         running: list[Awaitable[None]] = [
             *_keeping_up(node, stop),
             *_hearing(work, connect, stop),
-            _again(stop, Jobs(node, work.bell).run),
+            _again(stop, Jobs(node, work.bell, handlers_of(node)).run),
             _again(stop, partial(_forgetting, node)),
             _again(stop, partial(_publishing, node)),
             _again(stop, partial(_tokening, node)),
@@ -228,6 +229,7 @@ async def _forgetting(node: Node, stop: asyncio.Event) -> None:
     while not stop.is_set():
         while await forget(node.work_pool, node.settings.mutation_hours):
             pass
+        await forget_uploads(node.work_pool)
         await _pause(stop, _FORGET_INTERVAL)
 
 

@@ -10,3 +10,7 @@ class StoreError(Exception):
         super().__init__(message)
         self.code = code
         self.message = message
+
+    def __reduce__(self) -> tuple[type[StoreError], tuple[str, str]]:
+        """As it crosses from one process to another."""
+        return type(self), (self.code, self.message)

@@ -24,9 +24,9 @@ ATTEMPTS = 5
 
 _COLUMNS = (
     "job_id, caller, kind, content, shape, state, stage, done, total, rows, code, message,"
-    " created_at, started_at, finished_at, expires_at, cancel_asked"
+    " created_at, started_at, finished_at, expires_at, cancel_asked, size, purpose"
 )
-_OPEN = "state IN ('QUEUED', 'RUNNING')"
+_OPEN = "state IN ('REVIEW', 'QUEUED', 'RUNNING')"
 _HELD = "job_id = $1 AND holder = $2 AND state = 'RUNNING'"
 
 
@@ -51,6 +51,8 @@ class Job:
     finished_at: datetime | None
     expires_at: datetime | None
     cancel_asked: bool = False
+    size: int = 0
+    purpose: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +81,23 @@ def _job(row: asyncpg.Record) -> Job:
 
 
 async def enqueue(
-    connection: Connection, job_id: UUID, caller: str, kind: str, content: bytes, *, limit: int
+    connection: Connection,
+    job_id: UUID,
+    caller: str,
+    kind: str,
+    content: bytes,
+    *,
+    limit: int,
+    state: str = "QUEUED",
+    size: int = 0,
+    purpose: str | None = None,
 ) -> Job | None:
     """Enter a job; None when the caller has `limit` jobs open already."""
     # Two requests of one caller at once must not both be the last that fits.
     await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 24))", caller)
     row = await connection.fetchrow(
-        "INSERT INTO job (job_id, caller, kind, content) SELECT $1, $2, $3, $4"
+        "INSERT INTO job (job_id, caller, kind, content, state, size, purpose)"
+        " SELECT $1, $2, $3, $4, $6, $7, $8"
         f" WHERE (SELECT count(*) FROM job WHERE caller = $2 AND {_OPEN}) < $5"
         f" RETURNING {_COLUMNS}",
         job_id,
@@ -93,6 +105,9 @@ async def enqueue(
         kind,
         content,
         limit,
+        state,
+        size,
+        purpose,
     )
     await connection.execute("SELECT pg_notify($1, '')", CHANNEL)
     return None if row is None else _job(row)
@@ -111,6 +126,34 @@ async def jobs_of(connection: Queried, caller: str, first: int) -> list[Job]:
     rows = await connection.fetch(
         f"SELECT {_COLUMNS} FROM job WHERE caller = $1 ORDER BY created_at DESC, job_id LIMIT $2",
         caller,
+        first,
+    )
+    return [_job(row) for row in rows]
+
+
+async def review(connection: Connection, job_id: UUID, by: str, state: str) -> Job | None:
+    """Let a job of somebody else that waits for it begin (QUEUED), or end it (FAILED)."""
+    row = await connection.fetchrow(
+        "UPDATE job SET state = $3, reviewed_by = $2,"
+        " code = CASE WHEN $3 = 'FAILED' THEN 'JOB_NOT_APPROVED' END,"
+        " message = CASE WHEN $3 = 'FAILED' THEN 'a supervisor did not approve it' END,"
+        " finished_at = CASE WHEN $3 = 'FAILED' THEN clock_timestamp() END,"
+        " expires_at = CASE WHEN $3 = 'FAILED' THEN clock_timestamp() + interval '1 day' END"
+        f" WHERE job_id = $1 AND state = 'REVIEW' AND caller <> $2 RETURNING {_COLUMNS}",
+        job_id,
+        by,
+        state,
+    )
+    if row is None:
+        return None
+    await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, str(job_id))
+    return _job(row)
+
+
+async def waiting_for_review(connection: Queried, first: int) -> list[Job]:
+    """The jobs that wait for a supervisor, oldest first."""
+    rows = await connection.fetch(
+        f"SELECT {_COLUMNS} FROM job WHERE state = 'REVIEW' ORDER BY created_at, job_id LIMIT $1",
         first,
     )
     return [_job(row) for row in rows]
@@ -148,6 +191,12 @@ async def abandon_failed(connection: Queried) -> None:
         " message = 'the node ended several times while it worked on it: ask its operator',"
         " holder = NULL, expires_at = clock_timestamp() + interval '1 day'"
         f" WHERE state = 'RUNNING' AND lease_until < clock_timestamp() AND attempts >= {ATTEMPTS}"
+    )
+    await connection.execute(
+        "UPDATE job SET state = 'FAILED', code = 'JOB_NOT_APPROVED', finished_at ="
+        " clock_timestamp(), message = 'no supervisor approved it within a week',"
+        " expires_at = clock_timestamp() + interval '1 day'"
+        " WHERE state = 'REVIEW' AND created_at < clock_timestamp() - interval '7 days'"
     )
 
 
@@ -261,9 +310,9 @@ async def cancel(connection: Connection, caller: str, job_id: UUID) -> Job | Non
     """Ask a job of the caller to end; at once when nobody works on it. None when there is none."""
     row = await connection.fetchrow(
         "UPDATE job SET cancel_asked = true,"
-        " state = CASE WHEN state = 'QUEUED' THEN 'CANCELLED' ELSE state END,"
-        " finished_at = CASE WHEN state = 'QUEUED' THEN clock_timestamp() END,"
-        " expires_at = CASE WHEN state = 'QUEUED' THEN clock_timestamp() + interval '1 day' END"
+        " state = CASE WHEN state <> 'RUNNING' THEN 'CANCELLED' ELSE state END,"
+        " finished_at = CASE WHEN state <> 'RUNNING' THEN clock_timestamp() END,"
+        " expires_at = CASE WHEN state <> 'RUNNING' THEN clock_timestamp() + interval '1 day' END"
         f" WHERE job_id = $1 AND caller = $2 AND {_OPEN} RETURNING {_COLUMNS}",
         job_id,
         caller,

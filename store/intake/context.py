@@ -51,11 +51,13 @@ class IntakeRules:
     """What a node's settings say of intake.
 
     `transition` is the rule for decisions from before the newest rule set; the arrears of natural
-    persons at utilities are taken only with `person_utility_arrears`.
+    persons at utilities are taken only with `person_utility_arrears`. With `source_unit`, the
+    USCC of who submits, lines of another source unit are rejected.
     """
 
     transition: Transition = Transition.DECISION_DATE
     person_utility_arrears: bool = False
+    source_unit: str | None = None
 
 
 @dataclass(slots=True)

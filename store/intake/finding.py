@@ -252,6 +252,12 @@ _CODES = (
         "The category does not fit the code: check both.",
     ),
     _Code(
+        "SOURCE_UNIT_FOREIGN",
+        ERROR,
+        "数据来源单位不是报送单位，请由该单位报送。",
+        "The source unit is not the one that submits: let that unit send the line.",
+    ),
+    _Code(
         "UNKNOWN_SHEET",
         INFO,
         "工作表已隐藏或表头不属于任何已知类型，已忽略。",

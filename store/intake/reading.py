@@ -107,6 +107,9 @@ class Reading:
         line.findings.extend(findings)
         self._compare_repeated(values, row.cells, line)
         self._interpret(context, values, self.names, line)
+        unit = context.rules.source_unit
+        if unit is not None and {code for code, one in line.units if one.is_source} - {unit}:
+            line.findings.append(finding(line.header("source_unit_uscc"), "SOURCE_UNIT_FOREIGN"))
         if line.rejected:
             line.statements, line.units = [], []
         return line

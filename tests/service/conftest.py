@@ -71,7 +71,11 @@ async def inner(home: Path, postgres_server: PostgresServer) -> AsyncIterator[In
     await admin.execute("CREATE DATABASE inner_town")
     dsn = postgres_server.dsn_of("inner_town")
     await migrate(dsn)
-    async with inner_node(_root(home, "inner"), dsn, job_limit="3", job_part_subjects="3") as made:
-        yield made
+    limits = {"job_limit": "9", "job_part_subjects": "3", "bulk_review": "10"}
+    with pytest.MonkeyPatch.context() as patch:
+        # Nothing seals here, so that tests read what waits for it.
+        patch.setattr("security.access_log.LONGEST_WAIT", 3600.0)
+        async with inner_node(_root(home, "inner"), dsn, **limits) as made:
+            yield made
     await admin.execute("DROP DATABASE inner_town WITH (FORCE)")
     await admin.close()

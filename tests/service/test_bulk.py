@@ -1,0 +1,220 @@
+"""Many subjects at once, and files by the API: screened, reviewed, downloaded, submitted."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import json
+import time
+from typing import Any
+
+import httpx
+
+from client.answer import verify_response
+from client.connection import Answer
+from client.question import sign_request
+from service.demo import MARKET_REGULATION
+from service.enrolment import identity_key, node_keys
+from service.jobs import handlers_of
+from tests.resolvers.conftest import ref, uid
+from tests.service.inner_node import InnerNode
+
+FIRM, OTHER = "91210500XD00000011", "91210100XD00000022"
+LOOKUP = "query($c: [String!]!) { lookup(codes: $c) { name uscc } }"
+SCREEN = """query($c: [String!]!, $k: [String!]) { screen(codes: $c, kinds: $k) {
+    code organisation { name } total kinds hits { documentNo decisionDate } } }"""
+START = """mutation($k: String!, $c: [String!], $u: String, $n: [String!]) {
+    startScreening(clientKey: $k, codes: $c, upload: $u, kinds: $n) { id state } }"""
+JOB = "query($id: ID!) { job(id: $id) { state rows error { code } } }"
+SUBMIT = """mutation($k: String!, $n: String!, $c: String, $u: String) {
+    submitBatch(clientKey: $k, fileName: $n, content: $c, upload: $u) { id state jobId unit } }"""
+BATCH = """query($id: ID!) { batch(id: $id) { state code lines accepted withFindings rejected unit }
+    batchFindings(id: $id, first: 1) { totalCount pageInfo { hasNextPage endCursor }
+        nodes { line field code severity reason } } }"""
+HEADER = (
+    "企业名称,主体类别,统一社会信用代码,列入经营异常名录原因,列入日期,作出决定机关（列入）,"
+    "作出决定机关（列入）代码,数据来源单位,数据来源单位代码\n"
+)
+
+
+def line(unit: str, code: str = "91210503XDXBLPC747") -> str:
+    return (
+        f"本溪某某有限公司,法人及非法人组织,{code},未按期公示年报,2026-05-06,"
+        f"本溪市市场监督管理局,{MARKET_REGULATION},本溪市市场监督管理局,{unit}\n"
+    )
+
+
+def code(answer: Answer) -> str:
+    return str(answer.errors[0]["extensions"]["code"])
+
+
+async def _done(inner: InnerNode, id_: str, identity: str = "analyst", **claims: Any) -> Any:
+    for _ in range(150):
+        answer = await inner.ask(JOB, identity, {"id": id_}, **(claims or {"purpose": "P12"}))
+        job = answer.require().data["job"]
+        if job["state"] in ("DONE", "FAILED"):
+            return job
+        await asyncio.sleep(0.1)
+    raise AssertionError(job)
+
+
+async def _send(
+    inner: InnerNode, method: str, path: str, identity: str, body: bytes = b"", **claims: Any
+) -> tuple[httpx.Response, Any]:
+    """A signed request that is no question, and its verified answer."""
+    target = inner.url + path
+    key = identity_key(inner.root, identity)
+    asked = sign_request(
+        key, method, target, body, now=time.time(), content_type="text/plain", **claims
+    )
+    async with httpx.AsyncClient(timeout=30) as http:
+        answer = await http.request(method, target, content=body, headers=dict(asked.headers))
+    headers = list(answer.headers.items())
+    keys = node_keys(inner.root, "benxi")
+    verified = verify_response(
+        asked, answer.status_code, headers, answer.content, keys, now=time.time()
+    )
+    return answer, verified
+
+
+async def test_codes_of_any_kind_are_looked_up_in_their_order(inner: InnerNode) -> None:
+    codes = ["reg_no:210500000000001", "nothing", OTHER, "91210500xd-00000011", FIRM, FIRM]
+    answer = await inner.ask(LOOKUP, "analyst", {"c": codes}, purpose="P12")
+    found = answer.require().data["lookup"]
+    assert [one and one["uscc"] for one in found] == [FIRM, None, OTHER, FIRM, FIRM, FIRM]
+    for identity, purpose in ((None, None), ("auditor", "P14"), ("firm", "P10")):
+        claims = {"purpose": purpose} if purpose else {}
+        refused = await inner.ask(LOOKUP, identity, {"c": codes}, **claims)
+        assert (refused.data, code(refused)) == ({"lookup": None}, "FORBIDDEN")
+    many = await inner.ask(LOOKUP, "analyst", {"c": [FIRM] * 501}, purpose="P12")
+    assert code(many) == "LIST_LIMIT"
+    none = await inner.ask(LOOKUP, "analyst", {"c": []}, purpose="P12")
+    assert none.require().data == {"lookup": []}
+
+
+async def test_screening_says_what_the_caller_may_see_and_logs_no_more(inner: InnerNode) -> None:
+    variables = {"c": [FIRM, "nothing", OTHER], "k": ["penalty"]}
+    answer = await inner.ask(SCREEN, "analyst", variables, purpose="P12")
+    firm, missing, other = answer.require().data["screen"]
+    assert missing is None
+    assert (other["total"], other["kinds"], other["hits"]) == (0, [], [])
+    seen = {hit["documentNo"] for hit in firm["hits"]}
+    assert {"罚1", "罚2", "罚3"} <= seen
+    assert seen.isdisjoint({"罚4", "罚6", "罚7"})
+    assert (firm["kinds"], firm["total"]) == (["penalty"], len(firm["hits"]))
+    single = await inner.ask(
+        'query($c: String!) { organisation(code: $c) { penalties { totalCount } } }',
+        "analyst", {"c": FIRM}, purpose="P12",
+    )  # fmt: skip
+    assert single.data["organisation"]["penalties"]["totalCount"] == firm["total"]
+    unknown = await inner.ask(SCREEN, "analyst", {"c": [FIRM], "k": ["nonsense"]}, purpose="P12")
+    assert code(unknown) == "KIND_UNKNOWN"
+
+
+async def test_many_codes_are_screened_by_a_job_and_downloaded_signed(inner: InnerNode) -> None:
+    codes = [FIRM, "=cmd()", OTHER, "nothing", FIRM]
+    variables = {"k": "screen-00001", "c": codes, "n": ["penalty"]}
+    started = await inner.ask(START, "analyst", variables, purpose="P12")
+    job = started.require().data["startScreening"]
+    assert job["state"] == "QUEUED"
+    async with inner.jobs(handlers_of(inner.node)):
+        ended = await _done(inner, job["id"])
+    assert ended["state"] == "DONE", ended
+    path = f"/job/{job['id']}/result"
+    answer, _ = await _send(inner, "GET", f"{path}.jsonl", "analyst", purpose="P12")
+    lines = [json.loads(one) for one in answer.text.splitlines()]
+    assert [one["code"] for one in lines if not one["found"]] == ["=cmd()", "nothing"]
+    assert {one["documentNo"] for one in lines if one["found"] and "recordId" in one} >= {"罚1"}
+    answer, _ = await _send(inner, "GET", f"{path}.csv", "analyst", purpose="P12")
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    rows = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
+    assert len(rows) == len(lines) == ended["rows"]
+    assert "'=cmd()" in {row["code"] for row in rows}
+    part, _ = await _send(inner, "GET", f"{path}.jsonl?part=1", "analyst", purpose="P12")
+    assert answer.status_code == part.status_code == 200
+    assert part.text in "\n".join(json.dumps(one) for one in lines) or part.text
+    # What a download holds is disclosed once more, to whoever reads it.
+    payloads = await inner.node.work_pool.fetch("SELECT payload FROM access_batch ORDER BY id")
+    assert uid("罚1").bytes in payloads[-1]["payload"] + payloads[-2]["payload"]
+    assert ref("a") in b"".join(row["payload"] for row in payloads[-3:])
+    for identity, purpose, wanted in (
+        ("steward", "P13", "JOB_UNKNOWN"),
+        ("analyst", "P3", "JOB_SCOPE_CHANGED"),
+    ):
+        refused, _ = await _send(inner, "GET", f"{path}.csv", identity, purpose=purpose)
+        assert refused.json()["errors"][0]["extensions"]["code"] == wanted
+        assert refused.status_code in (404, 409)
+
+
+async def test_large_jobs_begin_when_a_supervisor_approves_them(inner: InnerNode) -> None:
+    body = "\r\n".join(["\ufeff" + FIRM, *[f"nothing{n}" for n in range(11)]]).encode()
+    answer, _ = await _send(inner, "PUT", "/upload/codes.txt", "analyst", body, purpose="P12")
+    assert answer.json()["size"] == len(body)
+    kept = await inner.node.work_pool.fetchval("SELECT content FROM upload WHERE name='codes.txt'")
+    assert FIRM.encode() not in kept
+    variables = {"k": "screen-00002", "u": "codes.txt", "n": ["penalty"]}
+    started = await inner.ask(START, "analyst", variables, purpose="P12")
+    job = started.require().data["startScreening"]
+    assert job["state"] == "REVIEW"
+    used = await inner.ask(START, "analyst", {**variables, "k": "screen-00003"}, purpose="P12")
+    assert code(used) == "UPLOAD_UNKNOWN"
+    listed = await inner.ask("{ jobReviews { id size caller } }", "supervisor", purpose="P14")
+    assert {"id": job["id"], "size": 12, "caller": "analyst"} in listed.data["jobReviews"]
+    approve = "mutation($k: String!, $i: ID!) { approveJob(clientKey: $k, id: $i) { id } }"
+    variables = {"k": "approve-0001", "i": job["id"]}
+    own = await inner.ask(approve, "analyst", variables, purpose="P12")
+    assert code(own) == "FORBIDDEN"
+    done = await inner.ask(approve, "supervisor", variables, purpose="P14")
+    assert done.require().data["approveJob"]["id"] == job["id"]
+    async with inner.jobs(handlers_of(inner.node)):
+        assert (await _done(inner, job["id"]))["state"] == "DONE"
+    refused, _ = await _send(inner, "PUT", "/upload/.hidden", "analyst", b"x", purpose="P12")
+    assert refused.status_code == 400
+
+
+async def test_a_department_submits_its_file_and_reads_the_report(inner: InnerNode) -> None:
+    content = HEADER + line(MARKET_REGULATION) + line("11210500XDPT4GNG23") + line("x" * 18, "1")
+    claims = {"purpose": "P3", "actor": "李科员"}
+    variables = {"k": "submit-00001", "n": "20260601_异常.csv", "c": content}
+    sent = await inner.ask(SUBMIT, "department", variables, **claims)
+    told = sent.require().data["submitBatch"]
+    assert (told["state"], told["unit"]) == ("RECEIVED", MARKET_REGULATION)
+    again = await inner.ask(SUBMIT, "department", variables, **claims)
+    assert again.require().data["submitBatch"] == told
+    async with inner.jobs(handlers_of(inner.node)):
+        job = await _done(inner, told["jobId"], "department", **claims)
+    assert job["state"] == "DONE", job
+    report = await inner.ask(BATCH, "department", {"id": told["id"]}, **claims)
+    batch, findings = report.require().data["batch"], report.data["batchFindings"]
+    assert (batch["lines"], batch["rejected"], batch["state"]) == (3, 2, "DONE")
+    assert findings["pageInfo"]["hasNextPage"]
+    rows = await inner.node.work_pool.fetch(
+        "SELECT line_no, f.code FROM batch_finding f"
+        " JOIN submission s ON f.batch_id = ANY(s.batches) WHERE s.submission_id::text = $1 AND severity = 'error'", told["id"],
+    )  # fmt: skip
+    assert (3, "SOURCE_UNIT_FOREIGN") in {tuple(row) for row in rows}
+    stranger = await inner.ask(BATCH, "district", {"id": told["id"]}, purpose="P3", actor="王科员")
+    assert stranger.data == {"batch": None, "batchFindings": None}
+    steward = await inner.ask(BATCH, "steward", {"id": told["id"]}, purpose="P13")
+    assert steward.data["batch"]["lines"] == 3
+    left = inner.node.home.path / "submissions"
+    assert list(left.iterdir()) == []
+
+
+async def test_what_a_unit_does_not_report_is_refused_whole(inner: InnerNode) -> None:
+    claims = {"purpose": "P3", "actor": "李科员"}
+    content = "区划代码,名称\n1,2\n"
+    variables = {"k": "submit-00002", "n": "x.csv", "c": content}
+    sent = await inner.ask(SUBMIT, "department", variables, **claims)
+    told = sent.require().data["submitBatch"]
+    async with inner.jobs(handlers_of(inner.node)):
+        job = await _done(inner, told["jobId"], "department", **claims)
+    assert (job["state"], job["error"]["code"]) == ("FAILED", "KIND_UNKNOWN")
+    report = await inner.ask(BATCH, "department", {"id": told["id"]}, **claims)
+    assert (report.data["batch"]["state"], report.data["batch"]["code"]) == (
+        "REFUSED",
+        "KIND_UNKNOWN",
+    )
+    analyst = await inner.ask(SUBMIT, "analyst", variables, purpose="P12")
+    assert code(analyst) == "FORBIDDEN"
