@@ -191,8 +191,10 @@ async def test_a_department_submits_its_file_and_reads_the_report(inner: InnerNo
     assert findings["pageInfo"]["hasNextPage"]
     rows = await inner.node.work_pool.fetch(
         "SELECT line_no, f.code FROM batch_finding f"
-        " JOIN submission s ON f.batch_id = ANY(s.batches) WHERE s.submission_id::text = $1 AND severity = 'error'", told["id"],
-    )  # fmt: skip
+        " JOIN submission s ON f.batch_id = ANY(s.batches)"
+        " WHERE s.submission_id::text = $1 AND severity = 'error'",
+        told["id"],
+    )
     assert (3, "SOURCE_UNIT_FOREIGN") in {tuple(row) for row in rows}
     stranger = await inner.ask(BATCH, "district", {"id": told["id"]}, purpose="P3", actor="王科员")
     assert stranger.data == {"batch": None, "batchFindings": None}
