@@ -21,6 +21,7 @@ from security.errors import SecurityError, SignatureError
 __all__ = [
     "FOREVER",
     "PUBLIC",
+    "SANDBOX",
     "Algorithm",
     "Caller",
     "RegisteredKey",
@@ -35,6 +36,8 @@ __all__ = [
 ]
 
 FOREVER = float("inf")
+SANDBOX = "sandbox-"
+"""What the names of callers begin with whose keys are good at nodes of the demo world alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +115,15 @@ class Registry:
     def usable(self, key_id: str, at: float) -> RegisteredKey:
         """Give a key that may sign at this time.
 
-        Raises SignatureError `KEY_UNKNOWN`, `KEY_REVOKED`, `KEY_NOT_YET_VALID`, `KEY_EXPIRED`.
+        Raises SignatureError `KEY_UNKNOWN`, `SANDBOX_KEY`, `KEY_REVOKED`, `KEY_NOT_YET_VALID`,
+        `KEY_EXPIRED`.
         """
         key = self.keys.get(key_id)
+        if key is None and key_id.startswith(SANDBOX):
+            raise SignatureError(
+                "SANDBOX_KEY",
+                "This key is for a node of the demo world: ask that node, or enrol another here.",
+            )
         if key is None:
             raise SignatureError(
                 "KEY_UNKNOWN", "Enrol the key at this node, or sign with one that is."

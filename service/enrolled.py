@@ -22,6 +22,7 @@ from security.keys import KeyFolder, key_id
 from security.policy import Role
 from security.registry import (
     FOREVER,
+    SANDBOX,
     Algorithm,
     Caller,
     RegisteredKey,
@@ -64,6 +65,9 @@ class Particulars:
     subject: str | None = None
     barred: tuple[str, ...] = ()
 
+
+SANDBOX_DAYS = 90
+"""For how long a key for the demo world is good."""
 
 _LIFE = """
 SELECT k.key_id, k.device, k.enrolled_by, k.enrolled_at, k.ended_by, k.successor, u.last_used
@@ -245,8 +249,16 @@ async def _enrol(
         district=told.district,
         barred=frozenset(barred),
     )
+    now, until = time.time(), FOREVER
+    if name.startswith(SANDBOX):
+        if not load_settings(home).demo:
+            raise EnrolmentError(
+                "SANDBOX_ELSEWHERE", "enrol it at a node of the demo world, or choose another name"
+            )
+        until = now + SANDBOX_DAYS * 86_400
     directory = node_directory(connection, home, operator())
-    await directory.enrol(RegisteredKey(id_, caller, public.algorithm, public.public, time.time()))
+    key = RegisteredKey(id_, caller, public.algorithm, public.public, now, until)
+    await directory.enrol(key)
 
 
 def key_state(key: RegisteredKey, now: float) -> str:

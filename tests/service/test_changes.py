@@ -7,8 +7,12 @@ from typing import Any
 
 import httpx
 import orjson
+import pytest
 
 from client.connection import Answer
+from security.keys import KeyFolder
+from service.enrolled import Particulars, _enrol
+from service.enrolment import EnrolmentError, identity_key
 from tests.resolvers.conftest import uid
 from tests.service.inner_node import InnerNode
 
@@ -121,3 +125,28 @@ async def test_changes_of_one_request_are_done_in_order_and_stand_alone(inner: I
     )
     assert [error["path"] for error in answer.errors] == [["two"]]
     assert code(answer) == "CLIENT_KEY_INVALID"
+
+
+async def test_a_sandbox_key_is_refused_where_it_was_not_enrolled(
+    inner: InnerNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    KeyFolder(inner.root / "identities").signing_key("sandbox-wang")
+    answer = await inner.ask("{ __typename }", "sandbox-wang", purpose="P12")
+    assert (answer.status, code(answer)) == (401, "SANDBOX_KEY")
+    key_id = await inner.enrol("sandbox-li", "ANALYST")
+    assert key_id.startswith("sandbox-li-")
+    answer = await inner.ask("{ __typename }", "sandbox-li", purpose="P12")
+    assert answer.require().data == {"__typename": "Query"}
+    monkeypatch.setenv("XINQIAO_BENXI_DEMO", "false")
+    public = identity_key(inner.root, "sandbox-wang").public_key
+    async with inner.node.work_pool.acquire() as connection:
+        with pytest.raises(EnrolmentError, match="demo world"):
+            await _enrol(
+                connection,
+                inner.node.home,
+                "sandbox-wang",
+                "ANALYST",
+                Particulars(""),
+                "sandbox-wang-00000000",
+                public,
+            )
