@@ -164,7 +164,8 @@ class Subscriptions:
             error = Refusal(400, error.code, error.message)
         try:
             produced = replace(refused(error), media=JSON)
-            verified = opened.passage.verified
+            kept = opened.passage.verified
+            verified = replace(kept, once=None, signature=b"", signature_base=b"")
             outgoing = await self.pipeline.tell(
                 opened, verified, opened.passage.legal_basis, produced
             )
