@@ -140,6 +140,16 @@ async def findings(statement: Statement, selected: Selected, call: Call) -> tupl
     except FAILURES as error:
         raise refusal_of(error) from error
     page = rows[:size]
+    nodes = [
+        {
+            "line": one.line,
+            "field": one.field or None,
+            "code": one.code,
+            "severity": one.severity,
+            "reason": one.reason,
+        }
+        for one in page
+    ]
     value = {
         "totalCount": total,
         "pageInfo": {
@@ -148,16 +158,10 @@ async def findings(statement: Statement, selected: Selected, call: Call) -> tupl
             "startCursor": _cursor(page[0]) if page else None,
             "endCursor": _cursor(page[-1]) if page else None,
         },
-        "nodes": [
-            {
-                "line": one.line,
-                "field": one.field or None,
-                "code": one.code,
-                "severity": one.severity,
-                "reason": one.reason,
-            }
-            for one in page
+        "edges": [
+            {"cursor": _cursor(one), "node": node} for one, node in zip(page, nodes, strict=True)
         ],
+        "nodes": nodes,
     }
     return shape(value), Disclosure(coordinates=(selected.coordinate,), rows=len(page))
 

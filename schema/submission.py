@@ -47,10 +47,17 @@ class SubmissionFinding:
     reason: str = described("原因 what is wrong and what to do.")
 
 
+@strawberry.type(description="问题 one row of a page.")
+class SubmissionFindingEdge:
+    cursor: str = described("游标.")
+    node: SubmissionFinding = described("问题.")
+
+
 @strawberry.type(description="问题 one page, by line.")
 class SubmissionFindingConnection:
     total_count: int = described("总数.")
     page_info: PageInfo = described("分页信息.")
+    edges: list[SubmissionFindingEdge] = described("各问题 with their cursors.")
     nodes: list[SubmissionFinding] = described("各问题.")
 
 
