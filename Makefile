@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv/bin
 
-.PHONY: help setup setup-dev run test check docs-check bench faults lock clean
+.PHONY: help setup setup-dev run test check docs-check bench faults differential lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -36,6 +36,9 @@ bench: setup-dev ## run the benchmarks
 
 faults: setup-dev ## break nodes in every way and judge the logs; ONLY='name' picks, WRITE=1 keeps the table
 	@exec $(VENV)/python -m tests.faults $(if $(ONLY),--only '$(ONLY)') $(if $(WRITE),--write)
+
+differential: setup-dev ## hold the two lanes against each other; CASES=20000
+	@XINQIAO_DIFFERENTIAL=$(or $(CASES),20000) exec $(VENV)/pytest -n0 -s tests/resolvers/test_differential.py
 
 lock: ## pin the newest allowed versions: requirements/*.txt (needs uv) and jgo.lock.toml
 	for name in runtime dev; do \

@@ -73,8 +73,10 @@ def search(row: Row, selected: Selected) -> str:
 
     def node(level: Level, details: Sequence[Any]) -> str:
         organisation = statement.alias("o")
+        # Apart, so that no other join than one by one, in the order of the hits, can be chosen.
         level.take(
-            f"JOIN organisation {organisation} ON {organisation}.subject_id = {alias}.subject_id"
+            f"CROSS JOIN LATERAL (SELECT * FROM organisation x"
+            f" WHERE x.subject_id = {alias}.subject_id OFFSET 0) {organisation}"
         )
         item = organisation_row(statement, level, organisation)
         del level.subjects[f"{organisation}.audit_ref"]  # the hit names it already

@@ -78,6 +78,7 @@ class Operations:
 
     `size` documents and plans are kept, of together at most `weight` characters of document.
     `compiles` says whether stored data is read by compiled statements; else the executor reads it.
+    `counts` goes on from operations of another schema.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class Operations:
         size: int = 1024,
         weight: int = 1_000_000,
         compiles: bool = True,
+        counts: LaneCount | None = None,
     ) -> None:
         self._compiles = compiles
         self._credit = schema
@@ -94,7 +96,7 @@ class Operations:
         self._routines = routines(schema.kinds)
         self._documents: Recent[Document] = Recent(size, weight)
         self._plans: Recent[Plan] = Recent(size, weight)
-        self.counts = LaneCount()
+        self.counts = LaneCount() if counts is None else counts
 
     @cached_property
     def executor(self) -> ExecutorLane:

@@ -317,7 +317,8 @@ class Page:
             manifest = inner.manifest(kind)
             if manifest is not None:
                 shown.append(
-                    f"coalesce(string_agg({manifest}, ''::bytea){inside}, ''::bytea) AS {kind}"
+                    f"coalesce(string_agg({manifest}, ''::bytea{ordered}){inside}, ''::bytea)"
+                    f" AS {kind}"
                 )
                 target = parent.subjects if kind == "a" else parent.records
                 target[f"{result}.{kind}"] = None

@@ -204,7 +204,8 @@ def _id_number(row: Row, selected: Selected) -> str:
     return f"CASE WHEN {clear} AND {row.alias}.id_number IS NOT NULL THEN {sealed} END"
 
 
-def _person_category(_row: Row, _: Selected) -> str:
+def _person_category(row: Row, selected: Selected) -> str:
+    row.statement.disclose(selected.coordinate)
     return "'NATURAL_PERSON'::text"
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any, Protocol
 
 import asyncpg
 
 from resolvers.errors import FailedReadError, QuestionError
+
+_log = logging.getLogger("xinqiao.reading")
 
 
 def refusal_of(error: Exception) -> QuestionError:
@@ -19,6 +22,8 @@ def refusal_of(error: Exception) -> QuestionError:
             return FailedReadError("BAD_VALUE", "a value of the question cannot be stored")
         case OSError() | asyncpg.PostgresConnectionError() | asyncpg.OperatorInterventionError():
             return QuestionError("STORE_UNAVAILABLE", "the store does not answer: try later")
+    # Its text may hold data, so no more than its kind is told.
+    _log.error("a read failed: %s", type(error).__name__)
     lasting = isinstance(error, asyncpg.ProgramLimitExceededError | asyncpg.SyntaxOrAccessError)
     return FailedReadError("INTERNAL", "the question could not be answered", lasting=lasting)
 

@@ -8,7 +8,7 @@ from typing import Any
 from resolvers import catalog_record
 from resolvers.argument import Given
 from resolvers.as_of import as_of
-from resolvers.field import put_all
+from resolvers.field import put, put_all
 from resolvers.global_id import global_id
 from resolvers.lookup import subjects_named
 from resolvers.page import Key, Page, Source
@@ -64,14 +64,36 @@ def record_json(
     level: Level, statement: Statement, alias: str, kinds: Sequence[str], details: Sequence[Any]
 ) -> str:
     """A record at an alias as an expression, by its kind."""
+    rows = [record_row(statement, level, alias, kind) for kind in kinds]
+    selected = [statement.select(row.type, list(details)) for row in rows]
+    if len(rows) == 1:
+        return put_all(rows[0], selected[0]).value()
+    asking: dict[tuple[int, ...], list[str]] = {}
+    for kind, fields in zip(kinds, selected, strict=True):
+        for field in fields:
+            if field.name == "subject":
+                asking.setdefault(_nodes(field), []).append(kind)
+    shared: dict[tuple[int, ...], str] = {}
     arms = []
-    for kind in kinds:
-        row = record_row(statement, level, alias, kind)
-        put_all(row, statement.select(row.type, list(details)))
-        if len(kinds) == 1:
-            return row.value()
+    for kind, row, fields in zip(kinds, rows, selected, strict=True):
+        for field in fields:
+            if field.name != "subject":
+                put(row, field)
+                continue
+            # Once for all kinds of which the same is asked, and for rows of these kinds only.
+            key = _nodes(field)
+            statement.disclose(field.coordinate)
+            if key not in shared:
+                subject = f"CASE WHEN {_kinds(alias, asking[key])} THEN {alias}.subject_id END"
+                shared[key] = party_json(level, statement, field.details, subject)
+            row.put(field.key, shared[key])
         arms.append(f"WHEN '{kind}' THEN {row.json()}")
     return f"CASE {alias}.kind {' '.join(arms)} END" if arms else "NULL::json"
+
+
+def _nodes(field: Selected) -> tuple[int, ...]:
+    """What is asked of a field, to be compared with what is asked of it elsewhere."""
+    return tuple(id(detail.node) for detail in field.details)
 
 
 def _conditions(statement: Statement, alias: str, selected: Selected) -> list[str]:
@@ -205,7 +227,7 @@ def _connection(kinds: tuple[str, ...], of_subject: bool) -> Routine:
     return compile_
 
 
-def _kinds(alias: str, kinds: tuple[str, ...]) -> str:
+def _kinds(alias: str, kinds: Sequence[str]) -> str:
     names = ", ".join(f"'{kind}'" for kind in kinds)
     return f"{alias}.kind IN ({names})" if names else "false"
 

@@ -50,10 +50,12 @@ def _unit_id(row: Row, _: Selected) -> str:
 
 
 def _parent(row: Row, selected: Selected) -> str:
+    row.statement.disclose(selected.coordinate)
     return region_json(row.level, row.statement, selected.details, f"{row.alias}.parent_id")
 
 
 def _unit_region(row: Row, selected: Selected) -> str:
+    row.statement.disclose(selected.coordinate)
     return region_json(row.level, row.statement, selected.details, f"{row.alias}.region_id")
 
 

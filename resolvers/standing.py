@@ -29,11 +29,16 @@ def _subjects(row: Row, selected: Selected) -> str:
     with statement.deeper() as deeper:
         deeper.of(lambda call: len(_named(call)))
         value = party_json(level, statement, selected.details, f"{alias}.id")
-    shown = [f"coalesce(json_agg({value}) FILTER (WHERE {value} IS NOT NULL), '[]'::json) AS j"]
+    order = f"ORDER BY {alias}.id"
+    shown = [
+        f"coalesce(json_agg({value} {order}) FILTER (WHERE {value} IS NOT NULL), '[]'::json) AS j"
+    ]
     for kind, target in (("a", row.level.subjects), ("r", row.level.records)):
         manifest = level.manifest(kind)
         if manifest is not None:
-            shown.append(f"coalesce(string_agg({manifest}, ''::bytea), ''::bytea) AS {kind}")
+            shown.append(
+                f"coalesce(string_agg({manifest}, ''::bytea {order}), ''::bytea) AS {kind}"
+            )
             target[f"{result}.{kind}"] = None
     row.level.take(
         f"CROSS JOIN LATERAL (SELECT {', '.join(shown)} FROM"

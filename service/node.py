@@ -185,7 +185,8 @@ class Node:
         items = await declarations(self.work_pool)
         if items != self.items:
             self.items, self.kinds = items, kinds_with(items)
-            self.operations = Operations(CreditSchema(self.kinds))
+            counts = self.operations.counts
+            self.operations = Operations(CreditSchema(self.kinds), counts=counts)
         self.catalogues = await load_catalogues(
             self.work_pool, self.settings.region, self.catalogues
         )

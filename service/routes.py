@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ from security.tlog.tile import BUNDLE_LEVEL, Tile
 from service.bulk_routes import bulk_routes
 from service.enrolment import succession
 from service.enrolment_routes import enrolment_routes
+from service.metrics import CONTENT_TYPE, exposition
 from service.pipeline import Incoming, Pipeline
 from service.witness_routes import witness_routes
 
@@ -134,12 +136,17 @@ def routes(node: Node, work: Work) -> list[BaseRoute]:
     async def ready(_: Request) -> Response:
         return JSONResponse({"node": node.settings.node, **await work.state()})
 
+    async def metrics(_: Request) -> Response:
+        text = exposition(node.operations.counts, os.getpid())
+        return Response(text, headers={"content-type": CONTENT_TYPE, "cache-control": "no-store"})
+
     async def keys(_: Request) -> Response:
         path = node.root / "public" / f"{node.settings.node}.json"
         return JSONResponse(json.loads(path.read_text(encoding="utf-8")))
 
     return [
         Route("/ready", ready),
+        Route("/metrics", metrics),
         Route("/keys", keys),
         Route("/log/{log}/checkpoint", logs.checkpoint),
         Route("/log/{log}/receipt/{leaf}", logs.receipt),

@@ -151,6 +151,7 @@ class Coordinates:
         self._kinds = {kind.type_name: kind for kind in statement.kinds if not kind.run_time}
         self._run_time = [kind for kind in statement.kinds if kind.run_time]
         self._shown = Shown(statement.scope)
+        self._walked: set[tuple[str, bool, tuple[int, ...]]] = set()
         self.shown: dict[str, None] = {}
         self.masked: dict[str, None] = {}
 
@@ -174,6 +175,11 @@ class Coordinates:
             for inner in self._select(field, field.type):
                 self.shown[inner.coordinate] = None
             return
+        nodes = tuple(id(detail.node) for detail in field.details)
+        walked = (get_named_type(field.field.type).name, field.coordinate in _FIRMS_ONLY, nodes)
+        if walked in self._walked:  # the same is asked of the records of another kind
+            return
+        self._walked.add(walked)
         for type_ in self._types(owner, field):
             kinds = self._run_time if type_.name == "CatalogRecord" else [self._kind(type_)]
             for inner_kind in kinds:

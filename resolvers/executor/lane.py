@@ -227,7 +227,7 @@ def resolvers(credit: CreditSchema) -> Mapping[str, Resolver]:
 
 
 def _called(resolver: Resolver) -> Any:
-    def resolve(item: Item, info: Any, **arguments: Any) -> Any:
+    def resolve(item: Item, info: Any, /, **arguments: Any) -> Any:
         given = {name: value for name, value in arguments.items() if value is not None}
         return resolver(Asked(item, info, info.context, given))
 

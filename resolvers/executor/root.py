@@ -175,6 +175,12 @@ def _organisations(asked: Asked) -> Any:
     return connection(asked, order, edges, _found(asked, given, by, descending))
 
 
+def _why(asked: Asked) -> Any:
+    """Why the organisation is found; it is named thereby."""
+    asked.item.mentions.subject(asked.item.row["audit_ref"])
+    return asked.item.more[asked.info.field_name]
+
+
 async def _found(
     asked: Asked, given: Mapping[str, Any], by: str, descending: bool
 ) -> Sequence[Fields] | Chunks:
@@ -333,6 +339,6 @@ RESOLVERS: Mapping[str, Any] = {
     "Query.persons": _persons,
     "Query.personMatch": _person_match,
     "Query.subjects": _subjects,
-    "OrganisationEdge.matched": lambda asked: asked.item.more["matched"],
-    "OrganisationEdge.matchedBy": lambda asked: asked.item.more["matchedBy"],
+    "OrganisationEdge.matched": _why,
+    "OrganisationEdge.matchedBy": _why,
 }

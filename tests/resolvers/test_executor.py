@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -21,6 +23,7 @@ from schema.definition import CreditSchema
 from .conftest import TODAY
 
 A = "91210500XD00000011"
+ROOT = Path(__file__).parents[2]
 
 
 def test_every_stored_field_has_a_resolver(credit: CreditSchema) -> None:
@@ -28,6 +31,23 @@ def test_every_stored_field_has_a_resolver(credit: CreditSchema) -> None:
     roots = [name.removeprefix("Query.") for name in routines(credit.kinds) if "Query." in name]
     missing = ExecutorLane(credit).missing(roots)
     assert not missing, "\n".join(f"give the executor lane a resolver for {m}" for m in missing)
+
+
+@pytest.mark.parametrize("page", ["api", "catalogue", "recognition", "search"])
+async def test_stored_data_of_the_documentations_questions_is_compiled(
+    pool: Any, credit: CreditSchema, scope_of: Any, page: str
+) -> None:
+    operations, scope = Operations(credit), scope_of("STEWARD")
+    text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
+    documents = re.findall(r"```graphql\n(.*?)```", text, re.DOTALL)
+    assert documents
+    given = {"code": A, "since": "2026-01-01", "text": "甲制造"}
+    for document in documents:
+        context = Context(pool, scope, TODAY, b"k" * 32, region="210500")
+        answer = await operations.prepare(document, None, scope).run(context, given)
+        assert "BAD_VARIABLE" not in answer.errors, document
+    assert {reason for _, reason, _ in operations.counts} <= {Reason.STORED, Reason.PARTS}
+    assert sum(count for _, _, count in operations.counts) == len(documents)
 
 
 class _Refusing:

@@ -1,0 +1,1 @@
+"""The differential test: random questions of random readers over a random world, in both lanes."""
