@@ -15,7 +15,7 @@ import orjson
 from graphql import OperationDefinitionNode
 from graphql.execution.collect_fields import FragmentDetails, collect_fields
 
-from resolvers import decision, job, screening, submission
+from resolvers import decision, investigation, job, screening, submission
 from resolvers.answer import Answer, Disclosure, Lane, refusal, together
 from resolvers.change import SIGNED, Mutation, perform
 from resolvers.context import Call, Context
@@ -30,6 +30,8 @@ _MOST = 8  # changes of one request
 
 MUTATIONS: Mapping[str, Mutation] = MappingProxyType(
     {
+        "saveInvestigation": Mutation(investigation.save, investigation.ROLES),
+        "deleteInvestigation": Mutation(investigation.delete, investigation.ROLES),
         "cancelJob": Mutation(job.cancel, SIGNED),
         "approveJob": Mutation(job.approve, frozenset({Role.SUPERVISOR})),
         "refuseJob": Mutation(job.refuse, frozenset({Role.SUPERVISOR})),

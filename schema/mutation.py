@@ -9,6 +9,12 @@ import strawberry
 
 from schema.connection import compiled
 from schema.decision import DecisionAct, RecordDecision
+from schema.investigation import (
+    Investigation,
+    InvestigationDeletion,
+    deletion_arguments,
+    saving_arguments,
+)
 from schema.job import Job
 from schema.screening import JobReview, ListKinds
 from schema.submission import Submission
@@ -109,6 +115,12 @@ class ObjectionMark:
 
 @strawberry.type(description="变更 what signed callers can have this node do; each by a clientKey.")
 class Mutation:
+    save_investigation: Investigation | None = compiled(
+        saving_arguments, "保存研判 a question about subjects, with its drawing, to open it again."
+    )
+    delete_investigation: InvestigationDeletion | None = compiled(
+        deletion_arguments, "删除研判 one of the caller's own."
+    )
     cancel_job: Job | None = compiled(
         _job,
         "取消任务 of the caller; one that has ended stays as it is.",

@@ -53,6 +53,7 @@ from schema.guarantee import (
     circle_arguments,
     exposure_arguments,
 )
+from schema.investigation import Investigation, investigation_arguments
 from schema.job import Job, JobResult
 from schema.matching import PersonMatch
 from schema.neighbourhood import Neighbourhood
@@ -384,6 +385,12 @@ class Query:
     links: Paths | None = compiled(
         link_arguments,
         "关联 a shortest path between each two of a group, or from one of it to each other.",
+    )
+    investigations: list[Investigation] = described(
+        "研判 that the caller has saved, and those shared in its unit, newest first."
+    )
+    investigation: Investigation | None = compiled(
+        investigation_arguments, "研判 one of them; null when there is none to open."
     )
     graph_export: GraphExport | None = compiled(
         export_arguments,

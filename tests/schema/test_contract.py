@@ -41,6 +41,7 @@ scalar USCC
 """
 
 SHORT = {
+    "Query.investigations": "the caller's own, 200 at most, and its unit's, 500 together",
     "Query.declaredInterests": "the interests declared in one body, 1,000 at most",
     "AccessStatistics.accesses": "roles × purposes × outcomes",
     "AccessStatistics.reviews": "rules × states",
