@@ -123,6 +123,26 @@ class Closure:
         return Votes.of(together(self.statements, self.companies(), Basis.VOTES), self.concerts)
 
 
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """An agreement to act in concert 一致行动, by ids; in every company when it names none."""
+
+    members: frozenset[UUID]
+    company: UUID | None
+
+
+def with_concerts(closure: Closure, agreements: Iterable[Agreement]) -> Closure:
+    """The closure with the agreements that tie subjects in it, as far as they are in it."""
+    numbers = {id_: number for number, id_ in enumerate(closure.ids)}
+    found = []
+    for one in agreements:
+        members = frozenset(numbers[id_] for id_ in one.members if id_ in numbers)
+        if len(members) > 1 and (one.company is None or one.company in numbers):
+            company = None if one.company is None else numbers[one.company]
+            found.append(Concert(members, company))
+    return replace(closure, concerts=tuple(found))
+
+
 class _Numbering:
     """Numbers for places of a snapshot, in the order in which they are met."""
 
@@ -169,7 +189,9 @@ def owners_closure(view: View, start: int, *, levels: int | None) -> Closure:
     return _made(view, numbering, rows, truncated)
 
 
-def control_closure(view: View, start: int, *, levels: int | None) -> Closure:
+def control_closure(
+    view: View, start: int, *, levels: int | None, agreements: Iterable[Agreement] = ()
+) -> Closure:
     """What a subject controls or might, with all holdings in what it touches.
 
     Level by level: what the subject and whatever it may control hold, and who else holds that.
@@ -198,7 +220,8 @@ def control_closure(view: View, start: int, *, levels: int | None) -> Closure:
         if len(numbering) > MAX_NODES:
             truncated.add(Truncation(level, Limit.NODES))
             break
-        control = controlled_by(_made(view, numbering, rows, truncated).votes(), 0)
+        found_now = with_concerts(_made(view, numbering, rows, truncated), agreements)
+        control = controlled_by(found_now.votes(), 0)
         under = {one.company for one in control.companies} | control.possible
         frontier = sorted({numbering.places[number] for number in under} - walked)
     return _made(view, numbering, rows, truncated)

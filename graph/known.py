@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import Any, Protocol
 from uuid import UUID
 
-from graph.closure import MAX_NODES, Closure, Office
+from graph.closure import MAX_NODES, Agreement, Closure, Office, with_concerts
 from graph.control import controlled_by
 from graph.holding import ONE, ZERO, Statement
 from graph.layout import EdgeKind
@@ -92,11 +92,13 @@ class KnownClosure:
         kinds: Collection[str],
         categories: Collection[str] | None,
         barred: Collection[UUID],
+        agreements: Collection[Agreement] = (),
     ) -> None:
         self._fetch = fetch
         self._at, self._day = at, day
         self._classes, self._kinds = sorted(classes), frozenset(kinds)
         self._categories, self._barred = categories, frozenset(barred)
+        self._agreements = agreements
         self._numbers: dict[UUID, int] = {}
         self._about: list[tuple[str, int, str]] = []
         self._statements: dict[UUID, Statement] = {}
@@ -232,7 +234,7 @@ class KnownClosure:
         statements = sorted(
             self._statements.values(), key=lambda one: (one.company, one.holder, one.origin, one.id)
         )
-        return Closure(
+        found = Closure(
             position="",
             snapshot="",
             ids=tuple(self._numbers),
@@ -243,3 +245,4 @@ class KnownClosure:
             offices=tuple(sorted(self._offices.values(), key=lambda one: one.id)),
             truncated=tuple(sorted(self._truncated)),
         )
+        return with_concerts(found, self._agreements)

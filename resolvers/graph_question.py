@@ -14,13 +14,21 @@ from fractions import Fraction
 from typing import Any, Protocol
 from uuid import UUID
 
-from graph.closure import Closure, control_closure, owners_closure, with_offices
+from graph.closure import (
+    Agreement,
+    Closure,
+    control_closure,
+    owners_closure,
+    with_concerts,
+    with_offices,
+)
 from graph.errors import GraphUnavailable
 from graph.holding import Finding, Holding, Holdings, Statement
 from graph.known import KnownClosure
 from graph.snapshot.mask import Mask, View
 from graph.walk import Truncation
 from resolvers.answer import Disclosure
+from resolvers.concert import agreements_seen
 from resolvers.context import Call
 from resolvers.errors import QuestionError
 from resolvers.graph_answer import Parties
@@ -74,6 +82,7 @@ class Question:
     day: dt.date
     known_at: dt.datetime | None
     evidence: dict[UUID, Evidence] = field(default_factory=dict)
+    agreements: tuple[Agreement, ...] = ()
 
     @property
     def levels(self) -> int | None:
@@ -110,7 +119,8 @@ class Question:
             known = self._known(self.known_at)
             return await self.seen(await known.controlled(from_, self.levels, limits.get))
         view, place = self.view(from_)
-        return await self.seen(control_closure(view, place, levels=self.levels))
+        closure = control_closure(view, place, levels=self.levels, agreements=self.agreements)
+        return await self.seen(closure)
 
     def view(self, start: UUID | None = None) -> tuple[View, int]:
         """The snapshot in the caller's scope, and the place of the subject in it.
@@ -158,6 +168,7 @@ class Question:
             row.relations,
             categories(statement),
             statement.scope.grounds.barred,
+            self.agreements,
         )
 
     async def seen(self, closure: Closure) -> Closure:
@@ -169,7 +180,11 @@ class Question:
             for id_ in closure.inexact
             if id_ in seen
         }
-        return closure.only(seen.keys(), exact)
+        return self.concerted(closure.only(seen.keys(), exact))
+
+    def concerted(self, closure: Closure) -> Closure:
+        """The closure with the agreements to act in concert that the caller may see."""
+        return with_concerts(closure, self.agreements)
 
     async def _shown(self, ids: Sequence[UUID]) -> dict[UUID, Evidence]:
         rows = await self.rows_seen(
@@ -244,7 +259,11 @@ async def asked(
     start = await subject_asked(fresh, subject, call)
     if start is None:
         return subject
-    return _question(fresh, selected, call, given, start)
+    question = _question(fresh, selected, call, given, start)
+    if kind == "HOLDS":
+        found = await agreements_seen(fresh, call, question.day, question.known_at)
+        question.agreements = found
+    return question
 
 
 async def asked_of(

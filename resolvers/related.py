@@ -66,7 +66,7 @@ async def _gathered(question: Question) -> tuple[Closure, set[Truncation]]:
     if len(starts) > _MOST:
         cut.add(Truncation(2, Limit.NODES))
     below = [await question.controlled(start) for start in dict.fromkeys(starts[:_MOST])]
-    return merged([above, *below]), cut
+    return question.concerted(merged([above, *below])), cut
 
 
 def _controllers(closure: Closure) -> Controllers:

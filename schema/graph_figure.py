@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from decimal import Decimal
 from enum import Enum
 from typing import Annotated
 
@@ -12,6 +11,7 @@ import strawberry
 from schema.binding import described
 from schema.neighbourhood import EdgeStatement
 from schema.party import Party
+from schema.scalars import Share
 
 
 @strawberry.enum(description="权益口径 of what a share is a share.")
@@ -54,8 +54,8 @@ class FigureFinding(Enum):
 
 @strawberry.type(description="比例 exact; an interval where shares are unknown.")
 class ShareRange:
-    low: Decimal = described("下限 fraction of 1, exact or to 18 places.")
-    high: Decimal = described("上限 equal to low when known.")
+    low: Share = described("下限 fraction of 1, exact or to 18 places.")
+    high: Share = described("上限 equal to low when known.")
     fraction: str | None = described(
         "分数 low as a fraction such as 35/44 where it was worked out exactly."
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from decimal import Decimal
 from enum import Enum
 from typing import Annotated, Any
 
@@ -22,6 +21,7 @@ from schema.graph_figure import (
 )
 from schema.neighbourhood import Truncation
 from schema.party import Party
+from schema.scalars import Share
 
 
 @strawberry.enum(description="穿透结果 whether the shares could be determined.")
@@ -63,7 +63,7 @@ class Ownership:
     basis: ShareBasis = described("口径.")
     state: OwnershipState = described("结果.")
     findings: list[CompanyFinding] = described("提示 by company.")
-    unknown: Decimal = described(
+    unknown: Share = described(
         "未知余额 what no final owner is known to hold, or may be seen to hold."
     )
     circle: list[str] = described("闭环 keys of the closed circle the company belongs to.")
@@ -82,7 +82,7 @@ def owner_arguments(
     known_at: KnownAt = strawberry.UNSET,
     first: Annotated[int, strawberry.argument(description="条数 owners, 1–1000.")] = 100,
     min_share: Annotated[
-        Decimal | None,
+        Share | None,
         strawberry.argument(description="下限 only owners whose upper bound reaches this."),
     ] = strawberry.UNSET,
     max_paths: Annotated[int, strawberry.argument(description="路径数 for each owner, 1–20.")] = 3,

@@ -51,6 +51,11 @@ def interest_id(origin_region: str, subject: str, statement_no: str, key: str) -
     return _named("interest", origin_region, subject, statement_no, key)
 
 
+def concert_id(origin_region: str, agreement_no: str) -> UUID:
+    """Id of an agreement to act in concert by origin and its number."""
+    return _named("concert", origin_region, agreement_no)
+
+
 def batch_id(sha256: bytes, kind: str, source: str) -> UUID:
     """Id of a batch: the same file sent twice is the same batch (W28)."""
     return _named("batch", sha256.hex(), kind, source)

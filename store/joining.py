@@ -12,6 +12,7 @@ from uuid import UUID
 
 import orjson
 
+from store.concert import move_concerts
 from store.ids import relation_id, subject_id
 from store.mention import fill_codes, record_subjects
 from store.name import refresh_names
@@ -49,6 +50,7 @@ async def join_subject(connection: Connection, weak: UUID, strong: UUID, *, ciph
     }
     await _move_codes(connection, weak, strong, firsts[weak])
     await _move_records(connection, weak, strong)
+    await move_concerts(connection, weak, strong)
     for table in ("organisation", "person"):
         await _keep_greatest(connection, table, weak, strong)
     await _move_relations(connection, weak, strong, firsts)

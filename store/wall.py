@@ -75,6 +75,7 @@ _TABLES = {
     Wall.PUBLIC: _OPEN_TABLES,
     Wall.GOVERNMENT: (
         *_OPEN_TABLES,
+        "concert",
         "declared_interest",
         "organisation_version",
         "person_token",

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import orjson
 
+from store.concert import ConcertStatement, apply_concerts
 from store.correction import supersede_corrected
 from store.coverage import note_reports
 from store.exclusion import ISSUE as EXCLUSION
@@ -97,6 +98,8 @@ async def _apply(
     note_remarks(lines, held)
     lines, interests = _of(told, InterestStatement)
     note_remarks(lines, await apply_interests(connection, interests, directory=directory))
+    lines, concerts = _of(told, ConcertStatement)
+    note_remarks(lines, await apply_concerts(connection, concerts, directory=directory))
     lines, records = _of(told, RecordStatement)
     applied = await apply_records(
         connection, records, kinds=context.kinds, cipher=cipher, directory=directory
@@ -129,6 +132,10 @@ def parties_of(statement: Statement) -> Iterable[Party]:
             yield statement.subject
             if statement.party is not None:
                 yield statement.party
+        case ConcertStatement():
+            yield statement.party
+            if statement.company is not None:
+                yield statement.company
         case _:
             yield statement.party
 

@@ -9,6 +9,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from store.cipher import Cipher
+from store.concert import ConcertStatement
 from store.identifiers import Identification, org_code, reg_no, uscc
 from store.intake.finding import Finding
 from store.intake.kind_plan import KindPlan
@@ -43,6 +44,7 @@ Statement = (
     | InterestStatement
     | LoanStatement
     | PartyStatement
+    | ConcertStatement
 )
 
 

@@ -189,12 +189,21 @@ _LOANS = (
     _day("due_on", "到期日期", open_ended=True),
     *_SOURCE,
 )
+_CONCERTS = (
+    _text("agreement_no", "一致行动协议编号", required=True, longest=128),
+    _text("company_name", "企业名称", required=True),
+    _text("company_uscc", "企业统一社会信用代码", required=True, longest=64),
+    *_side("member", "一致行动人", ""),
+    *_TERM,
+    *_SOURCE,
+)
 
 _REGISTRY = (
     ("firms", "市场主体", _FIRMS, {"name", "entity_type", "reg_status"}),
     ("holders", "股东及出资", _HOLDERS, {"company_uscc", "holder_name"}),
     ("officers", "主要人员", _OFFICERS, {"company_uscc", "person_name", "position"}),
     ("branches", "分支机构", _BRANCHES, {"parent_uscc", "branch_uscc"}),
+    ("concerts", "一致行动人", _CONCERTS, {"agreement_no", "member_name"}),
     ("guarantees", "对外担保", _GUARANTEES, {"guarantor_name", "debtor_name"}),
     ("loans", "借款", _LOANS, {"loan_no", "borrower_name"}),
 )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from store.intake import bods, court, finbench, former
+from store.intake.concert_line import read_concert
 from store.intake.context import Context, Line
 from store.intake.debt_line import read_guarantee, read_loan
 from store.intake.finding import Finding, finding
@@ -29,6 +30,7 @@ _READERS = {
     "holders": read_holder,
     "officers": read_officer,
     "branches": read_branch,
+    "concerts": read_concert,
     "guarantees": read_guarantee,
     "loans": read_loan,
 }

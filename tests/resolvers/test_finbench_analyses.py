@@ -168,6 +168,10 @@ HEADERS = (
     "企业名称,企业统一社会信用代码,股东名称,股东类型,股东代码,出资比例(%),股份类别,起始日期,"
     "数据来源单位,数据来源单位代码"
 )
+CONCERTS = (
+    "一致行动协议编号,企业名称,企业统一社会信用代码,一致行动人名称,一致行动人类别,"
+    "一致行动人代码,起始日期,终止日期,数据来源单位,数据来源单位代码"
+)
 SOURCE = "本溪市市场监督管理局,11210500XD0000040F"
 
 
@@ -203,3 +207,42 @@ async def test_what_was_known_before_a_correction_is_still_answered(
     assert await at(None) == await at(second) == (["0.4"], 0)
     assert await at(first) == (["0.7"], 1)
     assert await at(before) == ([], 0)
+
+
+async def test_parties_of_a_filed_agreement_vote_as_one(node: Node, tmp_path: Path) -> None:
+    firm, one, other = "91210500XD0000016N", "93210521XD0000032K", "12210500XD00000599"
+    body = "法人及非法人组织"
+    rows = {
+        "holders": (
+            HEADERS,
+            *(
+                f"本溪乙有限公司,{firm},{name},{body},{code},{share},普通股,2020-01-01,{SOURCE}"
+                for name, code, share in (("甲合作社", one, 30), ("丙研究院", other, 25))
+            ),
+        ),
+        "concerts": (
+            CONCERTS,
+            *(
+                f"协1号,本溪乙有限公司,{firm},{name},{body},{code},2021-01-01,2026-07-01,{SOURCE}"
+                for name, code in (("甲合作社", one), ("丙研究院", other))
+            ),
+        ),
+    }
+    for kind, lines in rows.items():
+        path = tmp_path / f"20260105_market-regulation_{kind}.csv"
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        summary = await import_paths(
+            node.pool, [path], kinds=kinds(), cipher=FixedCipher(), region="210500",
+            platform="benxi", today=TODAY, report_dir=tmp_path / "reports",
+        )  # fmt: skip
+        assert [batch.accepted for batch in summary.batches] == [2], (kind, summary)
+    document = """
+    query($s: String!, $day: Date) {
+      controllers(subject: $s, asOf: $day) { controllers { key jointlyWith votes { low } } }
+      relatedParties(subject: $s) { related { tie } } }"""
+    found = await node.ask(firm, document)
+    assert [one["votes"]["low"] for one in found["controllers"]["controllers"]] == ["0.55"] * 2
+    assert all(len(one["jointlyWith"]) == 1 for one in found["controllers"]["controllers"])
+    assert "JOINT_CONTROLLER" in {one["tie"] for one in found["relatedParties"]["related"]}
+    ended = await node.ask(firm, document, day="2026-07-01")
+    assert ended["controllers"]["controllers"] == []

@@ -9,6 +9,7 @@ import base64
 import datetime as dt
 import json
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,8 @@ def world(request: pytest.FixtureRequest, home: Path) -> Iterator[Cities]:
     if request.param == SEED:
         yield request.getfixturevalue("cities")
         return
-    with running_cities(open_folder(home / f"seed-{request.param}", 0o711), request.param) as found:
+    folder = open_folder(home / f"seed-{request.param}", 0o711)
+    with running_cities(folder, request.param) as found:
         yield found
 
 
@@ -553,3 +555,118 @@ def test_w26_a_cluster_address_is_no_link_and_said_to_be_one(world: Cities) -> N
     assert "FAN" in {cut["reason"] for cut in found["truncated"]}
     between = found_paths(world, firms[0], firms[1], **there)
     assert [(one["kind"], one["crowded"]) for one in between["shared"]] == [("ADDRESS", True)]
+
+
+OWNERSHIP = """
+query($code: String!) {
+  owners(subject: $code, first: 1000) { state circle findings { findings }
+    owners { party { __typename name ... on Organisation { uscc } } ultimate direct { low }
+      integrated { low fraction } paths { steps { statements { originRegion } } } } }
+  controllers(subject: $code) { controllers { party { name } ultimate level label } }
+  beneficialOwners(subject: $code) { rule owners { party { name } rule } }
+  circularOwnership(subject: $code) { circular size } }"""
+
+
+def ownership(world: Cities, case: str, party: str = "A", node: str = "benxi") -> Any:
+    who = "analyst" if node == "benxi" else "benxi"
+    purpose = "P12" if node == "benxi" else "P1"
+    return ask(world, OWNERSHIP, node=node, as_=who, purpose=purpose, case="演1号",
+               code=code(world, case, party))  # fmt: skip
+
+
+def masked(world: Cities, case: str, party: str) -> str:
+    return str(world.golden[case]["parties"][party]["name"])[0] + "*"
+
+
+def final(world: Cities, found: Any) -> list[tuple[str, Fraction]]:
+    """The final owners of an answer and their exact shares."""
+    return sorted(
+        (one["party"]["name"], Fraction(one["integrated"]["fraction"]))
+        for one in found["owners"]["owners"]
+        if one["ultimate"]
+    )
+
+
+def test_w02_a_pyramid_over_both_cities_is_told_here(world: Cities) -> None:
+    case = world.golden["W02"]
+    world.wait_for(lambda: len(ownership(world, "W02", "D")["controllers"]["controllers"]) == 4)
+    found = ownership(world, "W02", "D")
+    share = Fraction(case["effective"]["share"])
+    assert (masked(world, "W02", "P"), share) in final(world, found)
+    cities = {
+        said["originRegion"]
+        for one in found["owners"]["owners"]
+        for way in one["paths"]
+        for step in way["steps"]
+        for said in step["statements"]
+    }
+    assert cities == {"210500", "210100"}
+    chain = [one["party"]["name"] for one in found["controllers"]["controllers"]]
+    firms = [world.golden["W02"]["parties"][label]["name"] for label in case["controlChain"][1:-1]]
+    assert chain == [*firms[::-1], masked(world, "W02", "P")]
+
+
+@pytest.mark.parametrize("case", ["W03", "W04"])
+def test_w03_w04_x28_circles_over_both_cities_are_exact(world: Cities, case: str) -> None:
+    for company, owners in world.golden[case]["integrated"].items():
+        wanted = sorted((masked(world, case, who), Fraction(s)) for who, s in owners.items())
+
+        def exact(company: str = company, wanted: Any = wanted) -> bool:
+            found = ownership(world, case, company)
+            return bool(final(world, found) == wanted and found["circularOwnership"]["circular"])
+
+        world.wait_for(exact)
+        assert sum(share for _, share in wanted) == 1
+
+
+def test_w01_w05_to_w10_ownership_and_control_here(world: Cities) -> None:
+    majority = ownership(world, "W01")
+    (one,) = majority["controllers"]["controllers"]
+    assert (one["party"]["name"], one["label"]) == (masked(world, "W01", "P"), "疑似")
+    closed = ownership(world, "W05")
+    assert closed["owners"]["state"] == world.golden["W05"]["result"]
+    (treasury,) = ownership(world, "W06")["owners"]["owners"]
+    told = world.golden["W06"]
+    assert treasury["direct"]["low"] == told["direct"]["P"]
+    assert treasury["integrated"]["low"] == told["integrated"]["P"]
+    partnership = ownership(world, "W07")
+    (general,) = partnership["controllers"]["controllers"]
+    assert general["party"]["name"] == masked(world, "W07", "GP")
+    for case, party, who, rule in (
+        ("W07", "A", "LP", "INCOME"),
+        ("W08", "A", "M", "DAILY_MANAGEMENT"),
+        ("W09", "D", "REP", "STATE_OWNED"),
+    ):
+        found = ownership(world, case, party)["beneficialOwners"]
+        assert [(one["party"]["name"], one["rule"]) for one in found["owners"]] == [
+            (masked(world, case, who), rule)
+        ]
+    root = [c for c in ownership(world, "W09", "D")["controllers"]["controllers"] if c["ultimate"]]
+    assert [one["party"]["name"] for one in root] == [
+        world.golden["W09"]["parties"]["ROOT"]["name"]
+    ]
+    sums = [one["findings"] for one in ownership(world, "W10")["owners"]["findings"]]
+    assert not any("SUM_ABOVE_ONE" in one for one in sums)
+    there = ownership(world, "W10", "B", node="shenyang")["owners"]["findings"]
+    assert any("SUM_ABOVE_ONE" in one["findings"] for one in there)
+
+
+def test_x27_the_owner_across_the_border(world: Cities) -> None:
+    owner = (masked(world, "X27", "P"), Fraction(60 * 51, 10_000))
+    world.wait_for(lambda: owner in final(world, ownership(world, "X27")))
+
+
+def test_the_command_line_tells_owners_and_what_is_controlled(world: Cities) -> None:
+    who = ("--as=analyst", "--purpose=P12", "--case=演1号")
+    status, told = world.xinqiao("graph", "owners", code(world, "W06"), *who)
+    assert (status, told["state"], told["verified"]) == (0, "DETERMINED", True)
+    (owner,) = told["owners"]
+    assert owner["share"] == {"low": "1", "high": "1", "fraction": "1"}
+    assert owner["holder"]
+    status, told = world.xinqiao("graph", "controlled", code(world, "W09"), *who)
+    assert status == 0
+    assert told["subjects"] == [code(world, "W09", label) for label in "BCD"]
+    status, told = world.xinqiao("graph", "beneficial", code(world, "W08"), *who)
+    assert (status, told["rule"]) == (0, "DAILY_MANAGEMENT")
+    status, told = world.xinqiao("graph", "controllers", "91210500XD0000016N", *who)
+    assert (status, told["error"]) == (2, "NOT_FOUND")
