@@ -36,6 +36,7 @@ from bench import (
     node,
     projection,
     proof,
+    scale,
     search,
     signature,
     start,
@@ -144,6 +145,11 @@ def _projection(root: Path, quick: bool) -> Iterator[Table]:
     yield projection.table(figures)
 
 
+def _scale(_: Path, quick: bool) -> Iterator[Table]:
+    sizes = (200_000,) if quick else (1_000_000, 10_000_000)
+    yield scale.table(scale.measure(sizes, with_peers=True))
+
+
 def _node(root: Path, quick: bool) -> Iterator[Table]:
     home = open_folder(root / "node", 0o711)
     yield from node.measure(home, 200 if quick else 2_000, 1 if quick else 3)
@@ -177,6 +183,7 @@ _PARTS: dict[str, Callable[[Path, bool], Iterator[Table]]] = {
     "projection": _projection,
     "node": _node,
     "start": _start,
+    "scale": _scale,
 }
 
 

@@ -286,7 +286,7 @@ _ROWS = (
 
 def table(found: list[dict[str, float]]) -> Table:
     """The figures, one column a size."""
-    head = ("", *(f"{round(one['edges'] / 1e6)}M edges" for one in found))
+    head = ("", *(f"{one['edges'] / 1e6:.1f}M edges" for one in found))
     rows = [
         (label, *(one.get(key, "–") for one in found)) for key, label in _ROWS if key in found[0]
     ]
@@ -307,7 +307,7 @@ def main() -> None:
         sys.stdout.write(json.dumps((work | {"peers": lambda: peers(path)})[part]()))
         return
     found = measure(tuple(given.sizes) or SIZES, with_peers=given.peers)
-    sys.stdout.write(json.dumps(found) if given.json else str(table(found)))
+    sys.stdout.write(json.dumps(found) if given.json else table(found).markdown())
     sys.stdout.write("\n")
 
 

@@ -494,6 +494,7 @@ def found_paths(world: Cities, one: str, other: str, **options: Any) -> Any:
 
 def test_x27_a_path_over_the_border_to_a_listed_firm(world: Cities) -> None:
     a, h, z = (code(world, "X27", label) for label in "AHZ")
+    world.wait_for(lambda: found_paths(world, a, z)["paths"])  # Shenyang's relations travel
     found = found_paths(world, a, z)
     named = {one["key"]: one["party"] for one in found["nodes"]}
     shortest = found["paths"][0]
