@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 
 from graph.component import components
 from graph.holding import ONE, ZERO, Holding, Holdings
@@ -50,9 +51,14 @@ class Control:
     possible: frozenset[int] = frozenset()
     borderline: frozenset[int] = frozenset()
 
+    @cached_property
+    def by_company(self) -> Mapping[int, Controlled]:
+        """How each company is controlled."""
+        return {one.company: one for one in self.companies}
+
     def of(self, company: int) -> Controlled | None:
         """How a company is controlled, None when it is not."""
-        return next((one for one in self.companies if one.company == company), None)
+        return self.by_company.get(company)
 
 
 @dataclass(frozen=True)
@@ -67,27 +73,20 @@ class Votes:
     @classmethod
     def of(cls, holdings: Holdings, concerts: Iterable[Concert] = ()) -> Votes:
         """The votes that holdings on the basis of votes tell of."""
-        held: dict[int, list[int]] = {}
-        for company, of in holdings.of.items():
-            for one in of:
-                held.setdefault(one.holder, []).append(company)
-        return cls(
-            holdings,
-            tuple(concerts),
-            {voter: tuple(companies) for voter, companies in held.items()},
-            holdings.exact,
-        )
+        return cls(holdings, tuple(concerts), holdings.held, holdings.exact)
 
     def partners(self, member: int) -> frozenset[int]:
         """Those with whom somebody acts in concert, in whatever company, itself among them."""
         found = {member}
-        for one in self.concerts:
+        for one in self.concerts:  # most closures have none
             if member in one.members:
                 found |= one.members
         return frozenset(found)
 
     def allies(self, members: Iterable[int], company: int) -> frozenset[int]:
         """Those who vote with one of the members in a company without being controlled by it."""
+        if not self.concerts:
+            return frozenset()
         inside = frozenset(members)
         found: set[int] = set()
         for one in self.concerts:
@@ -222,7 +221,7 @@ def _step(one: Controller, company: int) -> int:
 
 def _jointly(control: Control, company: int) -> frozenset[int]:
     """The allies without whose votes the chain down to the company would not hold."""
-    by = {one.company: one for one in control.companies}
+    by = control.by_company
     found: set[int] = set()
     waiting, seen = [company], {company}
     while waiting:
@@ -237,7 +236,7 @@ def _jointly(control: Control, company: int) -> frozenset[int]:
 
 def chain(control: Control, company: int) -> tuple[Controlled, ...]:
     """What of a party's control leads to a company: the steps in order, the company last."""
-    by = {one.company: one for one in control.companies}
+    by = control.by_company
     if company not in by:
         return ()
     needed, waiting = {company}, [company]

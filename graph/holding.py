@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
+from functools import cached_property
 from uuid import UUID
 
 ZERO, ONE = Fraction(0), Fraction(1)
@@ -85,6 +86,15 @@ class Holdings:
     basis: Basis
     of: Mapping[int, tuple[Holding, ...]]  # by company
     findings: Mapping[int, frozenset[Finding]] = field(default_factory=dict)
+
+    @cached_property
+    def held(self) -> Mapping[int, tuple[int, ...]]:
+        """The companies by holder."""
+        found: dict[int, list[int]] = {}
+        for company, of in self.of.items():
+            for one in of:
+                found.setdefault(one.holder, []).append(company)
+        return {holder: tuple(companies) for holder, companies in found.items()}
 
     @property
     def exact(self) -> bool:

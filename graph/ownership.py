@@ -312,7 +312,9 @@ class Path:
     steps: tuple[Holding, ...]  # the owner's holding first
 
 
-def paths(holdings: Holdings, company: int, owner: int, most: int) -> tuple[tuple[Path, ...], bool]:
+def paths(
+    holdings: Holdings, company: int, owner: int, most: int, steps_at_most: int = _STEPS
+) -> tuple[tuple[Path, ...], bool]:
     """The greatest contributions of simple paths between an owner and a company, at most `most`;
     and whether there are more.
 
@@ -326,7 +328,7 @@ def paths(holdings: Holdings, company: int, owner: int, most: int) -> tuple[tupl
     waiting: list[tuple[float, int, int, tuple[Holding, ...], Fraction]] = [
         (-1.0, next(order), company, (), ONE)
     ]
-    for _ in range(_STEPS):
+    for _ in range(steps_at_most):
         if not waiting:
             return tuple(found), False
         _, _, node, steps, share = heapq.heappop(waiting)
@@ -348,10 +350,7 @@ def paths(holdings: Holdings, company: int, owner: int, most: int) -> tuple[tupl
 
 def _beneath(holdings: Holdings, company: int, owner: int) -> set[int]:
     """The firms through which something of the company leads to the owner."""
-    held: dict[int, list[int]] = {}
-    for of in holdings.of.values():
-        for one in of:
-            held.setdefault(one.holder, []).append(one.company)
+    held = holdings.held
     found, frontier = {owner}, [owner]
     while frontier:
         for below in held.get(frontier.pop(), ()):

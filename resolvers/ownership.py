@@ -22,6 +22,7 @@ from resolvers.graph_question import (
 from resolvers.statement import Selected, Statement
 
 MAX_PATHS = 20
+_STEPS = 20_000  # looks at nodes while the paths of all owners are drawn
 _LARGE = 500  # statements from which on the figures are worked out beside the event loop
 
 
@@ -51,7 +52,8 @@ async def answer(statement: Statement, selected: Selected, call: Call) -> tuple[
     shown.key(0)
     for one in owners:
         shown.key(one.node)
-    told = [_owner(shown, holdings, one, ways) for one in owners]
+    steps = max(200, _STEPS // max(1, len(owners)))
+    told = [_owner(shown, holdings, one, ways, steps) for one in owners]
     value = {
         **question.frame(closure),
         "basis": str(basis),
@@ -71,8 +73,8 @@ def _closed(found: Ownership) -> dict[int, Finding]:
     return dict.fromkeys(nodes, Finding.CIRCULAR_UNDETERMINED)
 
 
-def _owner(shown: Shown, holdings: Holdings, one: Owner, ways: int) -> dict[str, Any]:
-    found, more = paths(holdings, 0, one.node, ways) if ways else ((), False)
+def _owner(shown: Shown, holdings: Holdings, one: Owner, ways: int, steps: int) -> dict[str, Any]:
+    found, more = paths(holdings, 0, one.node, ways, steps) if ways else ((), False)
     return {
         **shown.party(one.node),
         "direct": share_range(one.direct_low, one.direct_high),
