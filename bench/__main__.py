@@ -4,7 +4,7 @@
 whose packages npm fetches; it runs only where it is named.
 
 Parts are identifiers, signature, log, proof, reading, intake, world, questions, search, analysis,
-projection, node and start; without one all of them run, about seven minutes on two cores. `--write`
+projection, node, start and scale; without one all run, about ten minutes on two cores. `--write`
 puts the figures into docs/benchmarks.md.
 """
 
