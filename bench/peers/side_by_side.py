@@ -227,7 +227,10 @@ def _requests(way: Way, question: str, codes: list[str], count: int) -> list[byt
 
 
 def _settle(settings: Settings, pid: int, postmaster: int, seconds: float = 1_200) -> None:
-    """Wait until node and PostgreSQL rest: snapshot and tokens of a new database are no answers."""
+    """Wait until node and PostgreSQL rest: snapshot and tokens of a new database are no answers.
+
+    At most twenty minutes: then it is measured as it is, and said so.
+    """
     deadline, quiet = time.monotonic() + seconds, 0
     while time.monotonic() < deadline:
         before = processor_seconds(pid) + family_seconds(postmaster)
@@ -236,7 +239,7 @@ def _settle(settings: Settings, pid: int, postmaster: int, seconds: float = 1_20
         quiet = quiet + 1 if used < 0.15 else 0
         if quiet == 3:
             return
-    raise SystemExit(f"the node at {settings.url} does not come to rest")
+    print(f"· the node at {settings.url} still works beside answering", file=sys.stderr)
 
 
 class _Asking:
