@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import urllib.request
@@ -124,6 +125,7 @@ def gateway(folder: Path, *arguments: str) -> Iterator[str]:
     process = subprocess.Popen(
         ["node", "gateway.ts", *arguments],
         cwd=folder, env=node_path(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
     )  # fmt: skip
     try:
         assert process.stdout is not None
@@ -132,7 +134,8 @@ def gateway(folder: Path, *arguments: str) -> Iterator[str]:
         assert address, process.stderr.read()
         yield address
     finally:
-        process.terminate()
+        # The group: Node may stand behind a launcher, and told to end it waits for connections.
+        os.killpg(process.pid, signal.SIGKILL)
         process.communicate(timeout=20)
 
 
