@@ -17,6 +17,11 @@ def global_id(type_name: str, key: str) -> str:
     return f"replace({encoded}, E'\\n', '')" if len(type_name) > 57 - 37 else encoded
 
 
+def global_id_text(type_name: str, key: str) -> str:
+    """A Relay id as text."""
+    return base64.b64encode(f"{type_name}:{key}".encode()).decode()
+
+
 def read_global_id(text: str) -> tuple[str, str] | None:
     """The type and the key in a Relay id; None when it is none."""
     try:

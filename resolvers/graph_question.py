@@ -27,7 +27,7 @@ from graph.holding import Finding, Holding, Holdings, Statement
 from graph.known import KnownClosure
 from graph.snapshot.mask import Mask, View
 from graph.walk import Truncation
-from resolvers.answer import Disclosure
+from resolvers.answer import Disclosure, distinct
 from resolvers.concert import agreements_seen
 from resolvers.context import Call
 from resolvers.errors import QuestionError
@@ -349,10 +349,14 @@ class Shown:
         return told
 
     async def told(
-        self, value: dict[str, Any], rows: int, missing: Sequence[str] = ()
+        self,
+        value: dict[str, Any],
+        rows: int,
+        missing: Sequence[str] = (),
+        records: Sequence[bytes] = (),
     ) -> tuple[Any, Disclosure]:
         """The answer as the selection wants it, and what it discloses; `missing` was asked for
-        and is not to be seen."""
+        and is not to be seen, `records` are shown beside the parties."""
         question = self.question
         parties = Parties.prepare(question.statement, question.selected)
         ids = [self.closure.ids[number] for number in self.keys]
@@ -360,8 +364,9 @@ class Shown:
         value["nodes"] = [
             {"id": id_, "key": key} for id_, key in zip(ids, self.keys.values(), strict=True)
         ]
-        disclosure = replace(parties.disclosure(rows), not_found=tuple(missing))
-        return parties.shape(value), disclosure
+        told = parties.disclosure(rows)
+        shown = distinct(told.records + b"".join(records))
+        return parties.shape(value), replace(told, records=shown, not_found=tuple(missing))
 
 
 def without(subject: str) -> tuple[None, Disclosure]:

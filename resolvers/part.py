@@ -18,6 +18,7 @@ from resolvers import (
     beneficial,
     catalogue,
     circular,
+    company_group,
     control,
     coverage,
     decision,
@@ -38,6 +39,7 @@ from resolvers import (
     screening,
     subgraph,
     submission,
+    watch,
 )
 from resolvers.answer import Disclosure
 from resolvers.context import Call
@@ -73,6 +75,8 @@ PARTS: Mapping[str, Part] = MappingProxyType(
         "guaranteeExposure": guarantee.exposed,
         "riskPropagation": risk.answer,
         "reportingStatistics": reporting.answer,
+        "watchNotices": watch.answer,
+        "companyGroup": company_group.answer,
         "workQueue": queue.answer,
         "accessEntries": oversight.answer,
         "accessEntry": oversight.entry,

@@ -37,6 +37,7 @@ from schema.beneficial import (
 from schema.binding import described
 from schema.catalog_record import CatalogRecord
 from schema.catalogue import RecordKind
+from schema.company_group import CompanyGroup, group_arguments
 from schema.connection import After, Before, Connection, First, Last, compiled
 from schema.control import (
     Controlled,
@@ -90,6 +91,7 @@ from schema.submission import (
     finding_arguments,
     listed_arguments,
 )
+from schema.watch import WatchNotices, watch_arguments
 
 
 def _node(
@@ -426,6 +428,13 @@ class Query:
     reporting_statistics: ReportingStatistics = compiled(
         reporting_arguments,
         "报送统计 per unit, kind and period; for a unit its own, for stewards and supervisors all.",
+    )
+    company_group: CompanyGroup | None = compiled(
+        group_arguments, "企业族群 of a subject; null when it is in none or there is none to see."
+    )
+    watch_notices: WatchNotices | None = compiled(
+        watch_arguments,
+        "关注提示 whom a subject stands for that is listed; null when there is none to see.",
     )
     work_queue: TaskConnection | None = compiled(
         queue_arguments,

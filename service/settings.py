@@ -113,6 +113,9 @@ class Settings:
     )
     job_limit: int = _setting("Jobs that one caller may have open.", 10)
     jobs_per_caller: int = _setting("Jobs of one caller at work at once.", 1)
+    group_interval: float = _setting(
+        "Seconds between two findings of company groups, at least.", 600.0
+    )
     jobs_at_once: int = _setting("Jobs that the node works on at once.", 2)
     job_hours: float = _setting("Hours for which a job's result is kept.", 24.0)
     job_part_subjects: int = _setting("Most subjects that one part of a job discloses.", 500)

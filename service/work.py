@@ -24,6 +24,7 @@ from security.tlog.note import NoteSigner
 from service.bell import Bell
 from service.changes import Changes
 from service.enrolment import identity_key, node_keys
+from service.grouping import grouping
 from service.jobs import Jobs, handlers_of
 from service.node import Node
 from service.reviewing import reviewing
@@ -163,6 +164,7 @@ async def at_work(node: Node, dsn: str) -> AsyncIterator[Work]:
             _again(stop, partial(_rekeying, node)),
             _again(stop, partial(_reading_names, node)),
             _again(stop, partial(reviewing, node)),
+            _again(stop, partial(grouping, node)),
             projection.run(stop, node.settings.graph_interval),
             keeper.run(stop, node.settings.graph_interval),
         ]

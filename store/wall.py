@@ -76,6 +76,10 @@ _TABLES = {
     Wall.GOVERNMENT: (
         *_OPEN_TABLES,
         "concert",
+        "company_group",
+        "company_group_change",
+        "company_group_member",
+        "company_group_state",
         "declared_interest",
         "organisation_version",
         "person_token",

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from service.cli import graph_ownership, graph_paths
+from service.cli import graph_guarantee, graph_ownership, graph_paths
 from service.cli.completion import identities, nodes, purposes
 from service.cli.output import JSON_OPTION, console, explained, print_json
 from service.cli.query import show
@@ -15,6 +15,7 @@ from service.cli.query import show
 application = typer.Typer(help="关系图谱 the relationship graph.", no_args_is_help=True)
 application.add_typer(graph_paths.application)
 application.add_typer(graph_ownership.application)
+application.add_typer(graph_guarantee.application)
 
 NODE = Annotated[str, typer.Option("--node", help="Name of the node.", autocompletion=nodes)]
 

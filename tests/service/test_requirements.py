@@ -6,6 +6,7 @@ What is expected comes from the world's own golden file or from the requirement'
 from __future__ import annotations
 
 import base64
+import csv
 import datetime as dt
 import json
 from collections.abc import Iterator
@@ -671,3 +672,106 @@ def test_the_command_line_tells_owners_and_what_is_controlled(world: Cities) -> 
     assert (status, told["rule"]) == (0, "DAILY_MANAGEMENT")
     status, told = world.xinqiao("graph", "controllers", "91210500XD0000016N", *who)
     assert (status, told["error"]) == (2, "NOT_FOUND")
+
+
+EXPOSURE = """
+query($s: String!) { guaranteeExposure(subject: $s) { loanCount guaranteedCount
+  totals { currency amount unknown } nodes { key party { ... on Organisation { uscc } } } } }"""
+CIRCLE = """
+query($s: String!) { guaranteeCircle(subject: $s) { totalCount ringCount truncated { reason }
+  totals { currency amount unknown } rings { members totals { amount } steps { guarantor debtor } }
+  cycles chainDownLength chainUpLength contagion
+  nodes { key party { ... on Organisation { uscc } } } } }"""
+NOTICES = """
+query($s: String!) { watchNotices(subject: $s) { totalCount notices { documentNo inRing distance }
+  nodes { key } } }"""
+
+
+def test_w11_a_ring_of_five_over_both_cities(world: Cities) -> None:
+    case = world.golden["W11"]
+    letter = {party["uscc"]: name for name, party in case["parties"].items()}
+    for name in case["parties"]:
+        found = ask(world, CIRCLE, s=code(world, "W11", name))["guaranteeCircle"]
+        named = {node["key"]: letter[node["party"]["uscc"]] for node in found["nodes"]}
+        assert (found["totalCount"], found["ringCount"], found["truncated"]) == (5, 1, [])
+        (ring,) = found["rings"]
+        assert sorted([named[one["guarantor"]], named[one["debtor"]]] for one in ring["steps"]) == (
+            sorted(case["ring"])
+        )
+        assert ring["totals"] == [{"amount": case["exposureSum"]}]
+        assert [len(cycle) for cycle in found["cycles"]] == [5]
+        assert sorted(named[key] for key in found["contagion"]) == case["contagion"][name]
+        exposed = ask(world, EXPOSURE, s=code(world, "W11", name))["guaranteeExposure"]
+        (total,) = exposed["totals"]
+        assert (total["currency"], total["amount"]) == (case["currency"], case["exposureSum"])
+        assert (exposed["loanCount"], exposed["guaranteedCount"]) == (5, 4)
+
+
+def test_w12_a_chain_of_thirty(world: Cities) -> None:
+    case = world.golden["W12"]
+    found = ask(world, CIRCLE, s=code(world, "W12", "00"), case="W12")["guaranteeCircle"]
+    assert (found["chainDownLength"], found["ringCount"]) == (case["length"], 0)
+    exposed = ask(world, EXPOSURE, s=code(world, "W12", "00"))["guaranteeExposure"]
+    assert exposed["guaranteedCount"] == case["length"]
+    assert exposed["loanCount"] == case["length"]
+
+
+_GRADE = """
+query($s: String!) { organisation(code: $s) { recognisedGrade(purpose: P1) { band reason } } }"""
+
+
+def test_x30_a_listing_in_a_ring_is_a_notice_to_the_others_and_changes_no_grade(
+    world: Cities,
+) -> None:
+    ring = world.golden["W11"]["parties"]
+    listed, others = ring["B"], [name for name in "ABCDE" if name != "B"]
+    number = "本人社列〔2026〕9930号"
+    feeds = next((world.root / "worlds").glob("S-*/feeds/benxi"))
+    sample = min(feeds.glob("*_social-security_serious_list.csv"))
+    with sample.open(encoding="utf-8-sig", newline="") as file:
+        line = next(csv.DictReader(file))
+
+    def send(day: str, **changed: str) -> None:
+        told = line | {
+            "主体名称": listed["name"],
+            "统一社会信用代码": listed["uscc"],
+            "认定文书号": number,
+            **changed,
+        }
+        batch = open_folder(world.root / "x30", 0o755) / f"{day}_social-security_serious_list.csv"
+        with batch.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, list(told))
+            writer.writeheader()
+            writer.writerow(told)
+        status, found = world.xinqiao("import", str(batch), "--report", str(batch.parent))
+        assert status == 0, found
+        assert (found["lines"], found["rejected"]) == (1, 0), found
+
+    def notices(name: str) -> list[Any]:
+        found = ask(world, NOTICES, s=ring[name]["uscc"])["watchNotices"]
+        return [one for one in found["notices"] if one["documentNo"] == number]
+
+    before = {name: ask(world, _GRADE, s=ring[name]["uscc"]) for name in others}
+    send("20260628")
+    told = {name: notices(name) for name in others}
+    assert {name: one["distance"] for name, (one,) in told.items()} == {
+        "A": 1, "E": 2, "D": 3, "C": 4,
+    }  # fmt: skip
+    assert all(one["inRing"] for (one,) in told.values())
+    assert notices("B") == []
+    assert {name: ask(world, _GRADE, s=ring[name]["uscc"]) for name in others} == before
+    send("20260629", 移出日期="2026-06-29", 移出原因="期满移出")
+    assert {name: notices(name) for name in others} == {name: [] for name in others}
+
+
+def test_the_command_line_tells_exposure_as_decimal_strings(world: Cities) -> None:
+    case = world.golden["W11"]
+    who = ("--as=analyst", "--purpose=P12")
+    status, told = world.xinqiao("graph", "exposure", code(world, "W11", "A"), *who)
+    assert (status, told["verified"]) == (0, True)
+    assert sorted(told["subjects"]) == sorted(code(world, "W11", name) for name in "BCDE")
+    assert (told["loans"], told["amounts"]) == (5, {case["currency"]: case["exposureSum"]})
+    assert world.xinqiao("graph", "exposure", "nobody", *who)[0] == 2
+    status, told = world.xinqiao("graph", "risk", code(world, "W11", "B"), "--steps=1", *who)
+    assert (status, told["model"]) == (0, "DEBTRANK")
+    assert code(world, "W11", "A") in [one["uscc"] for one in told["impacts"]]

@@ -1,0 +1,109 @@
+"""What the commands of the graph that ask about one subject share: options, asking, showing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from service.cli.completion import identities, nodes, purposes
+from service.cli.output import console, explained, notices, print_json, print_table
+
+NODES = "nodes { key party { __typename id name ... on Organisation { uscc } } }"
+
+SUBJECT = Annotated[str, typer.Argument(help="USCC, any other code, scheme:value or id.")]
+AS_OF = Annotated[
+    str | None, typer.Option("--as-of", help="Holdings in force on that day, YYYY-MM-DD.")
+]
+KNOWN_AT = Annotated[
+    str | None,
+    typer.Option("--known-at", help="As known then: RFC 3339, 2026-06-30T08:00:00+08:00."),
+]
+FIRST = Annotated[int, typer.Option("--first", min=1, max=1000, help="Rows at most.")]
+NODE = Annotated[str, typer.Option("--node", help="Name of the node.", autocompletion=nodes)]
+AS_NAME = Annotated[
+    str | None, typer.Option("--as", help="Identity that signs.", autocompletion=identities)
+]
+PURPOSE = Annotated[str | None, typer.Option(help="Purpose, P1 to P17.", autocompletion=purposes)]
+CASE = Annotated[str, typer.Option(help="Case number.")]
+
+
+def ask_graph(
+    node: str,
+    as_name: str | None,
+    purpose: str | None,
+    case: str,
+    document: str,
+    variables: dict[str, Any],
+    rows: Callable[[dict[str, Any], dict[str, Any]], list[dict[str, Any]]],
+    name: str,
+    *,
+    as_json: bool,
+) -> None:
+    from service.home import home
+    from service.inquiry import ask
+
+    with explained():
+        found = ask(home(), node, as_name, document, variables, purpose=purpose, case=case)
+    told = found.to_json()
+    answer = (told["answer"].get("data") or {}).get("answer")
+    errors = told["answer"].get("errors") or []
+    if answer is None:
+        code = errors[0]["extensions"]["code"] if errors else "NOT_FOUND"
+        message = errors[0]["message"] if errors else "there is no such subject to see"
+        if as_json:
+            print_json(
+                {"subject": variables["subject"], "error": code, "verified": told["verified"]}
+            )
+        notices().print(f"[bold red]{code}[/]: {message}")
+        raise typer.Exit(2 if found.verified else 1)
+    parties = {one["key"]: one["party"] or {} for one in answer["nodes"]}
+    shown = {
+        **answer,
+        "subject": parties.get("n0", {}),
+        name: rows(answer, parties),
+        "verified": told["verified"],
+        "receipt": told["receipt"],
+    }
+    if name in ("controlled", "guaranteed"):
+        shown["subjects"] = [one["subject"] for one in shown[name]]
+    if as_json:
+        print_json(shown)
+    else:
+        _show(shown, name)
+    raise typer.Exit(0 if found.verified else 1)
+
+
+def _show(shown: dict[str, Any], name: str) -> None:
+    out = console()
+    subject = shown["subject"]
+    state = shown.get("state") or shown.get("ruleText") or shown.get("rule") or ""
+    out.print(f"{subject.get('name')} {subject.get('uscc') or ''} {state}", markup=False)
+    plain = (
+        "name",
+        "uscc",
+        "low",
+        "high",
+        "fraction",
+        "direct",
+        "rule",
+        "tie",
+        "level",
+        "ultimate",
+        "score",
+    )
+    print_table([{k: row[k] for k in plain if k in row} for row in shown[name]])
+    for cut in shown["truncated"]:
+        out.print(f"截断 truncated: {cut['reason']} at {cut['stage']}")
+
+
+def named(parties: dict[str, Any], key: str, end: str) -> dict[str, Any]:
+    """Who is at a key, under the name of an end: the USCC, else the id that the caller is given."""
+    party = parties.get(key) or {}
+    return {
+        end: party.get("uscc") or party.get("id"),
+        "name": party.get("name"),
+        "uscc": party.get("uscc"),
+        "type": party.get("__typename"),
+    }
