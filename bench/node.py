@@ -48,6 +48,8 @@ def measure(root: Path, requests: int = 2_000, rounds: int = 3) -> list[Table]:
         # One address asks everything; Shenyang's node is not there to be mirrored or to witness.
         f"XINQIAO_{_NODE.upper()}_PUBLIC_BURST": "1000000000",
         f"XINQIAO_{_NODE.upper()}_PUBLIC_PER_MINUTE": "1000000000",
+        f"XINQIAO_{_NODE.upper()}_PUBLIC_COST_PER_MINUTE": "1000000000000",
+        f"XINQIAO_{_NODE.upper()}_CALLER_COST_PER_MINUTE": "1000000000000",
         f"XINQIAO_{_NODE.upper()}_MIRROR_INTERVAL": "3600",
         f"XINQIAO_{_NODE.upper()}_WITNESS_QUORUM": "0",
     }

@@ -52,6 +52,8 @@ class Answer:
     lane: Lane = Lane.COMPILED
     errors: tuple[str, ...] = ()  # the codes in the body
     data_version: str = ""  # oldest transaction that the read did not see; empty: nothing read
+    cost: int = 0  # what the question could cost at most; 0: it did not get so far
+    wait: float = 0.0  # seconds until the caller's budget reaches
 
 
 def refusal(errors: list[dict[str, Any]], status: int = 400) -> Answer:

@@ -28,7 +28,6 @@ from resolvers.reading import fetch_one
 from resolvers.statement import Level, Row, Selected, Statement
 from store.kind import Kinds
 
-_BUDGET = 50  # rows of a whole answer, in multiples of the role's list limit
 MAX_SQL = 2_000_000  # characters: what is longer takes PostgreSQL longer to plan than to answer
 _LOOKUPS = {
     "organisation": ("code",),
@@ -62,8 +61,6 @@ class Compiled:
     keys: tuple[str, ...]
     binds: tuple[Callable[[Call], Any], ...]
     checks: tuple[Callable[[Call], None], ...]
-    sizes: tuple[tuple[Callable[[Call], int], ...], ...]
-    budget: int
     lookups: tuple[tuple[int, Callable[[Call], Any]], ...]
     coordinates: tuple[str, ...]
     masked: tuple[str, ...]
@@ -73,10 +70,11 @@ class Compiled:
     async def run(self, call: Call) -> tuple[tuple[bytes, ...], Disclosure, str]:
         """The JSON of each key, what all of it discloses, and the data version of the read.
 
-        Raises QuestionError: what the checks refuse, COST_LIMIT, BAD_VALUE, TIMEOUT,
+        Raises QuestionError: what the checks refuse, BAD_VALUE, TIMEOUT,
         STORE_UNAVAILABLE, INTERNAL. No error carries SQL or data.
         """
-        self._check(call)
+        for check in self.checks:
+            check(call)
         values = [bind(call) for bind in self.binds]
         for value in values:
             if isinstance(value, str) and "\x00" in value:
@@ -85,22 +83,6 @@ class Compiled:
         count = len(self.keys)
         found = tuple(value if value is not None else b"null" for value in row[:count])
         return found, self._disclosure(call, row, count, found), row[-1]
-
-    def _check(self, call: Call) -> None:
-        for check in self.checks:
-            check(call)
-        total = 0
-        for chain in self.sizes:
-            product = 1
-            for size in chain:
-                product *= size(call)
-            total += product
-        if total > self.budget:
-            raise QuestionError(
-                "COST_LIMIT",
-                f"the answer could have {total} rows and may have {self.budget}: ask for fewer"
-                " per list",
-            )
 
     def _disclosure(
         self, call: Call, row: asyncpg.Record, count: int, found: Sequence[bytes]
@@ -156,8 +138,6 @@ def compile_fields(statement: Statement, selected: Sequence[Selected]) -> Compil
         keys=tuple(field.key for field in selected),
         binds=binds,
         checks=tuple(statement.checks),
-        sizes=tuple(statement.sizes),
-        budget=_BUDGET * statement.scope.row.list_limit,
         lookups=tuple(lookups),
         coordinates=tuple(statement.coordinates),
         masked=tuple(statement.masked),

@@ -63,6 +63,16 @@ class Snapshots(Protocol):
     def current(self) -> Snapshot: ...
 
 
+class Allowance(Protocol):
+    """What a caller may still spend, and on one question (`resolvers.cost`)."""
+
+    @property
+    def ceiling(self) -> int: ...
+
+    def spend(self, cost: int, /) -> float:
+        """Take the cost; the seconds to wait when there is not enough, else 0."""
+
+
 class Matcher(Protocol):
     """Reads the keyed token of a person; raises QuestionError for what is none."""
 
@@ -105,6 +115,7 @@ class Context:
     changes: Changes | None = None  # for subscriptions
     # Asks a question under the same scope: what a job's handler reads, it reads as its caller.
     ask: Callable[[str, Mapping[str, Any]], Awaitable[Answer]] | None = None
+    allowance: Allowance | None = None  # what the caller may spend; None: any number of questions
 
     @cached_property
     def person_key(self) -> bytes:

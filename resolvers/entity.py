@@ -77,8 +77,7 @@ def _entities(row: Row, selected: Selected) -> str:
         return f"CASE WHEN {asked}.type = '{type_name}' THEN {asked}.code END"
 
     found = []
-    with statement.deeper() as deeper:
-        deeper.of(lambda call: len(given.read(call)))
+    with statement.deeper():
         if wanted("Organisation"):
             subject = (
                 f"coalesce({present(statement, key('Organisation'))},"

@@ -19,6 +19,7 @@ from resolvers import decision, investigation, job, screening, submission
 from resolvers.answer import Answer, Disclosure, Lane, refusal, together
 from resolvers.change import SIGNED, Mutation, perform
 from resolvers.context import Call, Context
+from resolvers.cost import pay, price, unpaid
 from resolvers.errors import QuestionError, graphql_error
 from resolvers.statement import Routine, Statement
 from resolvers.variable import Variables
@@ -89,6 +90,11 @@ class MutationPlan:
         except QuestionError as error:
             return refusal([error.as_json()])
         call = Call(context, values.coerced)
+        try:
+            limit = context.scope.row.list_limit
+            cost = pay(price(schema, self.operation, self.fragments, values, limit), call)
+        except QuestionError as error:
+            return unpaid(error)
         data: dict[str, Any] = {}
         errors: list[dict[str, Any]] = []
         disclosures: list[Disclosure] = []
@@ -114,4 +120,5 @@ class MutationPlan:
             together(disclosures),
             Lane.EXECUTOR,
             tuple(error["extensions"]["code"] for error in errors),
+            cost=cost,
         )

@@ -24,16 +24,17 @@ from resolvers.compiler import routines
 from resolvers.errors import QuestionError, graphql_error
 from resolvers.executor.lane import ExecutorLane
 from resolvers.lane_count import LaneCount
+from resolvers.limits import Limits, check_document
 from resolvers.mutation import MutationPlan
 from resolvers.plan import Plan, RefusedPlan, StoredPlan, about_persons
 from resolvers.request import MAX_DOCUMENT
 from resolvers.subscription import SubscriptionPlan
 from resolvers.variable import Variables
 from schema.definition import CreditSchema
-from security.policy import Scope
+from security.policy import Role, Scope
 
-MAX_TOKENS = 2_000
-MAX_ERRORS = 10
+MAX_ERRORS = 5
+_LIMITS = Limits()
 
 Item = TypeVar("Item")
 
@@ -79,6 +80,7 @@ class Operations:
     `size` documents and plans are kept, of together at most `weight` characters of document.
     `compiles` says whether stored data is read by compiled statements; else the executor reads it.
     `counts` goes on from operations of another schema.
+    Without `public_introspection` the public may not ask for the schema.
     """
 
     def __init__(
@@ -89,8 +91,12 @@ class Operations:
         weight: int = 1_000_000,
         compiles: bool = True,
         counts: LaneCount | None = None,
+        limits: Limits = _LIMITS,
+        public_introspection: bool = True,
     ) -> None:
         self._compiles = compiles
+        self._limits = limits
+        self._public_introspection = public_introspection
         self._credit = schema
         self._schema = schema.graphql
         self._routines = routines(schema.kinds)
@@ -162,6 +168,7 @@ class Operations:
             fragments=known.fragments,
             scope=scope,
             touches_persons=about_persons(operation, known.fragments),
+            may_introspect=self._public_introspection or scope.role is not Role.PUB,
         )
 
     def _read(self, document: str) -> Document:
@@ -169,9 +176,12 @@ class Operations:
             message = f"the document has more than {MAX_DOCUMENT} characters"
             return _broken([QuestionError("DOCUMENT_TOO_LARGE", message).as_json()])
         try:
-            parsed = parse(document, max_tokens=MAX_TOKENS)
+            parsed = parse(document, max_tokens=self._limits.tokens)
+            check_document(parsed, self._limits)
         except GraphQLSyntaxError as error:
             return _broken([graphql_error(error, _syntax_code(error.message))])
+        except QuestionError as error:
+            return _broken([error.as_json()])
         except (RecursionError, GraphQLError):
             message = "the document is nested too deeply"
             return _broken([QuestionError("DEPTH_LIMIT", message).as_json()])

@@ -209,9 +209,8 @@ class Page:
         """The connection as a json expression; joins what it needs to the parent's row."""
         statement = self.statement
         statement.count_list()
-        with statement.deeper() as deeper:
+        with statement.deeper():
             shape = window(statement, self.selected)
-            deeper.of(shape.size)
             inner = Level()
             aggregates: list[tuple[str, str]] = []
             result = statement.alias("c")

@@ -16,6 +16,7 @@ from resolvers.answer import NOTHING, Answer, Disclosure, Lane, refusal, togethe
 from resolvers.argument import shape_of
 from resolvers.compiler import Compiled, compile_fields
 from resolvers.context import Call, Context
+from resolvers.cost import Price, pay, price, unpaid
 from resolvers.errors import (
     FailedReadError,
     QuestionError,
@@ -91,6 +92,7 @@ class _Shape:
     statement: Statement
     introspected: bool
     reason: Reason
+    price: Price
 
     @property
     def lane(self) -> Lane:
@@ -125,6 +127,7 @@ class StoredPlan:
     variables: Variables
     kind: str = "QUERY"
     compiles: bool = True
+    may_introspect: bool = True
     _shapes: dict[Any, _Shape | QuestionError] = field(default_factory=dict)
 
     async def run(self, context: Context, variables: Mapping[str, Any]) -> Answer:
@@ -199,7 +202,13 @@ class StoredPlan:
                 compiled, reason = compile_fields(statement, stored), Reason.STORED
         except UncompilableError:
             reason = Reason.UNCOMPILED
-        return _Shape(tuple(order), tuple(stored), compiled, statement, introspected, reason)
+        if introspected and not self.may_introspect:
+            raise QuestionError("INTROSPECTION_CLOSED", "read the schema where it is published")
+        limit = self.scope.row.list_limit
+        priced = price(schema, self.operation, self.fragments, values, limit)
+        return _Shape(
+            tuple(order), tuple(stored), compiled, statement, introspected, reason, priced
+        )
 
     async def _read(
         self, key: Any, shape: _Shape, call: Call, variables: Mapping[str, Any]
@@ -233,6 +242,10 @@ class StoredPlan:
         values: VariableValues | None = None,
     ) -> Answer:
         try:
+            cost = pay(shape.price, call)
+        except QuestionError as error:
+            return unpaid(error)
+        try:
             read, lane, reason = await self._read(key, shape, call, variables)
         except QuestionError as error:
             return _failed(error, shape.stored)
@@ -240,11 +253,11 @@ class StoredPlan:
         if read.found is None:
             return _nothing(read.errors)
         if lane is Lane.COMPILED:
-            return self._stored(shape, call, read)
+            return self._stored(shape, call, read, cost)
         assert values is not None or not shape.introspected
-        return await self._merged(shape, call, read, lane, values)
+        return await self._merged(shape, call, read, lane, values, cost)
 
-    def _stored(self, shape: _Shape, call: Call, read: _Read) -> Answer:
+    def _stored(self, shape: _Shape, call: Call, read: _Read, cost: int) -> Answer:
         assert read.found is not None
         parts = [b'{"data":{']
         for key, how in shape.order:
@@ -254,10 +267,16 @@ class StoredPlan:
         disclosure = read.disclosure
         if self.touches_persons:
             disclosure = replace(disclosure, touches_persons=True)
-        return Answer(200, body, disclosure, Lane.COMPILED, data_version=read.version)
+        return Answer(200, body, disclosure, Lane.COMPILED, data_version=read.version, cost=cost)
 
     async def _merged(
-        self, shape: _Shape, call: Call, read: _Read, lane: Lane, values: VariableValues | None
+        self,
+        shape: _Shape,
+        call: Call,
+        read: _Read,
+        lane: Lane,
+        values: VariableValues | None,
+        cost: int,
     ) -> Answer:
         assert read.found is not None
         disclosures = [read.disclosure] if shape.stored else []
@@ -298,6 +317,7 @@ class StoredPlan:
             lane,
             tuple(error["extensions"]["code"] for error in errors),
             read.version,
+            cost,
         )
 
 

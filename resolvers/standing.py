@@ -26,8 +26,7 @@ def _subjects(row: Row, selected: Selected) -> str:
     statement.count_list()
     alias, result, level = statement.alias("s"), statement.alias("n"), Level()
     ids = statement.bind(_named, "uuid[]", "named")
-    with statement.deeper() as deeper:
-        deeper.of(lambda call: len(_named(call)))
+    with statement.deeper():
         value = party_json(level, statement, selected.details, f"{alias}.id")
     order = f"ORDER BY {alias}.id"
     shown = [

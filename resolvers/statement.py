@@ -81,13 +81,11 @@ class Statement:
     checks: list[Callable[[Call], None]] = field(default_factory=list)
     coordinates: dict[str, None] = field(default_factory=dict)
     masked: dict[str, None] = field(default_factory=dict)
-    sizes: list[tuple[Callable[[Call], int], ...]] = field(default_factory=list)
     _shared: dict[Any, str] = field(default_factory=dict)
     _aliases: int = 0
     _fields: int = 0
     _lists: int = 0
     depth: int = 0
-    within: tuple[Callable[[Call], int], ...] = ()
 
     def anew(self, scope: Scope) -> Statement:
         """An empty statement for the same operation and variables."""
@@ -191,29 +189,20 @@ class Statement:
 
 
 class Deeper:
-    """One level of selection, and how many rows it may multiply."""
+    """One level of selection."""
 
     def __init__(self, statement: Statement) -> None:
         self._statement = statement
-        self._before: tuple[Callable[[Call], int], ...] = ()
 
     def __enter__(self) -> Deeper:
         statement = self._statement
         statement.depth += 1
         if statement.depth > MAX_DEPTH:
             raise QuestionError("DEPTH_LIMIT", f"nest selections at most {MAX_DEPTH} levels deep")
-        self._before = statement.within
         return self
-
-    def of(self, size: Callable[[Call], int]) -> None:
-        """This level holds up to `size` rows for each row above."""
-        statement = self._statement
-        statement.within = (*statement.within, size)
-        statement.sizes.append(statement.within)
 
     def __exit__(self, *_: object) -> None:
         self._statement.depth -= 1
-        self._statement.within = self._before
 
 
 @dataclass

@@ -13,6 +13,7 @@ from typing import Any
 
 import strawberry
 
+from schema.cost import ListSize, priced
 from store.kind import Visibility
 
 KEY = "xinqiao"
@@ -87,9 +88,9 @@ def stored(column: str, description: str, form: Form = Form.PLAIN) -> Any:
     return bound(Column(column, form), description)
 
 
-def described(description: str) -> Any:
-    """A field whose value resolvers/ compiles under its coordinate."""
-    return strawberry.field(description=description)
+def described(description: str, *, cost: int | None = None, size: ListSize | None = None) -> Any:
+    """A field whose value resolvers/ compiles under its coordinate; see `schema.cost`."""
+    return strawberry.field(description=description, directives=priced(cost, size))
 
 
 def of(metadata: Mapping[Any, Any] | None) -> Binding | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import strawberry
 
 from schema.binding import described
+from schema.cost import at_most
 
 
 @strawberry.type(description="代码值 one value of a code list.")
@@ -42,8 +43,10 @@ class CatalogueField:
     screened: bool = described("个人信息筛查 open readers get it as the scanner let it pass.")
     hot: bool = described("可筛选 it can be filtered on.")
     description: str = described("说明 empty when the name says it all.")
-    conditions: list[FieldCondition] = described("条件必填 when it is required or forbidden.")
-    codes: list[CatalogueCode] = described("代码表 empty when the field has none.")
+    conditions: list[FieldCondition] = described(
+        "条件必填 when it is required or forbidden.", size=at_most(1)
+    )
+    codes: list[CatalogueCode] = described("代码表 empty when the field has none.", size=at_most(2))
 
 
 @strawberry.type(description="记录类型 a kind of record.")
@@ -63,5 +66,7 @@ class RecordKind:
     until_removed: bool = described("至移出止 displayed until it is removed, not for a term.")
     report_within: int | None = described("报送时限 working days from decision to receipt.")
     run_time: bool = described("自定目录项 defined by the city: served as CatalogRecord.")
-    forms: list[FormerForm] = described("历史格式 older forms of its files, newest first.")
+    forms: list[FormerForm] = described(
+        "历史格式 older forms of its files, newest first.", size=at_most(2)
+    )
     fields: list[CatalogueField] = described("字段.")

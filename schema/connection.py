@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from inspect import signature as arguments_of
 from typing import Annotated, Any, Generic, TypeVar
 
 import strawberry
 
 from schema.binding import described
+from schema.cost import PAGE, ListSize, priced, sized
 from schema.record import RecordOrderArgument
 
 NodeType = TypeVar("NodeType")
@@ -50,9 +52,29 @@ AsOf = Annotated[
 ]
 
 
-def compiled(signature: Callable[..., Any], description: str) -> Any:
-    """A field with the arguments of `signature`, whose value resolvers/ compiles."""
-    return strawberry.field(resolver=signature, description=description)
+ROWS = ("edges", "nodes")
+_SLICING = ("first", "last")
+
+
+def compiled(
+    signature: Callable[..., Any],
+    description: str,
+    *,
+    cost: int | None = None,
+    size: ListSize | None = None,
+    rows: tuple[str, ...] | None = None,
+) -> Any:
+    """A field with the arguments of `signature`, whose value resolvers/ compiles.
+
+    One that takes a cursor is a connection, whose lists are `rows`. `cost` is what an answer costs beside the objects in it, such as a search in the graph.
+    """
+    taken = arguments_of(signature).parameters
+    slicing = [name for name in _SLICING if name in taken]
+    if slicing and size is None and (rows or "after" in taken):
+        size = sized(slicing, rows or ROWS, PAGE)
+    return strawberry.field(
+        resolver=signature, description=description, directives=priced(cost, size)
+    )
 
 
 def pages(description: str) -> Any:

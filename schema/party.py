@@ -10,6 +10,7 @@ import strawberry
 
 from schema.binding import Amount, Column, Source, bound, described, stored
 from schema.connection import Connection, compiled, records, relations
+from schema.cost import at_most
 from schema.direction import Direction
 from schema.money import Money
 from schema.node import Node
@@ -72,8 +73,10 @@ class Organisation(Party):
     name_en: str | None = stored("name_en", "英文名称.")
     uscc: Uscc | None = stored("uscc", "统一社会信用代码 null for legacy bodies only.")
     org_code: str | None = stored("org_code", "组织机构代码.")
-    codes: list[Code] = described("全部代码 every open code, old and new, foreign ones too.")
-    former_names: list[FormerName] = described("曾用名.")
+    codes: list[Code] = described(
+        "全部代码 every open code, old and new, foreign ones too.", size=at_most(5)
+    )
+    former_names: list[FormerName] = described("曾用名.", size=at_most(3))
     entity_type: str | None = stored("entity_type", "主体类型 as registered.")
     reg_status: str | None = stored("reg_status", "登记状态 as registered.")
     established_on: dt.date | None = stored("established_on", "成立日期.")

@@ -45,6 +45,7 @@ from schema.control import (
     controlled_arguments,
     controller_arguments,
 )
+from schema.cost import at_most, sized
 from schema.coverage import Catalogue, Coverage, catalogue_arguments, coverage_arguments
 from schema.decision import RecordDecision, decision_arguments
 from schema.export import DeclaredInterest, GraphExport, export_arguments, interest_arguments
@@ -322,7 +323,9 @@ class Query:
     )
     organisations: OrganisationConnection = compiled(_organisations, "组织 list, filtered.")
     search: SearchConnection = compiled(
-        _search, "检索 organisations by names and codes they have or had, best first, with reasons."
+        _search,
+        "检索 organisations by names and codes they have or had, best first, with reasons.",
+        cost=20,
     )
     person: Person | None = compiled(
         _person, "自然人 by the id the caller was given, or by an open code; one of the two."
@@ -335,7 +338,8 @@ class Query:
     )
     subjects: list[Party] = described(
         "办件主体 the parties this question was opened for: the caller's own, and those that its"
-        " case, authorisation or approval names."
+        " case, authorisation or approval names.",
+        size=at_most(100),
     )
     records: Connection[Record] = compiled(
         _records, "信用记录 of every kind, newest decision first."
@@ -349,28 +353,45 @@ class Query:
     grade_mappings: list[GradeMapping] = described(
         "评价映射 the signed mappings of grades, in force or not."
     )
-    kinds: list[RecordKind] = described("记录类型 the kinds that this node serves.")
+    kinds: list[RecordKind] = described(
+        "记录类型 the kinds that this node serves.", cost=20, size=at_most(30)
+    )
     catalogue: Catalogue = compiled(
-        catalogue_arguments, "目录 what this city shares, and who may ask what for which matter."
+        catalogue_arguments,
+        "目录 what this city shares, and who may ask what for which matter.",
+        cost=20,
     )
     coverage: list[Coverage] = compiled(
-        coverage_arguments, "覆盖 per item and source: what came last, is overdue or not shared."
+        coverage_arguments,
+        "覆盖 per item and source: what came last, is overdue or not shared.",
+        cost=100,
     )
     analysis: Analysis = compiled(
         analysis_arguments,
         "多维分析 organisations and records counted by up to three dimensions; small cells hidden.",
     )
     neighbourhood: Neighbourhood | None = compiled(
-        _neighbourhood, "关联邻域 from the graph; null when there is no such subject to see."
+        _neighbourhood,
+        "关联邻域 from the graph; null when there is no such subject to see.",
+        cost=200,
+        size=sized(["maxNodes"], ["nodes", "edges"]),
     )
     owners: Ownership | None = compiled(
-        owner_arguments, "穿透持股 who finally owns a company; null when there is none to see."
+        owner_arguments,
+        "穿透持股 who finally owns a company; null when there is none to see.",
+        cost=300,
+        rows=("owners",),
     )
     controllers: Controllers | None = compiled(
-        controller_arguments, "疑似控制人 of a company; null when there is none to see."
+        controller_arguments,
+        "疑似控制人 of a company; null when there is none to see.",
+        cost=300,
     )
     controlled: Controlled | None = compiled(
-        controlled_arguments, "控制企业 what a subject controls; null when there is none to see."
+        controlled_arguments,
+        "控制企业 what a subject controls; null when there is none to see.",
+        cost=300,
+        rows=("controlled",),
     )
     beneficial_owners: BeneficialOwners | None = compiled(
         beneficial_arguments, "受益所有人 of a firm; null when there is none to see."
@@ -382,11 +403,15 @@ class Query:
         circular_arguments, "循环持股 around a firm; null when there is none to see."
     )
     paths: Paths | None = compiled(
-        path_arguments, "关联路径 between two subjects; null when one of them is none to see."
+        path_arguments,
+        "关联路径 between two subjects; null when one of them is none to see.",
+        cost=300,
+        rows=("paths",),
     )
     links: Paths | None = compiled(
         link_arguments,
         "关联 a shortest path between each two of a group, or from one of it to each other.",
+        cost=1000,
     )
     investigations: list[Investigation] = described(
         "研判 that the caller has saved, and those shared in its unit, newest first."
@@ -440,29 +465,40 @@ class Query:
         queue_arguments,
         "待办 faults that units must mend, newest first; for stewards, and the offices of a"
         " district theirs.",
+        cost=20,
     )
     access_entries: AccessEntryConnection | None = compiled(
         _access_entries,
         "查询登记 sealed entries of the access log: all for auditors and supervisors, for a"
         " subject those about itself that are not investigative.",
+        cost=50,
     )
     access_entry: AccessEntry | None = compiled(
         _access_entry,
         "查询登记 one sealed entry by place or leaf; for auditors and supervisors.",
+        cost=50,
     )
     access_history: AccessHistory | None = compiled(
         _access_history,
         "本人被查询记录 who read about the subject that asks, without investigations.",
+        cost=50,
+        rows=("nodes",),
     )
     exposure_report: ExposureReport | None = compiled(
         _exposure_report,
         "知悉范围 who saw these subjects or records since a time; for auditors and supervisors.",
+        cost=500,
     )
     review_findings: ReviewFindingConnection | None = compiled(
-        _review_findings, "审查事项 what the rules found; for auditors and supervisors."
+        _review_findings,
+        "审查事项 what the rules found; for auditors and supervisors.",
+        cost=50,
+        rows=("nodes",),
     )
     access_statistics: AccessStatistics | None = compiled(
-        _access_statistics, "半年统计 of accesses and reviews; for auditors and supervisors."
+        _access_statistics,
+        "半年统计 of accesses and reviews; for auditors and supervisors.",
+        cost=500,
     )
     job: Job | None = compiled(_job, "任务 of the caller; null when there is none.")
     jobs: list[Job] = compiled(_jobs, "任务 of the caller, newest first.")

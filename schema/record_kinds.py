@@ -13,7 +13,7 @@ import strawberry
 from strawberry.types.field import StrawberryField
 
 from schema.binding import Amount, Binding, Column, Form, JsonField, bound
-from schema.connection import After, Before, Connection, First, Last
+from schema.connection import After, Before, Connection, First, Last, compiled
 from schema.money import UNITS, Money
 from schema.record import AS_OF, Record, RecordOrderArgument
 from store.kind import CodeList, Field, FieldType, Kind, Kinds, Visibility
@@ -244,9 +244,7 @@ def _connection(kind: Kind, record: Any, filter_type: Any) -> StrawberryField:
         filter_type | None, strawberry.argument(name="filter", description="筛选 which ones.")
     ]
     page.__annotations__["return"] = Connection[record]
-    made: StrawberryField = strawberry.field(
-        resolver=page, description=f"{kind.label}, newest decision first."
-    )
+    made: StrawberryField = compiled(page, f"{kind.label}, newest decision first.")
     made.python_name = kind.plural
     made.graphql_name = kind.plural
     return made

@@ -35,7 +35,8 @@ class Evidence:
     `variables` is JSON text. Signature base and signature are empty for the public reader. `body`
     is the signed question's body as received: its digest is in the signature base, so it proves
     what was asked; document and variables are read out of it and not stored beside it. `label`
-    is the signature's, which the answer's signature covers.
+    is the signature's, which the answer's signature covers. `cost` is what the question could
+    cost at most, 0 where it was not reckoned (access rules §8).
     """
 
     signature_base: bytes = b""
@@ -45,6 +46,7 @@ class Evidence:
     lists: Lists = field(default_factory=Lists)
     body: bytes = b""
     label: str = LABEL
+    cost: int = 0
 
     def plain(self) -> bytes:
         """Write as JSON, as it is encrypted."""
@@ -57,6 +59,8 @@ class Evidence:
         kept |= self._asked()
         if self.label != LABEL:
             kept["label"] = self.label
+        if self.cost:
+            kept["cost"] = self.cost
         kept["subjects"], kept["records"] = lists.subjects.hex(), lists.records.hex()
         kept["disclosed"], kept["masked"] = lists.disclosed, lists.masked
         return orjson.dumps(kept)
@@ -91,6 +95,7 @@ class Evidence:
             lists,
             body,
             value.get("label", LABEL),
+            value.get("cost", 0),
         )
 
 

@@ -105,6 +105,7 @@ def city_settings(city: DemoCity) -> dict[str, str | int | float | bool]:
         "today": WORLD_DATE,
         "demo": True,
         "public_burst": 200,
+        "public_cost_per_minute": 1_000_000,
         "partners": f"{partner.node}=http://127.0.0.1:{partner.port}",
     }
 

@@ -211,7 +211,7 @@ class Execution:
         return scope
 
     def _context(self, scope: Scope) -> Context:
-        return replace(self._node.context(scope, self._claim), ask=self._ask)
+        return replace(self._node.context(scope, self._claim), ask=self._ask, allowance=None)
 
     async def _ask(self, document: str, variables: Mapping[str, Any]) -> Answer:
         """Answer a question under the caller's scope of this moment."""

@@ -17,6 +17,7 @@ from graph.reader import GraphReader
 from graph.snapshot.keeping import SnapshotReader
 from resolvers.context import Context
 from resolvers.desk import Desk, Limits
+from resolvers.lane_count import LaneCount
 from resolvers.operation import Operations
 from resolvers.wall import wall_of
 from schema.definition import CreditSchema
@@ -28,7 +29,7 @@ from security.evidence import EvidenceKeys
 from security.field_encryption import FieldCipher
 from security.keeping import Keeping
 from security.keys import KeyFolder
-from security.policy import Policy, Scope, load_policy
+from security.policy import Policy, Role, Scope, load_policy
 from security.registry import PUBLIC, Caller, Registry, load_registry
 from security.review import LogReview
 from security.tlog.reader import TileReader
@@ -47,7 +48,7 @@ from service.home import NodeHome
 from service.kinds import kinds_with
 from service.neo4j import Neo4jAddress
 from service.partnership import enrol_partners
-from service.rate import RateLimit, RateTable
+from service.rate import Allowance, Budget, RateLimit, RateTable
 from service.recognition import AgreementMatcher, match_key, record_mappings
 from service.settings import Partner, Settings
 from service.standing import Sharing
@@ -96,6 +97,8 @@ class Node:
     exchange: Exchange
     partners: dict[str, Partner]  # by region
     public_rate: RateLimit
+    public_budget: Budget
+    caller_budget: Budget
     missing_key: tuple[str, bytes]
     token_key: bytes
     cipher: FieldCipher
@@ -123,9 +126,14 @@ class Node:
         """The key that signs answers."""
         return self.keys.answer
 
-    def context(self, scope: Scope, claim: Claim | None = None) -> Context:
-        """What resolvers get for one request; `claim` is what a caller signed for it."""
+    def context(self, scope: Scope, claim: Claim | None = None, peer: str = "") -> Context:
+        """What resolvers get for one request; `claim` is what a caller signed for it, `peer` the
+        address of one that did not sign."""
+        public = scope.role is Role.PUB
         return Context(
+            allowance=Allowance(self.public_budget, peer)
+            if public
+            else Allowance(self.caller_budget, scope.caller),
             pool=self.readers[wall_of(scope.role)],
             scope=scope,
             today=self.settings.domain_date(),
@@ -186,7 +194,7 @@ class Node:
         if items != self.items:
             self.items, self.kinds = items, kinds_with(items)
             counts = self.operations.counts
-            self.operations = Operations(CreditSchema(self.kinds), counts=counts)
+            self.operations = _operations(self.settings, self.kinds, counts)
         self.catalogues = await load_catalogues(
             self.work_pool, self.settings.region, self.catalogues
         )
@@ -234,6 +242,14 @@ async def prepare_database(dsn: str, root: Path, settings: Settings) -> None:
         await connection.close()
 
 
+def _operations(
+    settings: Settings, declared: Kinds, counts: LaneCount | None = None
+) -> Operations:
+    return Operations(
+        CreditSchema(declared), counts=counts, public_introspection=settings.public_introspection
+    )
+
+
 def _review(pool: asyncpg.Pool[Any], home: NodeHome, keys: OwnKeys) -> LogReview:
     return LogReview(pool, home.log / "access", keys.access.verifier, former_logs(home, "access"))
 
@@ -278,7 +294,7 @@ async def open_node(
             work_pool=work_pool,
             kinds=declared,
             policy=load_policy(settings.policy),
-            operations=Operations(CreditSchema(declared)),
+            operations=_operations(settings, declared),
             access_log=AccessLog(pool, keys.access.name, settings.node, evidence_keys),
             audit_log=AccessLog(pool, keys.audit.name, settings.node, evidence_keys),
             review=_review(work_pool, home, keys),
@@ -292,6 +308,12 @@ async def open_node(
             partners={partner_region(root, one.name): one for one in settings.partners},
             public_rate=RateLimit(
                 "public", settings.public_per_minute, settings.public_burst, rates
+            ),
+            public_budget=Budget(
+                "public cost", settings.public_cost_per_minute, settings.public_cost, rates
+            ),
+            caller_budget=Budget(
+                "cost", settings.caller_cost_per_minute, settings.caller_cost, rates
             ),
             match_rate=RateLimit(
                 "match", settings.match_per_minute, settings.match_per_minute, rates

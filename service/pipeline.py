@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from hashlib import sha256
+from math import ceil
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
@@ -130,6 +131,8 @@ class Produced:
     reason: str | None = None
     media: str | None = None
     data_version: str = ""  # of what was read; empty: the node's at the time
+    cost: int = 0  # what it could cost at most; 0: not reckoned
+    wait: float = 1.0  # seconds until it is worth asking again
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,7 +304,7 @@ class Pipeline:
         passage.kind = plan.kind
         if plan.kind == "CHANGE":
             await self.claim(passage)
-        context = node.context(scope, Claim.of(passage.verified))
+        context = node.context(scope, Claim.of(passage.verified), incoming.peer)
         answer = await plan.run(context, question.variables)
         shown = answer.disclosure
         # GraphQL over HTTP: what could be read is answered with 200 in the older media type.
@@ -319,6 +322,8 @@ class Pipeline:
             tuple([self._missing(code) for code in shown.not_found]),
             answer.errors[0] if answer.errors and not shown.coordinates else None,
             data_version=answer.data_version,
+            cost=answer.cost,
+            wait=answer.wait,
         )
 
     def _parsed(self, passage: Passage) -> GraphQLRequest:
@@ -415,6 +420,7 @@ class Pipeline:
             lists=produced.lists,
             body=passage.incoming.body if verified.signature else b"",
             label=passage.received.fields.get("signature", LABEL).partition("=")[0],
+            cost=produced.cost,
         )
         log = node.audit_log if entry.role == Role.AUDITOR else node.access_log
         receipt = await log.append(entry, evidence, None if passage.claimed else once)
@@ -434,7 +440,9 @@ class Pipeline:
             refused_get = passage.incoming.method == "GET"
             headers.append((b"allow", b"POST" if refused_get else b"GET, POST"))
         if produced.status in (429, 503):
-            headers.append((b"retry-after", b"1"))
+            headers.append((b"retry-after", str(ceil(produced.wait)).encode()))
+        if produced.cost:
+            headers.append((b"credit-cost", str(produced.cost).encode()))
         return Outgoing(produced.status, headers, produced.body)
 
     def _missing(self, code: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import mmap
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import blake2b
@@ -18,6 +19,7 @@ _BUCKET = Struct("=Qdd")  # whose it is (0: free), tokens, time of the last requ
 _PER_ROW = 8
 _ROW = _BUCKET.size * _PER_ROW
 _KEY = 16
+_HELD = 4096  # askers of whom a process holds a part of the budget
 
 
 class RateTable:
@@ -39,8 +41,10 @@ class RateTable:
             self._memory[:_KEY] = os.urandom(_KEY)
         self._key = self._memory[:_KEY]
 
-    def take(self, asker: bytes, now: float, per_second: float, burst: float) -> bool:
-        """Take a token from the asker's bucket and tell whether there was one.
+    def take(
+        self, asker: bytes, now: float, per_second: float, burst: float, amount: float = 1.0
+    ) -> float:
+        """Take tokens from the asker's bucket: 0, or the seconds until there are so many.
 
         `now` is monotonic, which is one clock for all processes of the machine.
         """
@@ -58,10 +62,10 @@ class RateTable:
                 _, level, since = found[at]
                 now = max(now, since)
                 level = min(burst, level + (now - since) * per_second)
-            admitted = level >= 1
-            level = level - 1 if admitted else level
+            admitted = level >= amount
+            level = level - amount if admitted else level
             _BUCKET.pack_into(self._memory, start + at * _BUCKET.size, tag, level, now)
-        return admitted
+        return 0.0 if admitted else (amount - level) / per_second
 
     @contextmanager
     def _alone(self, row: int) -> Iterator[None]:
@@ -86,4 +90,54 @@ class RateLimit:
     def admit(self, asker: str, now: float) -> bool:
         """Whether a request of this asker at this time (seconds, monotonic) may pass."""
         whose = f"{self._of}\n{asker}".encode()
-        return self._table.take(whose, now, self._per_second, self._burst)
+        return self._table.take(whose, now, self._per_second, self._burst) == 0
+
+
+class Budget:
+    """What each asker may spend in a minute (0: anything), and on one question (`ceiling`).
+
+    A process takes a hundredth from the table and spends that by itself, so that most questions
+    cost no system call; what it holds when the asker is gone is lost to nobody else.
+    """
+
+    def __init__(self, of: str, per_minute: int, ceiling: int, table: RateTable) -> None:
+        self.ceiling = ceiling
+        self._of = of
+        self._per_second = per_minute / 60
+        # What one question may cost must be there when nothing else is asked.
+        self._burst = float(max(per_minute, ceiling))
+        self._table = table
+        self._held: dict[str, float] = {}
+
+    def spend(self, asker: str, cost: int, now: float) -> float:
+        """Spend, at this time (seconds, monotonic): 0, or the seconds to wait first."""
+        if not self._per_second:
+            return 0.0
+        held = self._held.get(asker, 0.0)
+        if held >= cost:
+            self._held[asker] = held - cost
+            return 0.0
+        whose, needed = f"{self._of}\n{asker}".encode(), cost - held
+        for amount in (max(needed, self._burst / 100), needed):
+            wait = self._table.take(whose, now, self._per_second, self._burst, amount)
+            if wait == 0:
+                if asker not in self._held and len(self._held) >= _HELD:
+                    self._held.pop(next(iter(self._held)))
+                self._held[asker] = held + amount - cost
+                return 0.0
+        return wait
+
+
+class Allowance:
+    """The budget of one asker."""
+
+    __slots__ = ("_asker", "_budget", "ceiling")
+
+    def __init__(self, budget: Budget, asker: str) -> None:
+        self.ceiling = budget.ceiling
+        self._budget = budget
+        self._asker = asker
+
+    def spend(self, cost: int, /) -> float:
+        """Spend now: 0, or the seconds to wait first."""
+        return self._budget.spend(self._asker, cost, time.monotonic())

@@ -106,6 +106,15 @@ class Settings:
     )
     public_per_minute: int = _setting("Unsigned requests per minute and address.", 30)
     public_burst: int = _setting("Unsigned requests at once, per address.", 60)
+    public_cost: int = _setting("Most that one unsigned question may cost.", 5_000)
+    public_cost_per_minute: int = _setting(
+        "What the unsigned questions of one address may cost in a minute; 0: no limit.", 60_000
+    )
+    caller_cost: int = _setting("Most that one signed question may cost.", 50_000)
+    caller_cost_per_minute: int = _setting(
+        "What the signed questions of one caller may cost in a minute; 0: no limit.", 12_000_000
+    )
+    public_introspection: bool = _setting("Whether the public may ask for the schema.", True)
     match_per_minute: int = _setting("Persons a partner may match per minute.", 60)
     max_body: int = _setting("Longest request body, bytes.", 1_000_000)
     mutation_hours: float = _setting(
@@ -195,6 +204,8 @@ def _parse(setting: Field[Any], raw: Any) -> Any:
         return {"true": True, "1": True, "false": False, "0": False}[raw.lower()]
     if kind == "int":
         if setting.name in _POSITIVE and int(raw) < 1:
+            raise ValueError
+        if "_cost" in setting.name and int(raw) < (0 if "minute" in setting.name else 1):
             raise ValueError
         return int(raw)
     if kind == "float":

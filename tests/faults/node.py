@@ -70,6 +70,7 @@ class FaultNode:
             "PARTNERS": "",
             "NEO4J_URI": "bolt://127.0.0.1:9",
             "PUBLIC_BURST": "1000000",
+            "PUBLIC_COST_PER_MINUTE": "0",
             "WITNESS_QUORUM": "0",
             **{name.upper(): value for name, value in self.settings.items()},
         }

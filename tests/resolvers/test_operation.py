@@ -41,7 +41,7 @@ def ref(name: str) -> bytes:
                 " holdings(first: 100) { nodes { name } } } } } }"
             ),
             "COST_LIMIT",
-            200,
+            400,
         ),
         ('{ organisations(after: "xx") { totalCount nodes { id } } }', "CURSOR_INVALID", 200),
         ('{ organisations(filter: {name: "甲"}) { totalCount } }', "NAME_TOO_SHORT", 200),
@@ -195,9 +195,12 @@ async def test_searches_beside_the_statement_are_few_per_question(ask: Any) -> N
 
 async def test_lists_and_roots_side_by_side_are_bounded(ask: Any) -> None:
     for one in ("organisations { totalCount }", 'organisation(code: "x") { name }'):
-        for count, codes in ((60, []), (61, ["COST_LIMIT"])):
+        for count, codes in ((60, []), (61, ["ROOT_LIMIT"])):
             asked = await ask("{ " + " ".join(f"a{i}: {one}" for i in range(count)) + " }")
             assert asked.codes == codes
+    one = 'c%d: organisation(code: "x") { ' + "licences { totalCount }" + " }"
+    asked = await ask("{ " + " ".join(one % number for number in range(31)) + " }")
+    assert asked.codes == ["COST_LIMIT"]
 
 
 async def test_plain_variables_are_checked_like_all_others(ask: Any) -> None:

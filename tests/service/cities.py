@@ -40,6 +40,7 @@ def environment(root: Path, ports: dict[str, int]) -> dict[str, str]:
         found[f"{prefix}PARTNERS"] = f"{other[node]}=http://127.0.0.1:{ports[other[node]]}"
         found[f"{prefix}MIRROR_INTERVAL"] = "0.3"
         found[f"{prefix}PUBLIC_BURST"] = "100000"
+        found[f"{prefix}PUBLIC_COST_PER_MINUTE"] = "0"
     return found
 
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from service.rate import RateLimit, RateTable
+from service.rate import Budget, RateLimit, RateTable
 
 _WORKER = """
 import sys
@@ -63,3 +63,30 @@ def test_many_addresses_take_no_more_memory_and_do_not_free_one_that_asks_on() -
         limit.admit(f"10.0.{number >> 8}.{number & 255}", now)
         if number % 40 == 0:
             assert not limit.admit("10.9.9.9", now)
+
+
+def test_workers_spend_one_budget_together_but_for_what_each_holds() -> None:
+    table = RateTable()
+    workers = [Budget("cost", 60_000, 5_000, table) for _ in range(4)]
+    spent = sum(
+        10 for number in range(40_000) if workers[number % 4].spend("shenyang", 10, 5.0) == 0
+    )
+    assert spent == 60_000
+    assert workers[0].spend("shenyang", 5_000, 5.0) == 5.0  # at 1,000 a second
+    assert workers[0].spend("shenyang", 5_000, 10.0) == 0
+    assert workers[1].spend("dalian", 5_000, 5.0) == 0
+
+
+def test_a_budget_smaller_than_a_question_still_lets_one_through() -> None:
+    budget = Budget("cost", 60, 5_000, RateTable())
+    assert budget.spend("a", 5_000, 1.0) == 0
+    assert budget.spend("a", 1, 1.0) == 1.0
+    unlimited = Budget("cost", 0, 5_000, RateTable())
+    assert [unlimited.spend("a", 5_000, 1.0) for _ in range(3)] == [0, 0, 0]
+
+
+def test_what_a_worker_holds_of_many_askers_is_bounded() -> None:
+    budget = Budget("cost", 60_000, 5_000, RateTable())
+    for number in range(10_000):
+        assert budget.spend(str(number), 1, 1.0) == 0
+    assert len(budget._held) <= 4096
