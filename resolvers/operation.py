@@ -132,6 +132,10 @@ class Operations:
             )
         return plan
 
+    def faults(self, document: str) -> list[str]:
+        """What is wrong with a document for anybody, none when it can be asked."""
+        return [str(error["message"]) for error in self._read(document).errors]
+
     def _prepare(
         self, document: str, operation_name: str | None, scope: Scope, may_mutate: bool
     ) -> Plan:

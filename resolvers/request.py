@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.message import Message
+from hashlib import sha256
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -13,7 +15,8 @@ import orjson
 
 MAX_DOCUMENT = 65_536  # characters
 MAX_VARIABLES_DEPTH = 16
-_PARAMETERS = ("query", "operationName", "variables", "extensions")
+_PARAMETERS = ("query", "operationName", "variables", "extensions", "documentId")
+_DIGEST = re.compile(r"(?:sha256:)?[0-9a-fA-F]{64}")
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -29,12 +32,16 @@ class RequestError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class GraphQLRequest:
-    """What is asked: a document, which of its operations, with which variables."""
+    """What is asked: a document, which of its operations, with which variables.
+
+    `document` is empty where only its digest was sent.
+    """
 
     document: str
     operation_name: str | None = None
     variables: Mapping[str, Any] = field(default_factory=dict)
     may_mutate: bool = True  # False for GET
+    digest: bytes | None = None  # SHA-256 of the document, where the asker named it
 
 
 def parse_request(
@@ -43,9 +50,9 @@ def parse_request(
     """The question in an HTTP request.
 
     POST takes `application/json` with one object (no batches), GET the parameters `query`,
-    `operationName`, `variables`, `extensions`. Raises RequestError 405 METHOD_NOT_ALLOWED, 415
-    CONTENT_TYPE_NOT_SUPPORTED, 400 REQUEST_MALFORMED or BATCH_NOT_SUPPORTED, 413
-    DOCUMENT_TOO_LARGE.
+    `operationName`, `variables`, `extensions`, `documentId`. Raises RequestError 405
+    METHOD_NOT_ALLOWED, 415 CONTENT_TYPE_NOT_SUPPORTED, 400 REQUEST_MALFORMED or
+    BATCH_NOT_SUPPORTED, 413 DOCUMENT_TOO_LARGE.
     """
     if method == "POST":
         return _post(content_type, body)
@@ -138,8 +145,13 @@ def _get(query_string: bytes | str) -> GraphQLRequest:
 
 def _checked(asked: dict[str, Any], *, may_mutate: bool) -> GraphQLRequest:
     document = asked.get("query")
-    if not isinstance(document, str) or not document:
+    digest = _digest(asked)
+    if document is None and digest is not None:
+        document = ""
+    elif not isinstance(document, str) or not document:
         raise _malformed("`query` is missing: send the GraphQL document as a string")
+    elif digest is not None and digest != sha256(document.encode("utf-8", "replace")).digest():
+        raise _malformed("the digest sent is not that of `query`")
     if len(document) > MAX_DOCUMENT:
         raise RequestError(
             413, "DOCUMENT_TOO_LARGE", f"the document has more than {MAX_DOCUMENT} characters"
@@ -157,7 +169,23 @@ def _checked(asked: dict[str, Any], *, may_mutate: bool) -> GraphQLRequest:
         raise _malformed("`extensions` must be an object or null")
     if _depth(variables) > MAX_VARIABLES_DEPTH:
         raise _malformed("`variables` is nested too deeply")
-    return GraphQLRequest(document, name, variables, may_mutate)
+    return GraphQLRequest(document, name, variables, may_mutate, digest)
+
+
+def _digest(asked: dict[str, Any]) -> bytes | None:
+    """The document's SHA-256: `documentId` (persisted documents of GraphQL over HTTP), or
+    `extensions.persistedQuery.sha256Hash` as Apollo's clients send it."""
+    named = asked.get("documentId")
+    extensions = asked.get("extensions")
+    if named is None and isinstance(extensions, dict):
+        persisted = extensions.get("persistedQuery")
+        if persisted is not None:
+            named = persisted.get("sha256Hash") if isinstance(persisted, dict) else 0
+    if named is None:
+        return None
+    if isinstance(named, str) and _DIGEST.fullmatch(named):
+        return bytes.fromhex(named[-64:])
+    raise _malformed("name the document by its SHA-256 in hexadecimal, `sha256:…`")
 
 
 def _depth(value: Any) -> int:

@@ -36,7 +36,8 @@ class Evidence:
     is the signed question's body as received: its digest is in the signature base, so it proves
     what was asked; document and variables are read out of it and not stored beside it. `label`
     is the signature's, which the answer's signature covers. `cost` is what the question could
-    cost at most, 0 where it was not reckoned (access rules §8).
+    cost at most, 0 where it was not reckoned (access rules §8). With `by_digest` the body names a
+    trusted document, which is then kept beside it.
     """
 
     signature_base: bytes = b""
@@ -47,6 +48,7 @@ class Evidence:
     body: bytes = b""
     label: str = LABEL
     cost: int = 0
+    by_digest: bool = False
 
     def plain(self) -> bytes:
         """Write as JSON, as it is encrypted."""
@@ -57,6 +59,8 @@ class Evidence:
             "signature": b64encode(self.signature).decode(),
         }
         kept |= self._asked()
+        if self.by_digest:
+            kept["document"] = self.document
         if self.label != LABEL:
             kept["label"] = self.label
         if self.cost:
@@ -87,6 +91,9 @@ class Evidence:
         document, variables = (
             _asked(body) if body else (value["document"], value["variables"].encode())
         )
+        by_digest = bool(body) and "document" in value
+        if by_digest:
+            document = value["document"]
         return cls(
             value["signatureBase"].encode(),
             b64decode(value["signature"]),
@@ -96,18 +103,20 @@ class Evidence:
             body,
             value.get("label", LABEL),
             value.get("cost", 0),
+            by_digest,
         )
 
 
 def _asked(body: bytes) -> tuple[str, bytes]:
-    """Read document and variables of a question's body; empty for what is no question."""
+    """Read document and variables of a question's body; empty for what is no question, and the
+    document where the body only names it."""
     try:
         asked = orjson.loads(body)
     except orjson.JSONDecodeError:
         return "", b"{}"
-    if not isinstance(asked, dict) or not isinstance(asked.get("query"), str):
+    if not isinstance(asked, dict) or not isinstance(asked.get("query", ""), str):
         return "", b"{}"
-    return asked["query"], orjson.dumps(asked.get("variables") or {})
+    return asked.get("query", ""), orjson.dumps(asked.get("variables") or {})
 
 
 class EvidenceKeys:

@@ -323,8 +323,9 @@ def kept_question(kept: Any) -> dict[str, bytes]:
             asked = json.loads(body)
         except ValueError:
             asked = {}
-        if isinstance(asked, dict) and isinstance(asked.get("query"), str):
-            document = asked["query"]
+        # A body may name a trusted document instead, which is then kept beside it.
+        if isinstance(asked, dict) and isinstance(asked.get("query", document or None), str):
+            document = asked.get("query", document)
             variables = json.dumps(asked.get("variables") or {}, ensure_ascii=False).encode()
     return {
         "signature-base.txt": kept["signatureBase"].encode(),

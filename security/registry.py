@@ -81,6 +81,7 @@ class RegisteredKey:
     valid_to: float = FOREVER
     revoked_at: float = FOREVER
     compromised_at: float = FOREVER
+    device: str | None = None  # where a person enrolled it by a code; None: a system's
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +180,7 @@ async def load_registry(connection: Connection, current: Registry | None = None)
     rows = await connection.fetch(
         """
         SELECT k.key_id, k.algorithm, k.public_key, k.valid_from, k.valid_to, k.revoked_at,
-               k.compromised_at, c.id, c.name, c.role, c.unit_uscc, c.region,
+               k.compromised_at, k.device, c.id, c.name, c.role, c.unit_uscc, c.region,
                c.valid_from AS caller_from, c.valid_to AS caller_to, c.subject_id, c.district,
                ARRAY(SELECT b.subject_id FROM caller_barred b WHERE b.caller_id = c.id) AS barred
           FROM key_registry k JOIN caller c ON c.id = k.caller_id
@@ -211,6 +212,7 @@ def _registered(row: Record) -> RegisteredKey:
         _seconds(row["valid_to"]),
         _seconds(row["revoked_at"]),
         _seconds(row["compromised_at"]),
+        row["device"],
     )
 
 

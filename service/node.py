@@ -33,6 +33,7 @@ from security.policy import Policy, Role, Scope, load_policy
 from security.registry import PUBLIC, Caller, Registry, load_registry
 from security.review import LogReview
 from security.tlog.reader import TileReader
+from security.trusted import TrustedDocuments, load_trusted
 from service.enrolment import (
     AnswerKey,
     OwnKeys,
@@ -105,6 +106,7 @@ class Node:
     keeping: Keeping
     match_rate: RateLimit
     match_keys: dict[str, MatchKey] = field(default_factory=dict)  # by agreement
+    trusted: TrustedDocuments = field(default_factory=TrustedDocuments)
     agreements: dict[str, Agreement] = field(default_factory=dict)  # by region
     items: Mapping[str, str] = field(default_factory=dict)  # declarations of the city's own kinds
     sharing: dict[tuple[str, str | None, str], Sharing] = field(default_factory=dict)
@@ -120,6 +122,17 @@ class Node:
         if self._named[0] is not self.kinds:
             self._named = (self.kinds, frozenset(self.kinds.by_name))
         return self._named[1]
+
+    @property
+    def demands_trusted(self) -> bool:
+        """Whether systems may ask only what was registered for them."""
+        wanted = self.settings.trusted_documents
+        return wanted == "required" or (wanted == "auto" and not self.settings.demo)
+
+    async def look_at_directory(self) -> None:
+        """Read keys and trusted documents again when either has changed."""
+        self.registry = await load_registry(self.work_pool, self.registry)
+        self.trusted = await load_trusted(self.work_pool, self.trusted, self.registry.version)
 
     @property
     def answer_key(self) -> AnswerKey:
@@ -324,6 +337,7 @@ async def open_node(
             keeping=Keeping(folder.secret("keeping-k1")),
         )
         await node.refresh()
+        await node.look_at_directory()
         yield node
 
 

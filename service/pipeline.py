@@ -45,6 +45,7 @@ from security.signature import (
 )
 from service.media import GRAPHQL_RESPONSE, JSON, media_type
 from service.standing import legal_basis, scope_of, with_approval
+from service.trusted import trusted_document
 from sync.errors import AgreementError, FeedError
 
 if TYPE_CHECKING:
@@ -115,6 +116,7 @@ class Passage:
     kind: str = "QUERY"
     legal_basis: str | None = None
     document: str = ""
+    by_digest: bool = False  # the body names the document, and does not hold it
     variables: bytes = b"{}"
     claimed: bool = False  # the nonce was used up before
 
@@ -288,6 +290,11 @@ class Pipeline:
             raise Refusal(406, "NOT_ACCEPTABLE", accepted)
         question = self._parsed(passage)
         passage.document = question.document
+        if question.digest is not None or node.demands_trusted:
+            passage.by_digest = not question.document
+            text = trusted_document(node, passage.verified, question.document, question.digest)
+            question = replace(question, document=text)
+            passage.document = text
         if not (incoming.body and passage.verified.signature):  # else the body is kept
             passage.variables = orjson.dumps(dict(question.variables))
         if scope.row.clear is Reach.APPROVED:
@@ -421,6 +428,7 @@ class Pipeline:
             body=passage.incoming.body if verified.signature else b"",
             label=passage.received.fields.get("signature", LABEL).partition("=")[0],
             cost=produced.cost,
+            by_digest=passage.by_digest,
         )
         log = node.audit_log if entry.role == Role.AUDITOR else node.access_log
         receipt = await log.append(entry, evidence, None if passage.claimed else once)

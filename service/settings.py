@@ -115,6 +115,11 @@ class Settings:
         "What the signed questions of one caller may cost in a minute; 0: no limit.", 12_000_000
     )
     public_introspection: bool = _setting("Whether the public may ask for the schema.", True)
+    trusted_documents: str = _setting(
+        "Whether systems of partner cities and departments may ask registered documents only:"
+        " `auto` (not in a demo), `required`, `off`.",
+        "auto",
+    )
     match_per_minute: int = _setting("Persons a partner may match per minute.", 60)
     max_body: int = _setting("Longest request body, bytes.", 1_000_000)
     mutation_hours: float = _setting(
@@ -214,6 +219,8 @@ def _parse(setting: Field[Any], raw: Any) -> Any:
         return float(raw)
     if setting.name == "today" and raw != "system":
         date.fromisoformat(raw)
+    if setting.name == "trusted_documents" and raw not in ("auto", "required", "off"):
+        raise ValueError
     if setting.name == "rule_transition":
         return Transition(raw).value
     if setting.name == "neo4j_auth" and raw and "/" not in raw:

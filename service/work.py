@@ -18,7 +18,7 @@ import httpx
 from graph.errors import GraphError
 from graph.projection import Projection
 from graph.snapshot.keeping import Keeper
-from security.registry import load_registry, note_use
+from security.registry import note_use
 from security.sealer import Sealer
 from security.tlog.note import NoteSigner
 from service.bell import Bell
@@ -330,7 +330,7 @@ async def _being_witnessed(node: Node, http: httpx.AsyncClient, stop: asyncio.Ev
 
 async def _registering(node: Node, stop: asyncio.Event) -> None:
     while not stop.is_set():
-        node.registry = await load_registry(node.work_pool, node.registry)
+        await node.look_at_directory()
         await _pause(stop, _REGISTRY_INTERVAL)
 
 

@@ -35,6 +35,7 @@ _COMMANDS = {
     "mapping": ("mapping", "application"),
     "queue": ("queue", "application"),
     "record": ("record", "application"),
+    "trusted": ("trusted", "application"),
 }
 
 

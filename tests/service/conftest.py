@@ -37,6 +37,7 @@ def lone_node(home: Path) -> Iterator[LoneNode]:
     node = LoneNode(root, ports, environment(root, ports))
     # Its partner never answers: far too long to stop it unless a test makes the tail that old.
     node.environment["XINQIAO_BENXI_WITNESS_STOP"] = "86400"
+    node.environment["XINQIAO_BENXI_TRUSTED_DOCUMENTS"] = "required"  # as in production
     node.start()
     try:
         yield node
