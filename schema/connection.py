@@ -66,7 +66,8 @@ def compiled(
 ) -> Any:
     """A field with the arguments of `signature`, whose value resolvers/ compiles.
 
-    One that takes a cursor is a connection, whose lists are `rows`. `cost` is what an answer costs beside the objects in it, such as a search in the graph.
+    One that takes a cursor is a connection, whose lists are `rows`. `cost` is what an answer costs
+    beside the objects in it, such as a search in the graph.
     """
     taken = arguments_of(signature).parameters
     slicing = [name for name in _SLICING if name in taken]
