@@ -49,7 +49,7 @@ _CEILING = 50  # lists of the role's limit that a question may cost unless setti
 _SLICING = ("first", "last")
 _LONGEST = 10_000  # rows that a size can mean; more is refused elsewhere
 _PART = 25  # weight of a root field that a function answers, unless its own is declared
-_INTROSPECTION = 500
+_INTROSPECTION = {"__schema": 4_000, "__type": 500}  # it is computed here, all of it
 
 # A size that a variable gives: its name and the most it can mean.
 Variable = tuple[str, int]
@@ -204,8 +204,8 @@ class _Reckoning:
     ) -> Terms:
         holder, node = nodes[0]
         name = node.name.value
-        if name in ("__schema", "__type"):
-            return {(): _INTROSPECTION}
+        if name in _INTROSPECTION:
+            return {(): _INTROSPECTION[name]}
         field: GraphQLField | None = getattr(holder, "fields", {}).get(name)
         if field is None:  # __typename
             return {}

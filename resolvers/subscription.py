@@ -19,6 +19,7 @@ from graphql.execution.collect_fields import FragmentDetails, collect_fields
 from resolvers import job_progress, record_change
 from resolvers.answer import Answer, Disclosure, refusal
 from resolvers.context import Call, Context
+from resolvers.cost import pay, price
 from resolvers.errors import QuestionError, graphql_error
 from resolvers.event import Step
 from resolvers.statement import Routine, Selected, Statement
@@ -112,6 +113,10 @@ class SubscriptionPlan:
             values,
             self.routines,
         )
+        if position is None:
+            limit = context.scope.row.list_limit
+            priced = price(schema, self.operation, self.fragments, values, limit)
+            pay(priced, Call(context, values.coerced))
         grouped = collect_fields(
             schema, self.fragments, values, root, self.operation
         ).grouped_field_set

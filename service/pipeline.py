@@ -206,11 +206,7 @@ class Pipeline:
 
         async def produce(passage: Passage, scope: Scope) -> Produced:
             nonlocal opened
-            if incoming.method == METHOD:  # inside a WebSocket
-                question = parse_request("POST", JSON, b"", incoming.body)
-            else:
-                question = self._parsed(passage)
-            passage.document = question.document
+            question = self._parsed(passage)
             if not passage.verified.signature:  # else the body is kept
                 passage.variables = orjson.dumps(dict(question.variables))
             plan = self._node.operations.prepare(question.document, question.operation_name, scope)
@@ -289,12 +285,6 @@ class Pipeline:
             accepted = "accept application/graphql-response+json or application/json"
             raise Refusal(406, "NOT_ACCEPTABLE", accepted)
         question = self._parsed(passage)
-        passage.document = question.document
-        if question.digest is not None or node.demands_trusted:
-            passage.by_digest = not question.document
-            text = trusted_document(node, passage.verified, question.document, question.digest)
-            question = replace(question, document=text)
-            passage.document = text
         if not (incoming.body and passage.verified.signature):  # else the body is kept
             passage.variables = orjson.dumps(dict(question.variables))
         if scope.row.clear is Reach.APPROVED:
@@ -334,15 +324,26 @@ class Pipeline:
         )
 
     def _parsed(self, passage: Passage) -> GraphQLRequest:
-        incoming = passage.incoming
-        return parse_request(
-            incoming.method,
-            passage.received.fields.get("content-type")
-            or incoming.header(b"content-type").decode("latin-1")
-            or None,
-            incoming.query,
-            incoming.body,
-        )
+        """The question, its document found by its digest where only that was sent."""
+        node, incoming = self._node, passage.incoming
+        if incoming.method == METHOD:  # inside a WebSocket
+            question = parse_request("POST", JSON, b"", incoming.body)
+        else:
+            question = parse_request(
+                incoming.method,
+                passage.received.fields.get("content-type")
+                or incoming.header(b"content-type").decode("latin-1")
+                or None,
+                incoming.query,
+                incoming.body,
+            )
+        passage.document = question.document
+        if question.digest is not None or node.demands_trusted:
+            passage.by_digest = not question.document
+            text = trusted_document(node, passage.verified, question.document, question.digest)
+            question = replace(question, document=text)
+            passage.document = text
+        return question
 
     async def _use_authorisation(self, passage: Passage, authorisation: str) -> None:
         """Count a use durably before anything is read; a question that is sent again uses none."""
