@@ -6,6 +6,8 @@ from typing import Any
 
 from graphql import GraphQLError
 
+_LONGEST = 300  # characters of a message
+
 
 class QuestionError(Exception):
     """A question that is refused or failed; `code` is stable."""
@@ -42,7 +44,8 @@ class FailedReadError(QuestionError):
 
 def graphql_error(error: GraphQLError, code: str) -> dict[str, Any]:
     """A graphql-core error as an answer shows it, with its code."""
-    shown: dict[str, Any] = {"message": error.message}
+    # What was sent is not sent back at length.
+    shown: dict[str, Any] = {"message": error.message[:_LONGEST]}
     if error.locations:
         shown["locations"] = [{"line": at.line, "column": at.column} for at in error.locations]
     if error.path:
