@@ -48,7 +48,7 @@ _CEILING = 50  # lists of the role's limit that a question may cost unless setti
 
 _SLICING = ("first", "last")
 _LONGEST = 10_000  # rows that a size can mean; more is refused elsewhere
-_PART = 25  # weight of a root field that a function answers, unless its own is declared
+_PART = 100  # weight of a root field that a function answers, unless its own is declared
 _INTROSPECTION = {"__schema": 4_000, "__type": 500}  # it is computed here, all of it
 
 # A size that a variable gives: its name and the most it can mean.

@@ -62,8 +62,7 @@ async def lookup(statement: Statement, selected: Selected, call: Call) -> tuple[
     codes = selected.given("codes")
     assert codes is not None
     level, row = Level(), statement.alias("s")
-    with statement.deeper() as deeper:
-        deeper.of(lambda call: len(codes.read(call)))
+    with statement.deeper():
         condition = f"{{o}}.subject_id = {row}.id"
         value = organisation_json(level, statement, selected.details, condition)
     rows = await _read(statement, call, codes, row, level, [f"({value})::json AS j"])
@@ -84,16 +83,14 @@ async def screen(statement: Statement, selected: Selected, call: Call) -> tuple[
     level, row = Level(), statement.alias("s")
     columns = [f"{_hits(statement, level, row, kinds)}.*"]
     places: dict[str, str] = {}
-    with statement.deeper() as deeper:
-        deeper.of(lambda call: len(codes.read(call)))
+    with statement.deeper():
         for inner in statement.select(selected.type, selected.details):
             name = f"j{len(places)}"
             if inner.name == "organisation":
                 condition = f"{{o}}.subject_id = {row}.id"
                 value = organisation_json(level, statement, inner.details, condition)
             elif inner.name == "hits":
-                with statement.deeper() as within:
-                    within.of(lambda _: _HITS)
+                with statement.deeper():
                     value = _records(statement, level, row, kinds, inner.details)
             else:
                 continue

@@ -255,9 +255,7 @@ async def prepare_database(dsn: str, root: Path, settings: Settings) -> None:
         await connection.close()
 
 
-def _operations(
-    settings: Settings, declared: Kinds, counts: LaneCount | None = None
-) -> Operations:
+def _operations(settings: Settings, declared: Kinds, counts: LaneCount | None = None) -> Operations:
     return Operations(
         CreditSchema(declared), counts=counts, public_introspection=settings.public_introspection
     )
