@@ -44,8 +44,9 @@ class FailedReadError(QuestionError):
 
 def graphql_error(error: GraphQLError, code: str) -> dict[str, Any]:
     """A graphql-core error as an answer shows it, with its code."""
-    # What was sent is not sent back at length.
-    shown: dict[str, Any] = {"message": error.message[:_LONGEST]}
+    # What was sent is not sent back at length, and nothing is suggested.
+    message = error.message.partition(" Did you mean ")[0]
+    shown: dict[str, Any] = {"message": message[:_LONGEST]}
     if error.locations:
         shown["locations"] = [{"line": at.line, "column": at.column} for at in error.locations]
     if error.path:

@@ -120,6 +120,7 @@ def _families(draw: st.DrawFn) -> str:
 )
 @given(document=st.one_of(_documents(), _families(), st.text(max_size=200)))
 @example("{ " + "a { b " * 300 + "}" * 300 + " }")
+@example("{ organisation }")
 def test_any_document_is_read_or_refused_in_bounded_time_and_memory(
     credit: CreditSchema, scope_of: Any, document: str
 ) -> None:
