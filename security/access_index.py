@@ -6,11 +6,11 @@ auditor's answer shows entries as the bundles hold them, found through this inde
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
 import orjson
@@ -85,11 +85,11 @@ ON CONFLICT (log_id, hour, caller, role, purpose, decision) DO UPDATE
 """
 
 
-@dataclass(frozen=True, slots=True)
-class IndexedEntry:
-    """What the index holds of one entry; `missing` is blank-separated, None when nothing was."""
+class IndexedEntry(NamedTuple):
+    """What the index holds of the entry at a place of the log; `missing` is blank-separated, None
+    when nothing was."""
 
-    index: int
+    place: int
     leaf: bytes
     time: datetime
     kind: str
@@ -142,9 +142,6 @@ def indexed(index: int, data: bytes) -> IndexedEntry:
     )
 
 
-_COLUMNS = tuple(one.name for one in fields(IndexedEntry))
-
-
 def head_size(directory: Path, origin: str) -> int:
     """The size that the published head of a log states, 0 before there is one.
 
@@ -184,8 +181,7 @@ class AccessIndex:
             return 0
         found = await self._read(start, size)
         end = start + len(found)
-        rows: Sequence[tuple[Any, ...]] = [astuple(one) for one in found]
-        columns = [[row[at] for row in rows] for at in range(len(_COLUMNS))]
+        columns = [list(column) for column in zip(*found, strict=True)]
         async with self.pool.acquire() as connection, connection.transaction():
             log_id = await connection.fetchval(_ADVANCE, self.origin, start, end)
             if log_id is None:  # another worker did it

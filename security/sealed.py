@@ -8,13 +8,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
-from uuid import UUID
 
 import asyncpg
 
 from security.pending import Batch, Pending, pack
 
-_REFERENCE = 16  # bytes of an audit reference and of a record id
+# A list is references of 16 bytes each, audit references or record ids: PostgreSQL takes it apart,
+# as an answer may disclose a thousand and the node's process has others to answer meanwhile.
+_LISTED = """
+INSERT INTO {table} ({column}, leaf)
+SELECT DISTINCT {reference}, given.leaf
+  FROM unnest($1::bytea[], $2::bytea[]) AS given (leaf, listed),
+       generate_series(1, octet_length(given.listed), 16) AS place
+ ORDER BY 1, 2
+"""
+_ONE = "substr(given.listed, place, 16)"
+_NAME_SUBJECTS = _LISTED.format(table="access_subject", column="audit_ref", reference=_ONE)
+_NAME_RECORDS = _LISTED.format(
+    table="access_record", column="record_id", reference=f"encode({_ONE}, 'hex')::uuid"
+)
 _NAME_FIELDS = """
 INSERT INTO coordinate_set (digest, coordinates)
 SELECT digest, string_to_array(named, E'\\n')
@@ -71,18 +83,12 @@ async def keep(connection: asyncpg.Connection[Any], log: str, entries: Sequence[
             [sha256(named).digest() for named in sorted(fields)],
             [named.decode() for named in sorted(fields)],
         )
-    subjects = {(ref, one.leaf) for one in entries for ref in _references(one.subjects)}
+    subjects = [(one.leaf, one.subjects) for one in entries if one.subjects]
     if subjects:
-        await connection.copy_records_to_table(
-            "access_subject", columns=("audit_ref", "leaf"), records=sorted(subjects)
-        )
-    records = {(ref, one.leaf) for one in entries for ref in _references(one.records)}
+        await connection.execute(_NAME_SUBJECTS, *map(list, zip(*subjects, strict=True)))
+    records = [(one.leaf, one.records) for one in entries if one.records]
     if records:
-        await connection.copy_records_to_table(
-            "access_record",
-            columns=("record_id", "leaf"),
-            records=[(UUID(bytes=ref), leaf) for ref, leaf in sorted(records)],
-        )
+        await connection.execute(_NAME_RECORDS, *map(list, zip(*records, strict=True)))
 
 
 async def repeated(connection: asyncpg.Connection[Any], batches: Sequence[Batch]) -> list[int]:
@@ -118,10 +124,6 @@ async def take_back(connection: asyncpg.Connection[Any], log: str) -> None:
             else:
                 rest = [one for one in batch.whole if one.leaf not in found]
                 await connection.execute(_KEEP_REST, batch.id, *pack(rest))
-
-
-def _references(data: bytes) -> list[bytes]:
-    return [data[at : at + _REFERENCE] for at in range(0, len(data), _REFERENCE)]
 
 
 def fields_digest(coordinates: bytes) -> bytes | None:
