@@ -33,8 +33,10 @@ def _recognised(row: Row, selected: Selected) -> str:
         item = Row(statement, level, alias, selected.type)
         put_all(item, statement.select(item.type, selected.details))
         value = item.json()
-    for column in ("record_id", "veto_id"):
-        level.records[f"coalesce(uuid_send({alias}.{column}), ''::bytea)"] = None
+    # A veto that does not decide is not told, so it is not named either.
+    decides = f"CASE WHEN {alias}.reason = 'VETO' THEN {alias}.veto_id END"
+    for told in (f"{alias}.record_id", decides):
+        level.records[f"coalesce(uuid_send({told}), ''::bytea)"] = None
     result = statement.alias("n")
     manifest = level.manifest("r")
     source = _source(statement, f"{row.alias}.subject_id", asked, wanted)

@@ -171,7 +171,7 @@ class Rows:
 
     async def table(self, name: str) -> list[Fields]:
         """All rows of a small table of published facts."""
-        return await self._whole.load(name)
+        return await asyncio.shield(self._whole.load(name))
 
     @cached_property
     def _repairs(self) -> DataLoader[tuple[UUID, str, Any, Any], bool]:
@@ -189,7 +189,7 @@ class Rows:
     async def repaired(self, subject: UUID, origin: str, after: Any, until: Any) -> bool:
         """Whether a record of the subject and city was repaired in those days: repaired records
         stand behind every reader's wall, and the store says no more than yes or no."""
-        return await self._repairs.load((subject, origin, after, until))
+        return await asyncio.shield(self._repairs.load((subject, origin, after, until)))
 
     # Long tables, in the order of a key.
 
@@ -246,7 +246,8 @@ class Rows:
             last = (rows[-1][key], rows[-1][tie])
             size = CHUNK
 
-    # How keys are gathered into reads.
+    # How keys are gathered into reads. A read is shared by all who wait for it, so it is shielded:
+    # an error elsewhere ends one field's waiting, and must not end the others'.
 
     async def _one(
         self, name: str, table: str, columns: str, key: str, cast: str, value: Any
@@ -264,7 +265,7 @@ class Rows:
             sql = f"SELECT {columns} FROM {table} WHERE {key} = ANY($1::{cast}[])"
             loader = DataLoader(partial(self._load, sql, key), max_batch_size=CHUNK)
             self._loaders[name] = loader
-        found: Sequence[Fields] = await loader.load(value)
+        found: Sequence[Fields] = await asyncio.shield(loader.load(value))
         return found
 
     async def _load(self, sql: str, key: str, values: list[Any]) -> list[list[Fields]]:

@@ -137,7 +137,7 @@ async def node(postgres_server: PostgresServer, policy: Policy) -> AsyncIterator
 
 
 async def test_both_lanes_agree(node: Node) -> None:
-    fixed = "XINQIAO_CI" in os.environ
+    fixed = not ALL or "XINQIAO_CI" in os.environ
     for start in range(0, CASES, _BATCH):
         if start:
             await node.settle(start // _BATCH)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,14 @@ import pytest
 from resolvers.answer import Lane
 from resolvers.compiler import routines
 from resolvers.context import Context
+from resolvers.executor.budget import Budget
 from resolvers.executor.lane import ExecutorLane
+from resolvers.executor.rows import Rows
 from resolvers.lane_count import Reason
 from resolvers.operation import Operations
 from schema.definition import CreditSchema
 
-from .conftest import TODAY
+from .conftest import TODAY, uid
 
 A = "91210500XD00000011"
 ROOT = Path(__file__).parents[2]
@@ -134,3 +137,16 @@ async def test_what_would_read_too_much_is_refused(
     _, told = await _ask(operations, scope_of("STEWARD"), pool, document)
     assert told["data"] is None
     assert {error["extensions"]["code"] for error in told["errors"]} == {"COST_LIMIT"}
+
+
+async def test_who_gives_up_a_read_does_not_end_it_for_others(
+    pool: Any, credit: CreditSchema
+) -> None:
+    """An error at a field that must not be null ends what was asked beside it."""
+    rows = Rows(pool, credit.kinds, Budget())
+    one, other = (asyncio.create_task(rows.organisation(uid("a"))) for _ in range(2))
+    await asyncio.sleep(0)
+    one.cancel()
+    found = await other
+    assert found is not None
+    assert found["uscc"] == A
