@@ -138,7 +138,7 @@ def gather(view: View, start: int, way: Way, *, levels: int | None = None) -> Gu
             break
         _number(new, number, places)
         frontier = new
-    return _made(view, places, number, rows, truncated)
+    return made(view, places, number, rows, truncated)
 
 
 def _number(new: Sequence[int], number: dict[int, int], places: list[int]) -> None:
@@ -157,13 +157,14 @@ def _steps(view: View, frontier: Sequence[int], way: Way) -> list[Rows]:
     return found
 
 
-def _made(
+def made(
     view: View,
     places: Sequence[int],
     number: Mapping[int, int],
     found: Sequence[Rows],
     truncated: Iterable[Truncation],
 ) -> Guarantees:
+    """The guarantees of these rows between places that have a number, 0 first."""
     snapshot = view.snapshot
     rows = np.unique(np.concatenate([np.zeros(0, np.int64), *found]))
 

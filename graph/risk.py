@@ -96,6 +96,11 @@ class Channels:
     def __len__(self) -> int:
         return len(self.source)
 
+    @property
+    def ends(self) -> tuple[Array, Array]:
+        """Where each begins and ends."""
+        return self.source, self.target
+
     def only(self, kept: Array) -> Channels:
         """The channels that a mask keeps."""
         return Channels(
@@ -108,12 +113,33 @@ class Channels:
 
     def strongest(self) -> Channels:
         """Of the channels between two subjects, one way, the one of greatest weight."""
-        order = np.lexsort((self.row, self.course, -self.weight, self.target, self.source))
-        source, target = self.source[order], self.target[order]
+        if not len(self):
+            return self
+        pair = self.source.astype(np.int64) * (int(self.target.max()) + 1) + self.target
+        order = np.argsort(pair, kind="stable")
+        again = np.flatnonzero(pair[order[1:]] == pair[order[:-1]])
+        if len(again):  # few: only these are compared
+            shared = np.unique(np.concatenate([again, again + 1]))
+            some = order[shared]
+            rank = np.lexsort((self.row[some], self.course[some], -self.weight[some], pair[some]))
+            order[shared] = some[rank]
         first = np.ones(len(order), bool)
-        first[1:] = (source[1:] != source[:-1]) | (target[1:] != target[:-1])
-        kept = order[first & (source != target)]
-        return self.only(kept)
+        first[again + 1] = False
+        kept = order[first]
+        return self.only(kept[self.source[kept] != self.target[kept]])
+
+
+def joined(parts: Sequence[Channels]) -> Channels:
+    """All these channels, in their order."""
+    if not parts:
+        none = np.zeros(0, np.int64)
+        return Channels(none, none, np.zeros(0), np.zeros(0, np.int8), none)
+    return Channels(
+        *(
+            np.concatenate([getattr(one, name) for one in parts])
+            for name in ("source", "target", "weight", "course", "row")
+        )
+    )
 
 
 @dataclass(frozen=True)
@@ -158,15 +184,7 @@ def channels(view: View, decay: Mapping[Course, float], nodes: Array | None = No
             weight *= _share(view, rows)
         code = np.full(len(rows), COURSES.index(course), np.int8)
         parts.append(Channels(source, target, weight, code, rows))
-    if not parts:
-        none = np.zeros(0, np.int64)
-        return Channels(none, none, np.zeros(0), np.zeros(0, np.int8), none)
-    return Channels(
-        *(
-            np.concatenate([getattr(one, name) for one in parts])
-            for name in ("source", "target", "weight", "course", "row")
-        )
-    )
+    return joined(parts)
 
 
 def _share(view: View, rows: Array) -> Array:
@@ -214,21 +232,20 @@ def reach(
         found.append(here)
         known.update(new.tolist())
         frontier = new
-    whole = Channels(
-        *(
-            np.concatenate([getattr(one, name) for one in found] or [np.zeros(0, np.int64)])
-            for name in ("source", "target", "weight", "course", "row")
-        )
-    )
-    return Reach(whole, tuple(sorted(hubs)), tuple(sorted(truncated)))
+    return Reach(joined(found), tuple(sorted(hubs)), tuple(sorted(truncated)))
 
 
 def spread(found: Channels, seeds: Sequence[int], model: Model) -> Impact:
     """What reaches whom; scores from 0 to 1, seeds among them."""
     edges = found.strongest()
-    places = np.unique(np.concatenate([edges.source, edges.target, np.array(seeds, np.int64)]))
-    source, target = np.searchsorted(places, edges.source), np.searchsorted(places, edges.target)
-    start = np.searchsorted(places, np.unique(np.array(seeds, np.int64)))
+    begun = np.unique(np.array(seeds, np.int64))
+    known = np.zeros(
+        max((int(one.max()) for one in (*edges.ends, begun) if len(one)), default=0) + 1, bool
+    )
+    for one in (*edges.ends, begun):
+        known[one] = True
+    places, number = np.flatnonzero(known), np.cumsum(known) - 1
+    source, target, start = number[edges.source], number[edges.target], number[begun]
     size = len(places)
     if model is Model.DEBTRANK:
         score, via = _debtrank(source, target, edges.weight, start, size)
@@ -272,10 +289,12 @@ def _note_best(
     via: Array, best: Array, target: Array, given: Array, edge: Array, full: Array
 ) -> None:
     """Note for each target the edge that gave it most, in one step or an earlier one."""
-    order = np.lexsort((edge, -given, target))
-    first = np.ones(len(order), bool)
-    first[1:] = target[order][1:] != target[order][:-1]
-    top = order[first]
+    most = np.zeros(len(best))
+    np.maximum.at(most, target, given)
+    winning = np.flatnonzero(given == most[target])
+    lowest = np.full(len(best), np.iinfo(np.int64).max)
+    np.minimum.at(lowest, target[winning], edge[winning])
+    top = winning[edge[winning] == lowest[target[winning]]]
     better = (given[top] > best[target[top]]) & ~full[target[top]]
     via[target[top][better]] = edge[top][better]
     best[target[top][better]] = given[top][better]

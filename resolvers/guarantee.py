@@ -31,7 +31,7 @@ RULE = (
 
 
 @dataclass(slots=True)
-class _Debts:
+class Debts:
     """Gathered guarantees with what the store shows of them and of their loans."""
 
     question: Question
@@ -129,7 +129,7 @@ async def circle(statement: Statement, selected: Selected, call: Call) -> tuple[
     return answer, debts.disclosed(disclosure)
 
 
-def _circle(debts: _Debts, first: int, most: int) -> tuple[Shown, dict[str, Any]]:
+def _circle(debts: Debts, first: int, most: int) -> tuple[Shown, dict[str, Any]]:
     found, question = debts.guarantees, debts.question
     down, up = found.stands_for(), found.stood_for_by()
     members = _nearest(_both(down, up))
@@ -150,7 +150,7 @@ def _circle(debts: _Debts, first: int, most: int) -> tuple[Shown, dict[str, Any]
     value = {
         **question.frame(found),
         "totalCount": len(members),
-        "totals": _totals(debts.exposure().totals),
+        "totals": totals_value(debts.exposure().totals),
         "ringCount": len(all_rings),
         "rings": [_ring(debts, shown, one) for one in all_rings[:MAX_RINGS]],
         "cycles": [[shown.keys[node] for node in one] for one in turning.found],
@@ -165,14 +165,14 @@ def _circle(debts: _Debts, first: int, most: int) -> tuple[Shown, dict[str, Any]
     return shown, value
 
 
-def _ring(debts: _Debts, shown: Shown, members: Sequence[int]) -> dict[str, Any]:
+def _ring(debts: Debts, shown: Shown, members: Sequence[int]) -> dict[str, Any]:
     inside = set(members)
     within = [
         one for one in debts.guarantees.pledges if one.guarantor in inside and one.debtor in inside
     ]
     return {
         "members": [shown.keys[node] for node in members if node in shown.keys],
-        "totals": _totals(debts.exposure(within).totals),
+        "totals": totals_value(debts.exposure(within).totals),
         "steps": debts.steps(shown.keys, within),
     }
 
@@ -199,7 +199,7 @@ async def exposed(statement: Statement, selected: Selected, call: Call) -> tuple
         "rule": RULE,
         "guaranteedCount": len(found.guaranteed),
         "loanCount": found.loans,
-        "totals": _totals(found.totals),
+        "totals": totals_value(found.totals),
         "debts": [
             {
                 "loanNo": debts.numbers.get(one.loan) if one.loan else None,
@@ -218,7 +218,7 @@ async def exposed(statement: Statement, selected: Selected, call: Call) -> tuple
     return answer, debts.disclosed(disclosure)
 
 
-async def _gathered(question: Question, way: Way) -> _Debts:
+async def _gathered(question: Question, way: Way) -> Debts:
     view, place = question.view()
     found = gather(view, place, way, levels=question.levels)
     rows = await question.rows_seen(
@@ -227,7 +227,7 @@ async def _gathered(question: Question, way: Way) -> _Debts:
         "e.relation_id, e.amount, e.currency, e.loan_no, e.valid_from, e.valid_to",
     )
     stated = {row["relation_id"]: row for row in rows}
-    debts = _Debts(question, found.only(stated.keys(), way), stated)
+    debts = Debts(question, found.only(stated.keys(), way), stated)
     await debts.read_loans()
     return debts
 
@@ -258,7 +258,8 @@ async def _loans(question: Question, ids: Sequence[UUID]) -> list[asyncpg.Record
     )
 
 
-def _totals(totals: Sequence[Total]) -> list[dict[str, Any]]:
+def totals_value(totals: Sequence[Total]) -> list[dict[str, Any]]:
+    """Sums by currency as an answer shows them."""
     return [
         {
             "currency": one.currency,

@@ -47,6 +47,10 @@ class Progress(Protocol):
         """Say how far the job is; written at most twice a second."""
         ...
 
+    async def anew(self) -> None:
+        """Forget the parts of an earlier attempt, when they may be of another state."""
+        ...
+
     async def put(self, lines: list[Any], disclosure: Disclosure) -> None:
         """Hand over the next part: JSON values, and what they disclose.
 
@@ -68,6 +72,7 @@ async def start(
     *,
     size: int = 0,
     review: bool = False,
+    likeness: bytes | None = None,
 ) -> Outcome:
     """Enter a job in the transaction of the change; the outcome is the job.
 
@@ -87,6 +92,7 @@ async def start(
         state="REVIEW" if review else "QUEUED",
         size=size,
         purpose=desk.claim.purpose,
+        likeness=likeness,
     )
     if found is None:
         raise QuestionError(

@@ -15,7 +15,7 @@ import orjson
 from graphql import OperationDefinitionNode
 from graphql.execution.collect_fields import FragmentDetails, collect_fields
 
-from resolvers import decision, investigation, job, screening, submission
+from resolvers import decision, investigation, job, screening, submission, whole_graph
 from resolvers.answer import Answer, Disclosure, Lane, refusal, together
 from resolvers.change import SIGNED, Mutation, perform
 from resolvers.context import Call, Context
@@ -38,6 +38,7 @@ MUTATIONS: Mapping[str, Mutation] = MappingProxyType(
         "refuseJob": Mutation(job.refuse, frozenset({Role.SUPERVISOR})),
         "startLookup": Mutation(screening.start_lookup, screening.BULK),
         "startScreening": Mutation(screening.start_screening, screening.BULK),
+        "startGraphAnalysis": Mutation(whole_graph.start, whole_graph.ROLES),
         "submitBatch": Mutation(submission.submit, submission.SUBMITTERS),
         "proposeRecordDecision": Mutation(decision.propose, _STEWARD),
         "confirmRecordDecision": Mutation(decision.confirm, _STEWARD),

@@ -18,7 +18,7 @@ from graphql import (
     specified_rules,
     validate,
 )
-from graphql.execution.collect_fields import FragmentDetails
+from graphql.execution.collect_fields import FragmentDetails, collect_fields
 
 from resolvers.compiler import routines
 from resolvers.errors import QuestionError, graphql_error
@@ -28,6 +28,7 @@ from resolvers.limits import Limits, check_document
 from resolvers.mutation import MutationPlan
 from resolvers.plan import Plan, RefusedPlan, StoredPlan, about_persons
 from resolvers.request import MAX_DOCUMENT
+from resolvers.statement import Selected, Statement
 from resolvers.subscription import SubscriptionPlan
 from resolvers.variable import Variables
 from schema.definition import CreditSchema
@@ -135,6 +136,23 @@ class Operations:
     def faults(self, document: str) -> list[str]:
         """What is wrong with a document for anybody, none when it can be asked."""
         return [str(error["message"]) for error in self._read(document).errors]
+
+    def part(self, document: str, scope: Scope) -> tuple[Statement, Selected]:
+        """The only root field of a document of the node's own, to be answered without a plan."""
+        operation = parse(document).definitions[0]
+        assert isinstance(operation, OperationDefinitionNode)
+        values = Variables(self._schema, operation).values({})
+        assert not isinstance(values, list)
+        credit, query = self._credit, self._schema.query_type
+        assert query is not None
+        statement = Statement(
+            self._schema, credit.kinds, credit.record_kinds, scope, operation, {}, values,
+            self._routines,
+        )  # fmt: skip
+        [selected] = statement.root(
+            collect_fields(self._schema, {}, values, query, operation).grouped_field_set
+        )
+        return statement, selected
 
     def _prepare(
         self, document: str, operation_name: str | None, scope: Scope, may_mutate: bool

@@ -112,7 +112,7 @@ async def _seen(question: Question, view: View, found: Reach) -> Channels:
     return channels.only(kept)
 
 
-_KIND = {
+KIND_OF = {
     course: kind
     for kind, courses in (
         (EdgeKind.GUARANTEES, (Course.DEBTOR_TO_GUARANTOR,)),
@@ -127,8 +127,8 @@ _KIND = {
     for course in courses
 }
 _BY_KIND = {
-    kind: [COURSES.index(course) for course, of in _KIND.items() if of is kind]
-    for kind in dict.fromkeys(_KIND.values())
+    kind: [COURSES.index(course) for course, of in KIND_OF.items() if of is kind]
+    for kind in dict.fromkeys(KIND_OF.values())
 }
 
 
@@ -155,7 +155,7 @@ def _impacts(
 
 def _via(shown: Shown, view: View, channels: Channels, at: int) -> dict[str, Any]:
     course = COURSES[int(channels.course[at])]
-    kind, row = _KIND[course], channels.row[at : at + 1]
+    kind, row = KIND_OF[course], channels.row[at : at + 1]
     code = int(view.column(kind, "origin", row)[0])
     return {
         "source": shown.key(int(channels.source[at])),

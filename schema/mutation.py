@@ -18,6 +18,7 @@ from schema.investigation import (
 from schema.job import Job
 from schema.screening import JobReview, ListKinds
 from schema.submission import Submission
+from schema.whole_graph import whole_graph_arguments
 
 ClientKey = Annotated[
     str,
@@ -130,6 +131,10 @@ class Mutation:
     )
     start_screening: Job | None = compiled(
         _screening, "批量筛查任务 on which lists they stand; 100,000 at most, as above."
+    )
+    start_graph_analysis: Job | None = compiled(
+        whole_graph_arguments,
+        "全图分析任务 circles, components, risk and communities of the whole graph; for analysts.",
     )
     approve_job: JobReview | None = compiled(
         _job, "批准任务 let somebody else's large job begin; for supervisors."

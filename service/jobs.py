@@ -13,6 +13,7 @@ import logging
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ from resolvers.context import Context
 from resolvers.errors import QuestionError
 from resolvers.job import part_place
 from resolvers.job_handler import JOB_HANDLERS, JobKind
+from resolvers.whole_graph_work import ANALYSES, analyse
 from security.claim import Claim
 from security.entry import Entry, Lists
 from security.errors import LogUnavailableError, SecurityError
@@ -52,7 +54,11 @@ _PASSING = (LogUnavailableError, OSError, asyncpg.PostgresError, asyncpg.Interfa
 
 def handlers_of(node: Node) -> Mapping[str, JobKind]:
     """Every kind of job that a node works on; those of the service are added here."""
-    return {**JOB_HANDLERS, "INTAKE": intake(node)}
+    whole_graph = {
+        f"GRAPH_{kind}": JobKind(partial(analyse, lambda: node.operations, kind))
+        for kind in ANALYSES
+    }
+    return {**JOB_HANDLERS, **whole_graph, "INTAKE": intake(node)}
 
 
 class Jobs:
@@ -165,9 +171,7 @@ class Execution:
             raise QuestionError("JOB_KIND_UNKNOWN", "this release has no such job: start another")
         scope = await self._judged()
         if self._parts and self._held.job.shape != scope.digest:
-            async with self._node.work_pool.acquire() as connection:
-                await store.begin_anew(connection, self._held)
-            self._parts = 0
+            await self.anew()
         self._scope = scope
         await kind.handler(self._context(scope), self._content["arguments"], self)
 
@@ -237,6 +241,13 @@ class Execution:
         if time.monotonic() - self._told >= _TELL:
             self._told = time.monotonic()
             await store.tell(self._node.work_pool, self._held, done, total, stage)
+
+    async def anew(self) -> None:
+        """Forget what an earlier attempt has stored."""
+        if self._parts:
+            async with self._node.work_pool.acquire() as connection:
+                await store.begin_anew(connection, self._held)
+            self._parts = 0
 
     async def put(self, lines: list[Any], disclosure: Disclosure) -> None:
         """Log what a part discloses, then store it."""

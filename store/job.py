@@ -91,13 +91,17 @@ async def enqueue(
     state: str = "QUEUED",
     size: int = 0,
     purpose: str | None = None,
+    likeness: bytes | None = None,
 ) -> Job | None:
-    """Enter a job; None when the caller has `limit` jobs open already."""
+    """Enter a job; None when the caller has `limit` jobs open already.
+
+    `likeness` lets `alike` find it again.
+    """
     # Two requests of one caller at once must not both be the last that fits.
     await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 24))", caller)
     row = await connection.fetchrow(
-        "INSERT INTO job (job_id, caller, kind, content, state, size, purpose)"
-        " SELECT $1, $2, $3, $4, $6, $7, $8"
+        "INSERT INTO job (job_id, caller, kind, content, state, size, purpose,"
+        " likeness) SELECT $1, $2, $3, $4, $6, $7, $8, $9"
         f" WHERE (SELECT count(*) FROM job WHERE caller = $2 AND {_OPEN}) < $5"
         f" RETURNING {_COLUMNS}",
         job_id,
@@ -108,6 +112,7 @@ async def enqueue(
         state,
         size,
         purpose,
+        likeness,
     )
     await connection.execute("SELECT pg_notify($1, '')", CHANNEL)
     return None if row is None else _job(row)
@@ -117,6 +122,23 @@ async def job_of(connection: Queried, caller: str, job_id: UUID) -> Job | None:
     """A job of this caller; None for what is nobody's or another's."""
     row = await connection.fetchrow(
         f"SELECT {_COLUMNS} FROM job WHERE job_id = $1 AND caller = $2", job_id, caller
+    )
+    return None if row is None else _job(row)
+
+
+async def alike(connection: Connection, caller: str, likeness: bytes) -> Job | None:
+    """The caller's newest job of this likeness that answers or will, None when there is none.
+
+    Who asks next waits for this transaction, so that two at once do not both enter one.
+    """
+    await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 24))", caller)
+    row = await connection.fetchrow(
+        f"SELECT {_COLUMNS} FROM job WHERE caller = $1 AND likeness = $2 AND NOT cancel_asked"
+        " AND state IN ('QUEUED', 'RUNNING', 'DONE')"
+        " AND (expires_at IS NULL OR expires_at > clock_timestamp())"
+        " ORDER BY created_at DESC LIMIT 1",
+        caller,
+        likeness,
     )
     return None if row is None else _job(row)
 
@@ -256,7 +278,7 @@ async def keep_part(
 
 
 async def begin_anew(connection: Connection, held: Held) -> None:
-    """Forget the parts of an earlier attempt, which were made for another scope."""
+    """Forget the parts of an earlier attempt, which were made for another scope or state."""
     async with connection.transaction():
         holds = await connection.fetchval(
             f"UPDATE job SET shape = NULL, rows = 0 WHERE {_HELD} RETURNING true",

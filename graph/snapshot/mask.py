@@ -7,7 +7,7 @@ nor truncation (access rules §7, X29). What leaves is rechecked in the store al
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -62,6 +62,12 @@ class View:
         if kind not in self.mask.kinds:
             return np.zeros(0, np.int64)
         return self._kept(kind, self.snapshot.tables[kind].rows())
+
+    def blocks(self, kind: EdgeKind, size: int) -> Iterator[Rows]:
+        """All visible rows of a kind, out of `size` rows at a time, to bound memory."""
+        if kind in self.mask.kinds:
+            for rows in self.snapshot.tables[kind].blocks(size):
+                yield self._kept(kind, rows)
 
     def column(self, kind: EdgeKind, name: str, rows: Rows) -> Array:
         """The values of a column in these rows."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable
 from decimal import Decimal
 from functools import partial
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import networkx
 import orjson
 import pytest
 
@@ -25,6 +26,7 @@ from store.hot import ensure_hot_columns
 from store.intake import import_paths
 from store.pool import open_pool
 from tests.graph.town import Town
+from tests.resolvers.whole_graph import TIES, Parts, analysed, groups
 from tests.store.conftest import FixedCipher
 
 TODAY = dt.date(2026, 6, 30)
@@ -109,6 +111,110 @@ async def test_every_analysis_runs_on_finbench_within_its_budget(
         if row["circular"]:
             assert found["circularOwnership"]["size"] == 457
             assert owners["totalCount"] > 457
+            await _trouble_of(node, f"finbench-company:{row['value']}")
+    await _exposures(node)
+    await _whole_graph(node, inside)
+
+
+EXPOSURE = """query($s: String!) { guaranteeExposure(subject: $s, first: 1000) {
+  truncated { reason } loanCount guaranteedCount totals { currency debts amount unknown } } }"""
+RISK = """query($s: String!, $model: RiskModel!) {
+  riskPropagation(seeds: [$s], model: $model, steps: 6, maxFan: 1000, first: 1000) {
+    totalCount impacts { score seed } } }"""
+
+
+def _rows(name: str) -> list[list[str]]:
+    text = (FOLDER / f"{name}.csv").read_text(encoding="utf-8")
+    return [line.split("|") for line in text.splitlines()[1:]]
+
+
+def _expected() -> dict[str, tuple[int, Decimal]]:
+    """FinBench TCR 11 from the files alone: of each guarantor the distinct loans applied for by
+    whoever is reached along its guarantees, and their sum."""
+    stands, applied = defaultdict[str, set[str]](set), defaultdict[str, set[str]](set)
+    for one, other, _ in _rows("PersonGuaranteePerson"):
+        stands[one].add(other)
+    for person, loan, _ in _rows("PersonApplyLoan"):
+        applied[person].add(loan)
+    amounts = {row[0]: Decimal(row[1]) for row in _rows("Loan")}
+    found = {}
+    for start in sorted(stands):
+        reached, frontier = set[str](), {start}
+        while frontier:
+            frontier = {o for one in frontier for o in stands.get(one, ())} - reached
+            reached |= frontier
+        loans = {loan for one in reached for loan in applied.get(one, ())}
+        found[start] = len(loans), sum((amounts[one] for one in loans), Decimal())
+    return found
+
+
+async def _exposures(node: Node) -> None:
+    expected = _expected()
+    ranked = sorted(expected, key=lambda one: (-expected[one][0], one))
+    for person in dict.fromkeys((*ranked[:4], ranked[len(ranked) // 2], ranked[-1])):
+        found = (await node.ask(f"finbench-person:{person}", EXPOSURE))["guaranteeExposure"]
+        loans, amount = expected[person]
+        assert found["truncated"] == []
+        assert found["loanCount"] == loans, person
+        told = sum((Decimal(one["amount"]) for one in found["totals"]), Decimal())
+        assert abs(told - amount) <= Decimal("0.01") * loans, person
+
+
+async def _trouble_of(node: Node, subject: str) -> None:
+    for model in ("DEBTRANK", "PAGERANK"):
+        found = (await node.ask(subject, RISK, model=model))["riskPropagation"]
+        scores = [Decimal(one["score"]) for one in found["impacts"]]
+        assert found["totalCount"] > 400
+        assert scores == sorted(scores, reverse=True)
+        assert all(0 < score <= 1 for score in scores)
+
+
+async def _whole_graph(node: Node, inside: Any) -> None:
+    """Every job over the whole graph, in its budget, and what each finds of the circle."""
+
+    async def run(kind: str, **arguments: Any) -> Parts:
+        snapshots = SnapshotReader(node.keeper.folder.path)
+        context = Context(node.pool, node.scope, TODAY, b"k" * 32, snapshots=snapshots)
+        began = time.process_time()
+        found = await analysed(node.operations, context, kind, **arguments)
+        assert time.process_time() - began < BUDGET
+        return found
+
+    circles = await run("CIRCLES", most=100)
+    sizes = [line["size"] for line in circles.lines if "size" in line]
+    assert sizes[0] == 457 == len(groups(circles)[0])
+    assert sizes == sorted(sizes, reverse=True)
+    whole = groups(await run("COMPONENTS", kinds=["HOLDS"]))
+    graph = networkx.Graph()
+    for name, prefix in (("PersonInvestCompany", "p"), ("CompanyInvestCompany", "c")):
+        graph.add_edges_from((prefix + row[0], "c" + row[1]) for row in _rows(name))
+    assert [len(one) for one in whole] == sorted(
+        map(len, networkx.connected_components(graph)), reverse=True
+    )
+    debts = networkx.DiGraph()
+    for name, prefix in (("PersonGuaranteePerson", "p"), ("CompanyGuaranteeCompany", "c")):
+        debts.add_edges_from((prefix + row[0], prefix + row[1]) for row in _rows(name))
+    found = await run("GUARANTEE_CIRCLES")
+    told = [line for line in found.lines if "guarantees" in line]
+    assert [one["size"] for one in told] == sorted(
+        (len(one) for one in networkx.weakly_connected_components(debts) if len(one) > 1),
+        reverse=True,
+    )
+    assert sum(one["ringCount"] for one in told) == sum(
+        len(one) > 1 or debts.has_edge(*one, *one)
+        for one in map(tuple, networkx.strongly_connected_components(debts))
+    )
+    spread = await run(
+        "RISK", seeds=[str(inside)], model="DEBTRANK", decays={}, minScore="0", first=100_000
+    )
+    assert spread.lines[1]["seed"]
+    assert spread.lines[-1]["impacts"] == spread.lines[-1]["totalCount"] > 457
+    first = await run("COMMUNITIES", kinds=TIES, resolution="1")
+    assert len(groups(first)) > 1
+    again = await run("COMMUNITIES", kinds=TIES, resolution="1")
+    assert again.lines == first.lines
+    members = [one["id"] for group in groups(first) for one in group]
+    assert len(members) == len(set(members))
 
 
 async def test_what_no_market_has_never_crashes_or_hangs(node: Node) -> None:

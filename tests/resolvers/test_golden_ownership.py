@@ -33,10 +33,11 @@ from store.hot import ensure_hot_columns
 from store.intake import import_paths
 from store.pool import open_pool
 from store.subject import NUMBER
+from tests.resolvers.whole_graph import Parts, analysed, groups
 from tests.store.conftest import FixedCipher
 
 TODAY = dt.date(2026, 6, 30)
-FILES = ("firms", "holders", "officers")
+FILES = ("firms", "holders", "officers", "guarantees", "loans")
 
 OWNERS = """
 query($s: String!, $basis: ShareBasis! = EQUITY) { owners(subject: $s, basis: $basis, first: 1000) {
@@ -75,6 +76,13 @@ class Town:
         told = orjson.loads((await plan.run(context, variables)).body)
         assert "errors" not in told, told["errors"]
         return told["data"]
+
+    async def analysed(self, kind: str, **arguments: Any) -> Parts:
+        """The result of a job over the whole graph."""
+        context = Context(
+            self.pool, self.scope, TODAY, b"k" * 32, snapshots=self.snapshots, region="210500"
+        )
+        return await analysed(self.operations, context, kind, **arguments)
 
     async def labels(self, case: str) -> dict[str, str]:
         """The label of each party of a case, by its USCC or its id in answers."""
@@ -257,3 +265,32 @@ async def test_x27_who_owns_across_the_border(both: Town) -> None:
     assert owner["ultimate"]
     assert Fraction(owner["integrated"]["fraction"]) == Fraction(60 * 51, 10_000)
     assert [len(way["steps"]) for way in owner["paths"]] == [2]
+
+
+async def test_w03_w04_w05_w06_whole_graph_circles(both: Town) -> None:
+    found = {
+        frozenset(member["uscc"] for member in members)
+        for members in groups(await both.analysed("CIRCLES"))
+    }
+    for case, inside in (("W03", None), ("W04", None), ("W05", "AB"), ("W06", "A")):
+        members = inside or both.golden[case]["integrated"]
+        assert frozenset(both.code(case, one) for one in members) in found, case
+    (own,) = [
+        line for line in (await both.analysed("CIRCLES")).lines
+        if line.get("members") and line["members"][0]["uscc"] == both.code("W06", "A")
+    ]  # fmt: skip
+    assert (own["size"], own["selfHeld"]) == (1, 1)
+
+
+async def test_w11_whole_graph_guarantee_circles(both: Town) -> None:
+    told = both.golden["W11"]
+    ring = {both.code("W11", one) for pair in told["ring"] for one in pair}
+    parts = await both.analysed("GUARANTEE_CIRCLES")
+    (line,) = [
+        one for one in parts.lines
+        if ring <= {member.get("uscc") for member in one.get("members", ())}
+    ]  # fmt: skip
+    uscc = [member.get("uscc") for member in line["members"]]
+    assert [{uscc[at] for at in one} for one in line["rings"]] == [ring]
+    (total,) = line["totals"]
+    assert (total["currency"], total["amount"]) == ("CNY", told["exposureSum"])
