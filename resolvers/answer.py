@@ -66,6 +66,9 @@ def distinct(references: bytes) -> bytes:
     """The 16-byte references of `references` in order, each once."""
     if len(references) <= 16:
         return references
+    # Most are random and none comes twice: their second halves tell, at half of the cost.
+    if len(set(memoryview(references).cast("Q")[1::2])) * 16 == len(references):
+        return references
     unique = dict.fromkeys(iter_unpack("16s", references))
     if len(unique) * 16 == len(references):
         return references

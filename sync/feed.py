@@ -38,6 +38,17 @@ CHUNK = 500
 _WINDOW = 2000
 _BREATH = 16  # records whose digests are made without letting others run
 _FIRST = UUID(int=0)
+_STANDING = """
+SELECT f.size, f.range_hashes, f.items, f.swept_on, f.sweep_after,
+       (SELECT array_agg(c.digest ORDER BY c.type, c.edition)
+          FROM catalogue_edition c WHERE c.region_id = $1) AS catalogues,
+       (SELECT array_agg(md5(concat_ws(' ', a.valid_from, a.valid_to, md5(a.note)))
+                         ORDER BY a.agreement_id) FROM agreement a) AS agreements,
+       EXISTS (
+         SELECT FROM outbox o LEFT JOIN outbox_position p ON p.consumer = $2
+          WHERE p.xid IS NULL OR (o.xid, o.seq) > (p.xid, p.seq)) AS behind
+  FROM feed_state f
+"""
 _UNSHIFTED = Shift()
 
 
@@ -75,6 +86,15 @@ class _Looking:
         """What a record is due that the feed spoke of at this index, if ever."""
         is_due = record_id in self.swept and index is not None and index < self.shifted_at
         return self.due if is_due else _UNSHIFTED
+
+
+async def standing(connection: Connection, region: str) -> tuple[object, ...] | None:
+    """All that a step on one domain day goes by; None while changes wait.
+
+    Where it is what it was before the last step, and that found nothing, another finds nothing.
+    """
+    row = await connection.fetchrow(_STANDING, region, CONSUMER)
+    return None if row is None or row["behind"] else tuple(row.values())
 
 
 async def advance(

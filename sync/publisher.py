@@ -18,7 +18,7 @@ from security.tlog.note import NoteSigner
 from store.connection import Connection
 from store.kind import Kinds
 from sync.errors import FeedError
-from sync.feed import advance
+from sync.feed import advance, standing
 from sync.feed_log import FeedLog
 
 _BUSY_WAIT = 2.0
@@ -63,6 +63,7 @@ class Publisher:
         Raises FeedError other than `FEED_BUSY`: files and table need the operator then.
         """
         log: FeedLog | None = None
+        done: object = None
         try:
             while not stop.is_set():
                 wait = interval
@@ -70,7 +71,10 @@ class Publisher:
                     async with self._pool.acquire() as connection:
                         if log is None:
                             log = await FeedLog.open(connection, self._directory, self._signer)
-                        await self._catch_up(log, connection)
+                        stands = await standing(connection, self._region), self._today()
+                        if stands[0] is None or stands != done:
+                            await self._catch_up(log, connection)
+                        done = stands
                 except FeedError as error:
                     if error.code != "FEED_BUSY":
                         raise

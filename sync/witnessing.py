@@ -100,10 +100,14 @@ class OwnLog:
         parsed.verified_by(self.keys)
         return Checkpoint.parse(parsed.text)
 
-    def head(self) -> tuple[bytes, Checkpoint] | None:
-        """Give the newest signed head, None before the first."""
+    def head(
+        self, known: tuple[bytes, Checkpoint] | None = None
+    ) -> tuple[bytes, Checkpoint] | None:
+        """Give the newest signed head, None before the first; `known` is given back while it is."""
         note = TileReader(self.directory).checkpoint()
-        return None if note is None else (note, self.open(note))
+        if note is None:
+            return None
+        return known if known is not None and known[0] == note else (note, self.open(note))
 
 
 async def ask_witness(
@@ -212,6 +216,7 @@ class Witnessing:
         self._cosigned: int | None = None
         self._since: float | None = None
         self._is_alarmed = False
+        self._opened: tuple[bytes, Checkpoint] | None = None  # the head that was read last
         self._first: Note | None = None  # as it was when enough witnesses first cosigned its text
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -226,10 +231,10 @@ class Witnessing:
         if self._cosigned is None:
             await self._load()
         read_at = time.time()
-        found = self._log.head()
-        if found is None:
+        self._opened = self._log.head(self._opened)
+        if self._opened is None:
             return
-        note, head = found
+        note, head = self._opened
         due = [one for one, course in self._courses.items() if _is_due(course, head)]
         lines = await asyncio.gather(*(self._ask(one, note, head) for one in due))
         await self._keep(note, head, [line for line in lines if line is not None], read_at)
@@ -298,7 +303,7 @@ class Witnessing:
                 if self._first is None or self._first.text != cosigning.text:
                     self._first = cosigning
                 cosigned, since = head.size, read_at
-        newest = self._log.head()
+        newest = self._log.head((note, head))
         text = (head if newest is None else newest[1]).text()
         if kept is not None and kept.text == text:
             since = None
