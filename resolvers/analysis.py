@@ -6,6 +6,7 @@ part is answered from the same cells, hidden or not, as the question for the who
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from resolvers.errors import QuestionError
 from resolvers.projection import shaper
 from resolvers.reading import fetch
 from resolvers.statement import Selected, Statement
-from resolvers.suppression import TOTAL, Cell, Path, TooManyHidden, protect, tables
+from resolvers.suppression import TOTAL, Budget, Cell, Path, TooManyHidden, protect, tables
 from resolvers.tally import (
     LEVELS,
     LISTS,
@@ -111,13 +112,13 @@ async def answer(statement: Statement, selected: Selected, call: Call) -> tuple[
     }
     asked = _asked(selected, call, regions)
     tally = (of_records if asked.of_records else of_organisations)(
-        fresh, asked.attributes, asked.day
+        fresh, asked.attributes, asked.day, sums=bool(_SUMMED & set(asked.measures))
     )
     rows = await fetch(call.context.pool, tally.sql, [bind(call) for bind in tally.binds])
     if len(rows) > MAX_CELLS * 2:
         raise _too_fine()
     cells = _cube(asked, tally, rows)
-    value = _table(asked, cells, regions, fresh.kinds, call)
+    value = await asyncio.to_thread(_table, asked, cells, regions, fresh.kinds, call)
     shown = shaper(fresh, selected)(value)
     return shown, Disclosure(
         coordinates=("Query.analysis", *(f"AnalysisMeasure.{one}" for one in asked.measures)),
@@ -294,14 +295,21 @@ def _table(
 ) -> dict[str, Any]:
     depths = [one.depth for one in asked.attributes]
     try:
-        bodies = protect({cell: found.bodies for cell, found in cells.items()}, depths)
+        budget = Budget()
+        bodies = protect({cell: found.bodies for cell, found in cells.items()}, depths, budget)
         owners = None
         if _SUMMED & set(asked.measures):
             owners = protect(
-                {cell: found.owners for cell, found in cells.items() if found.owners}, depths
+                {cell: found.owners for cell, found in cells.items() if found.owners},
+                depths,
+                budget,
             )
     except TooManyHidden:
-        raise _too_fine() from None
+        raise QuestionError(
+            "ANALYSIS_LIMIT",
+            "too many cells of the table are below five bodies: ask for fewer or wider dimensions"
+            " or conditions",
+        ) from None
     paths = asked.paths
     shown = [] if paths is None else [cell for cell in cells if _wanted(asked, paths, cell)]
     shown.sort(key=lambda cell: _order(asked, cell))

@@ -30,7 +30,11 @@ from scipy.linalg import cholesky, solve_triangular
 SMALLEST: Final = 5
 """Fewer bodies than these are not told (access rules §7)."""
 
-MAX_SUMS: Final = 3_000  # published totals of one table: beyond, the algebra takes seconds
+MAX_WORK: Final = 3_000_000_000
+"""Multiplications that may be spent on one set of tables: about half a second of one core."""
+
+MAX_LOOKS: Final = 9_000
+"""Times that a hidden cell may be looked at in one set of tables: half a second and more."""
 
 
 Path = tuple[str | None, ...]
@@ -40,11 +44,29 @@ district in it). Empty: the cell is a total over the attribute. None: the value 
 Cell = tuple[Path, ...]
 """One path for each attribute."""
 
+Order = tuple[bool, bool, int, tuple[tuple[tuple[int, str], ...], ...]]
+"""By what cells of a table are put in order; the same as long as the table is."""
+
 TOTAL: Final[Path] = ()
 
 
 class TooManyHidden(Exception):
-    """A table has more hidden cells than can be judged."""
+    """Tables have more hidden cells than can be judged within the bounds."""
+
+
+@dataclass
+class Budget:
+    """What may still be spent on judging; it is asked before anything is computed."""
+
+    work: int = MAX_WORK
+    looks: int = MAX_LOOKS
+
+    def spend(self, *, work: int = 0, looks: int = 0) -> None:
+        """Raises TooManyHidden when that is more than is left."""
+        self.work -= work
+        self.looks -= looks
+        if self.work < 0 or self.looks < 0:
+            raise TooManyHidden
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,19 +92,24 @@ def tables(depths: Sequence[int]) -> list[tuple[int, ...]]:
     return sorted(product(*[range(depth + 1) for depth in depths]), key=lambda one: (sum(one), one))
 
 
-def protect(counts: Mapping[Cell, int], depths: Sequence[int]) -> Protected:
+def protect(
+    counts: Mapping[Cell, int], depths: Sequence[int], budget: Budget | None = None
+) -> Protected:
     """What of a table and all its totals is not published.
 
     `counts` has every cell that is not empty, with the bodies in it, for every table up to these
-    depths. Raises TooManyHidden when one table has too many hidden cells to be judged.
+    depths. Raises TooManyHidden when they have too many hidden cells to be judged within a
+    second: small cells are counted before any is judged, and each step before it is taken.
     """
+    budget = budget or Budget()
+    budget.spend(looks=sum(count < SMALLEST for count in counts.values()))
     by_table: dict[tuple[int, ...], dict[Cell, int]] = {}
     for cell, count in counts.items():
         by_table.setdefault(levels(cell), {})[cell] = count
     hidden: set[Cell] = set()
     unlisted: set[Cell] = set()
     for chosen in tables(depths):
-        table = _Table(chosen, by_table.get(chosen, {}), hidden)
+        table = _Table(chosen, by_table.get(chosen, {}), hidden, budget)
         hidden |= table.settled()
         unlisted |= table.unlisted()
     return Protected(frozenset(hidden), frozenset(hidden - unlisted))
@@ -95,8 +122,10 @@ class _Table:
     levels: tuple[int, ...]
     cells: Mapping[Cell, int]
     above: set[Cell]
+    budget: Budget
     hidden: set[Cell] = field(default_factory=set)
     lines: dict[Cell, list[Cell]] = field(default_factory=dict)
+    orders: dict[Cell, Order] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.attributes = [i for i, level in enumerate(self.levels) if level]
@@ -127,10 +156,14 @@ class _Table:
                 found.update(hidden)
         return found
 
-    def _order(self, cell: Cell) -> tuple[bool, bool, int, tuple[tuple[tuple[int, str], ...], ...]]:
+    def _order(self, cell: Cell) -> Order:
         """What is hidden first to hide others: what hides at all, known values, small counts."""
-        unknown = any(None in path for path in cell)
-        return self._alone(cell), unknown, self.cells[cell], _by_name(cell)
+        found = self.orders.get(cell)
+        if found is None:
+            unknown = any(None in path for path in cell)
+            found = self._alone(cell), unknown, self.cells[cell], _by_name(cell)
+            self.orders[cell] = found
+        return found
 
     def _alone(self, cell: Cell) -> bool:
         """Whether the cell is all there is of a published total: hiding it hides nothing."""
@@ -207,8 +240,10 @@ class _Table:
         """The hidden cells that follow from the published ones, smallest first."""
         if len(self.attributes) < 2 or not self.hidden:
             return []
+        self.budget.spend(looks=len(self.hidden) * len(self.attributes))
         unknown = sorted(self.hidden, key=self._order)
-        return [unknown[place] for place in determined(len(unknown), self._equations(unknown))]
+        equations = self._equations(unknown)
+        return [unknown[place] for place in determined(len(unknown), equations, self.budget)]
 
     def _beside(self, told: Iterable[Cell]) -> set[Cell]:
         """Of each of these the smallest published cell that shares a published line with it."""
@@ -236,13 +271,15 @@ def _by_name(cell: Cell) -> tuple[tuple[tuple[int, str], ...], ...]:
     return tuple([tuple([(0, "") if one is None else (1, one) for one in path]) for path in cell])
 
 
-def determined(unknowns: int, equations: list[list[int]]) -> list[int]:
+def determined(
+    unknowns: int, equations: list[list[int]], budget: Budget | None = None
+) -> list[int]:
     """The unknowns that sums of unknowns determine, whatever the sums are.
 
     `equations` name the unknowns of each sum. Unknowns that are in the same sums cannot be told
     apart; a sum that has such unknowns to itself says nothing of any other and is left out. Of
     what remains, an unknown is determined when its unit vector lies in the row space: then its
-    projection on that space has length one. Raises TooManyHidden beyond 3,000 sums.
+    projection on that space has length one. Raises TooManyHidden beyond the budget.
     """
     where: list[list[int]] = [[] for _ in range(unknowns)]
     for number, places in enumerate(equations):
@@ -275,13 +312,15 @@ def determined(unknowns: int, equations: list[list[int]]) -> list[int]:
             if other in alone:
                 hiding[other] = True
     kept = [number for number in range(len(equations)) if number not in gone]
-    if len(kept) > MAX_SUMS:
-        raise TooManyHidden
     if not kept:
         return []
     singles = [places[0] if len(places) == 1 else None for places in classes.values()]
     found: list[int] = []
-    for members, part in _parts(kept, left):
+    parts = list(_parts(kept, left))
+    (budget or Budget()).spend(
+        work=sum(len(part) ** 2 * (len(part) // 3 + 2 * len(members)) for members, part in parts)
+    )
+    for members, part in parts:
         at = {one: row for row, one in enumerate(members)}
         matrix = np.zeros((len(members), len(part)))
         for column, number in enumerate(part):

@@ -15,6 +15,7 @@ from typing import Any
 from resolvers.argument import Given
 from resolvers.as_of import as_of
 from resolvers.context import Call
+from resolvers.reach import TRUE
 from resolvers.relation import in_force
 from resolvers.statement import Statement
 from resolvers.visibility import organisation_visible, record_seen, record_visible, relation_visible
@@ -86,28 +87,38 @@ class Tally:
 
 
 def of_organisations(
-    statement: Statement, attributes: Sequence[Attribute], day: Given | None
+    statement: Statement, attributes: Sequence[Attribute], day: Given | None, *, sums: bool
 ) -> Tally:
-    """Cells of organisations: bodies, those with a capital in CNY, and its sum."""
+    """Cells of organisations: bodies; with `sums` those with a capital in CNY, and its sum."""
     where = ["o.registered", organisation_visible(statement, "o"), *_established(statement, day)]
     joins, columns = _bodies(statement, attributes, day)
     listed = [column for found in columns.values() for column in found]
     capital = "FILTER (WHERE o.currency IS NULL OR o.currency IN ('CNY', '人民币'))"
     shown = "".join([f"{column} AS b{i}, " for i, column in enumerate(listed)])
+    summed = (
+        f"count(o.registered_capital) {capital} AS owners,"
+        f" sum(o.registered_capital) {capital} AS amount"
+        if sums
+        else "0::bigint AS owners, NULL::numeric AS amount"
+    )
     sql = (
         f"SELECT 0 AS counted, {shown}count(*) AS bodies, 0::bigint AS records,"
-        f" count(o.registered_capital) {capital} AS owners,"
-        f" sum(o.registered_capital) {capital} AS amount, 0::bigint AS amounts"
+        f" {summed}, 0::bigint AS amounts"
         f" FROM organisation o{joins} WHERE {' AND '.join(where)}"
         + _grouped([f"{i + 2}" for i in range(len(listed))])
     )
     return Tally(*statement.finished(sql), tables=(tuple(one.depth for one in attributes),))
 
 
-def of_records(statement: Statement, attributes: Sequence[Attribute], day: Given | None) -> Tally:
-    """Cells of records: bodies, records, bodies with an amount, its sum, records with an amount.
+def of_records(
+    statement: Statement, attributes: Sequence[Attribute], day: Given | None, *, sums: bool
+) -> Tally:
+    """Cells of records: bodies and records; with `sums` bodies with an amount, its sum, and
+    records with an amount.
 
-    Amounts are fines and arrears, in 元.
+    Amounts are fines and arrears, in 元. Without them, and without lists and grades, the
+    statement reads the index `record_tally` alone; without attributes of organisations no
+    organisation.
     """
     seen = record_seen(statement, "r")
     where = [seen.visible, "r.subject_category <> 'NATURAL_PERSON'"]
@@ -118,45 +129,59 @@ def of_records(statement: Statement, attributes: Sequence[Attribute], day: Given
         for i, one in enumerate(attributes)
         if one.of_records
     }
-    inner = [
-        f"{_of_record(statement, LEVELS[one.name][level], seen.whole, day)} AS {name}"
-        for one, names in own.items()
-        for level, name in enumerate(names)
-    ]
-    amount = (
-        f"CASE WHEN {seen.whole} THEN CASE r.kind WHEN 'penalty' THEN r.x_fine_amount * 10000"
-        " ELSE r.x_owed_amount END END"
-    )
-    joins, columns = _bodies(statement, attributes, day)
     bodies = {
         one: [f"b{i}_{level}" for level in range(one.depth)]
         for i, one in enumerate(attributes)
         if not one.of_records
     }
-    told = "".join(
-        [
-            f", {column} AS {name}"
-            for one, names in bodies.items()
-            for column, name in zip(columns[one], names, strict=True)
-        ]
+    inner = [
+        f"{_of_record(statement, LEVELS[one.name][level], seen.whole, day)} AS {name}"
+        for one, names in own.items()
+        for level, name in enumerate(names)
+    ]
+    by_all = "".join([f", {i + 2}" for i in range(len(inner))])
+    if not bodies:
+        where.append(
+            "r.subject_id NOT IN (SELECT subject_id FROM organisation WHERE NOT registered)"
+        )
+    fine = (
+        f"SELECT r.subject_id, {''.join([f'{one}, ' for one in inner])}count(*)::integer AS records"
+        f"{_amounts(seen.whole) if sums else ''} FROM record r"
+        f" WHERE {' AND '.join(where)} GROUP BY 1{by_all}"
     )
+    if bodies:
+        joins, columns = _bodies(statement, attributes, day)
+        told = "".join(
+            [
+                f", {column} AS {name}"
+                for one, names in bodies.items()
+                for column, name in zip(columns[one], names, strict=True)
+            ]
+        )
+        fine = (
+            f"SELECT * FROM ({fine}) f JOIN (SELECT o.subject_id{told} FROM organisation o{joins}"
+            " WHERE o.registered) b USING (subject_id)"
+        )
     cuts = list(product(*[range(one.depth + 1) for one in own]))
     tables = []
     rows = []
     for number, cut in enumerate(cuts):
         kept = dict(zip(own, cut, strict=True))
         tables.append(tuple([kept.get(one, one.depth) for one in attributes]))
-        rows.append(_counted(number, attributes, own, bodies, kept))
-    by_all = "".join([f", {i + 2}" for i in range(len(inner))])
-    sql = (
-        f"WITH fine AS MATERIALIZED (SELECT r.subject_id,"
-        f" {''.join([f'{one}, ' for one in inner])}count(*) AS records,"
-        f" sum({amount}) AS amount, count({amount}) AS amounts FROM record r"
-        f" WHERE {' AND '.join(where)} GROUP BY 1{by_all}),"
-        f" body AS MATERIALIZED (SELECT o.subject_id{told} FROM organisation o{joins}"
-        " WHERE o.registered) " + " UNION ALL ".join(rows)
-    )
+        rows.append(_counted(number, attributes, own, bodies, kept, sums=sums))
+    sql = f"WITH fine AS MATERIALIZED ({fine}) " + " UNION ALL ".join(rows)
     return Tally(*statement.finished(sql), tables=tuple(tables))
+
+
+def _amounts(whole: str) -> str:
+    amount = "CASE r.kind WHEN 'penalty' THEN r.x_fine_amount * 10000 ELSE r.x_owed_amount END"
+    amount = _where_whole(whole, amount)
+    return f", sum({amount}) AS amount, count({amount})::integer AS amounts"
+
+
+def _where_whole(whole: str, column: str) -> str:
+    """What is not told of a record of which only that it exists is seen."""
+    return column if whole == TRUE else f"CASE WHEN {whole} THEN {column} END"
 
 
 def _counted(
@@ -165,31 +190,47 @@ def _counted(
     own: Mapping[Attribute, list[str]],
     bodies: Mapping[Attribute, list[str]],
     kept: Mapping[Attribute, int],
+    *,
+    sums: bool,
 ) -> str:
     """The cells divided so far by the records' own attributes, and by all of organisations."""
     by = [name for one, names in own.items() for name in names[: kept[one]]]
-    inner = "".join([f", {name}" for name in by])
-    shown, grouped = "", []
+    by_bodies = [name for names in bodies.values() for name in names]
+    shown = ""
     for one in attributes:
-        for name in own.get(one, bodies.get(one, [])):
-            if one.of_records and name not in by:
+        for level, name in enumerate(own.get(one, bodies.get(one, []))):
+            if not one.of_records:
+                shown += f"f.{name}, "
+            elif name not in by:
                 shown += f"NULL::text AS {name}, "
-                continue
-            column = f"{'f' if one.of_records else 'b'}.{name}"
-            shown += f"{column}, "
-            grouped.append(column)
+            else:
+                shown += f"{_told(one, own[one], level)} AS {name}, "
     source = "fine"
     if any(kept[one] < one.depth for one in own):
+        of_body = ", ".join(["subject_id", *by_bodies, *by])
+        summed = ", sum(amount) AS amount, sum(amounts)::integer AS amounts" if sums else ""
         source = (
-            f"(SELECT subject_id{inner}, sum(records) AS records, sum(amount) AS amount,"
-            f" sum(amounts) AS amounts FROM fine GROUP BY subject_id{inner})"
+            f"(SELECT {of_body}, sum(records)::integer AS records{summed}"
+            f" FROM fine GROUP BY {of_body})"
         )
-    return (
-        f"SELECT {number} AS counted, {shown}count(*) AS bodies,"
-        " sum(f.records)::bigint AS records, count(f.amount) AS owners, sum(f.amount) AS amount,"
-        f" sum(f.amounts)::bigint AS amounts FROM {source} f JOIN body b USING (subject_id)"
-        + _grouped(grouped)
+    summed = (
+        "count(f.amount) AS owners, sum(f.amount) AS amount, sum(f.amounts) AS amounts"
+        if sums
+        else "0::bigint AS owners, NULL::numeric AS amount, 0::bigint AS amounts"
     )
+    return (
+        f"SELECT {number} AS counted, {shown}count(*) AS bodies, sum(f.records) AS records,"
+        f" {summed} FROM {source} f" + _grouped([f"f.{name}" for name in (*by_bodies, *by)])
+    )
+
+
+def _told(attribute: Attribute, names: Sequence[str], level: int) -> str:
+    """The value of a level; years and months are numbers until they are told."""
+    if attribute.name != "TIME":
+        return f"f.{names[level]}"
+    if level == 0:
+        return f"to_char(make_date(f.{names[0]}, 1, 1)::timestamp, 'YYYY')"
+    return f"to_char(make_date(f.{names[0]}, f.{names[1]}, 1)::timestamp, 'YYYY-MM')"
 
 
 def _grouped(columns: Sequence[str]) -> str:
@@ -263,22 +304,23 @@ def _of_record(statement: Statement, name: str, whole: str, day: Given | None) -
         case "KIND":
             return "r.kind"
         case "MONTH":
-            return f"CASE WHEN {whole} THEN to_char(r.decision_date, 'YYYY-MM') END"
+            return _where_whole(whole, "date_part('month', r.decision_date)::integer")
         case "YEAR":
-            return f"CASE WHEN {whole} THEN to_char(r.decision_date, 'YYYY') END"
+            return _where_whole(whole, "date_part('year', r.decision_date)::integer")
     later = record_visible(statement, "n", ("evaluation",))
     if day is not None:
         later += f" AND n.decision_date <= {statement.given(day, 'date')}"
     lists = " ".join(
         [f"WHEN '{kind}' THEN r.{column}" for kind, column in LISTS.items() if column is not None]
     )
-    return (
-        f"CASE WHEN {whole} THEN CASE r.kind {lists} WHEN 'evaluation' THEN CASE WHEN NOT EXISTS"
+    return _where_whole(
+        whole,
+        f"CASE r.kind {lists} WHEN 'evaluation' THEN CASE WHEN NOT EXISTS"
         " (SELECT FROM record n WHERE n.subject_id = r.subject_id AND n.kind = 'evaluation'"
         " AND n.x_scheme = r.x_scheme"
         " AND (n.decision_date, n.record_id) > (r.decision_date, r.record_id)"
         f" AND {later}) THEN r.x_scheme || '@' || coalesce(r.x_scheme_version, '') || ':'"
-        " || coalesce(r.x_grade, trim_scale(r.x_score)::text, '') END END END"
+        " || coalesce(r.x_grade, trim_scale(r.x_score)::text, '') END END",
     )
 
 

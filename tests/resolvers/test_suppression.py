@@ -14,7 +14,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from resolvers.suppression import SMALLEST, TOTAL, Cell, levels, protect, tables
+from resolvers.suppression import (
+    MAX_WORK,
+    SMALLEST,
+    TOTAL,
+    Budget,
+    Cell,
+    TooManyHidden,
+    determined,
+    levels,
+    protect,
+    tables,
+)
 
 _PRIME = (1 << 61) - 1
 
@@ -196,3 +207,40 @@ def test_what_is_not_known_is_a_value_and_no_total() -> None:
     told = protect(cube({((None,),): 3, (("b",),): 20, (("c",),): 30}), (1,))
     assert told.hidden == {((None,),), (("b",),)}
     assert (TOTAL,) not in told.hidden
+
+
+def test_a_table_of_districts_and_months_is_judged_within_its_bounds() -> None:
+    """W01: the shape of a demo city, most cells small."""
+    finest: dict[Cell, int] = {
+        (("21", "2105", f"{district:02}"), (f"{month // 12}", f"{month:02}")): 1
+        + (district * 7 + month * 5) % 6
+        for district in range(20)
+        for month in range(48)
+        if (district * 31 + month * 17) % 3
+    }
+    told = protect(counts := cube(finest), depths(finest))
+    assert _small(counts) <= told.hidden
+
+
+def test_more_small_cells_than_can_be_judged_are_refused_before_any_is() -> None:
+    counts = cube(
+        {
+            ((str(a),), (str(b),), (str(c),)): 1
+            for a in range(21)
+            for b in range(21)
+            for c in range(21)
+        }
+    )
+    budget = Budget()
+    with pytest.raises(TooManyHidden):
+        protect(counts, (1, 1, 1), budget)
+    assert budget.work == MAX_WORK
+
+
+def test_algebra_beyond_its_budget_is_refused_before_it_is_done() -> None:
+    square = [[a * 4 + b for b in range(4)] for a in range(4)]
+    square += [[a * 4 + b for a in range(4)] for b in range(4)]
+    lines = [*square, [0, 5], [5, 10], [10, 15]]
+    with pytest.raises(TooManyHidden):
+        determined(16, lines, Budget(work=1))
+    assert determined(16, lines, Budget()) == determined(16, lines)
