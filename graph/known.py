@@ -46,9 +46,8 @@ WITH told AS (
       FROM told t
       JOIN relation r USING (relation_id, subject_id)
       LEFT JOIN LATERAL (
-        SELECT (o.content ->> 'registered_capital')::numeric AS capital,
-               o.content ->> 'currency' AS currency
-          FROM organisation_version o
+        SELECT o.capital, o.currency
+          FROM stated_capital o
          WHERE o.subject_id = CASE r.direction WHEN 'IN' THEN r.subject_id ELSE r.other_id END
            AND o.recorded_from <= $2
          ORDER BY o.stamp DESC, o.batch_sha DESC, o.line_no DESC LIMIT 1

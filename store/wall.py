@@ -81,9 +81,9 @@ _TABLES = {
         "company_group_member",
         "company_group_state",
         "declared_interest",
-        "organisation_version",
         "person_token",
         "quality_issue",
+        "stated_capital",
     ),
     Wall.STEWARD: (*_OPEN_TABLES, "batch_finding", "quality_issue"),
 }
