@@ -86,7 +86,12 @@ async def coverage(statement: Statement, selected: Selected, call: Call) -> tupl
     partners = {row["region_id"]: row for row in await fetch(context.pool, _PARTNERS, ())}
     told = _Told(context, statement.kinds, found, day, reports, partners)
     shown = shared_with_caller(context, statement.kinds, day)
-    value = [row for name in names for row in told.rows(name, name in shown)]
+    since = shared_since(context, statement.kinds, day)
+    value = [
+        row | {"shared": name in shown, "sharedFrom": since.get(name)}
+        for name in names
+        for row in told.rows(name, name in shown)
+    ]
     return shaper(statement, selected)(value), NOTHING
 
 
@@ -107,6 +112,45 @@ def shared_with_caller(context: Context, kinds: Kinds, day: dt.date) -> frozense
     if basis is KindsOf.AGREEMENT:
         return granted & kinds_on(context, day)
     found = frozenset[str]() if basis is KindsOf.NONE else granted & kinds_on(context, day)
+    if scope.row.open is Reach.NONE:
+        return found
+    items = context.catalogues.on(day).items.values()
+    return found | frozenset(item.kind for item in items if item.share == "O")
+
+
+def shared_since(context: Context, kinds: Kinds, day: dt.date) -> dict[str, dt.date]:
+    """From which day on each kind is shared with the caller (X03): of what is shared on the day
+    the first day of its unbroken run of editions, of what is not the first later one.
+
+    A kind is missing when no edition that is loaded shares it, or none says since when.
+    """
+    if context.scope.row.kinds is KindsOf.ALL:
+        return {}  # not limited by the catalogue
+    found: dict[str, dt.date] = {}
+    before: frozenset[str] = frozenset()
+    now = shared_with_caller(context, kinds, day)
+    for start, _ in context.catalogues.periods:
+        if start > day:
+            for kind in _coming(context, start) - now:
+                found.setdefault(kind, start)
+            continue
+        shown = shared_with_caller(context, kinds, start)
+        found |= dict.fromkeys(shown - before, start)
+        for kind in before - shown:
+            del found[kind]
+        before = shown
+    return found
+
+
+def _coming(context: Context, day: dt.date) -> frozenset[str]:
+    """What the catalogue of a later day shares with a caller as he is today."""
+    scope = context.scope
+    basis = scope.row.kinds
+    found = frozenset[str]() if basis is KindsOf.NONE else kinds_on(context, day)
+    if scope.authorised_kinds is not None:
+        found &= scope.authorised_kinds
+    if basis is KindsOf.AGREEMENT:
+        return found & context.partner_kinds.get(scope.grounds.partner or "", frozenset())
     if scope.row.open is Reach.NONE:
         return found
     items = context.catalogues.on(day).items.values()
@@ -167,6 +211,8 @@ class _Told:
         if not shared:
             return row
         known = self.partners.get(region)
+        if known is not None:
+            row["warning"] = known["code"]
         if known is None or known["size"] is None:
             return row | {"state": CoverageState.NEVER.value}
         if known["shared"] is not None and not _has(known["shared"], kind):

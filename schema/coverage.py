@@ -84,6 +84,17 @@ class Coverage:
     source_unit: InformationProvider | None = described("来源单位 null for a partner city.")
     origin_region: str = described("来源地区 region id.")
     state: CoverageState = described("状态.")
+    shared: bool = described(
+        "共享 whether catalogue, agreement and purpose share the item with the caller that day."
+    )
+    shared_from: dt.date | None = described(
+        "共享起始日期 since when the catalogue shares it with the caller; of what is not shared"
+        " the first later day of a loaded edition; null where no edition says so."
+    )
+    warning: str | None = described(
+        "告警 what is wrong with the line to the partner city, as PARTNER_UNAVAILABLE: what it has"
+        " recorded since its last answer is not here; null for units of this city."
+    )
     last_received_at: dt.datetime | None = described(
         "最近报送时间 of a unit: the day that the report is of; of a partner: its last page."
     )

@@ -70,6 +70,7 @@ def ask(pool: asyncpg.Pool[Any], operations: Operations, scope_of: Callable[...,
         today: dt.date = TODAY,
         catalogues: Catalogues = CATALOGUES,
         agreed: frozenset[str] = frozenset({"penalty", "licence"}),
+        mirrored: tuple[str, ...] = ("penalty",),
         **variables: Any,
     ) -> Any:
         now = catalogues.on(today)
@@ -90,7 +91,7 @@ def ask(pool: asyncpg.Pool[Any], operations: Operations, scope_of: Callable[...,
             b"k" * 32,
             region="210500",
             catalogues=catalogues,
-            partner_kinds={"210100": frozenset({"penalty"})},
+            partner_kinds={"210100": frozenset(mirrored)},
         )
         answer = await operations.prepare(document, None, scope).run(context, variables)
         told = orjson.loads(answer.body)
@@ -116,6 +117,7 @@ async def reports(pool: asyncpg.Pool[Any]) -> AsyncIterator[None]:
 
 COVERAGE = """query ($kinds: [String!], $on: Date) { coverage(kinds: $kinds, on: $on) {
   kind originRegion state sourceUnit { name } lastReceivedAt lastLines nextDueOn partnerReachedAt
+  shared sharedFrom warning
 } }"""
 
 
@@ -218,7 +220,7 @@ async def test_x35_a_partner_that_does_not_answer_is_overdue_with_its_last_time(
             )
             rows = (await ask(COVERAGE, kinds=["penalty"]))["coverage"]
             row = told(rows, "210100")["penalty", ""]
-            assert (row["state"], row["lastLines"]) == (expected, 42)
+            assert (row["state"], row["lastLines"], row["warning"]) == (expected, 42, code)
             assert row["partnerReachedAt"] == "2026-06-29T12:00:00+08:00"
         for shared, expected in (
             (["licence.legal_entity"], "NOT_SHARED"),
@@ -230,6 +232,27 @@ async def test_x35_a_partner_that_does_not_answer_is_overdue_with_its_last_time(
     finally:
         await pool.execute("DELETE FROM partner_state")
         await pool.execute("DELETE FROM mirror_cursor")
+
+
+@pytest.mark.parametrize(
+    ("role", "day", "fund", "penalty", "licence"),
+    [
+        ("ANALYST", "2026-06-30", "+2025-01-01", "+2025-07-01", "-2026-07-01"),
+        ("ANALYST", "2025-06-30", "+2025-01-01", "-2025-07-01", "+2025-01-01"),
+        ("PUB", "2026-06-30", "-None", "+2025-07-01", "-2026-07-01"),
+        ("DEPT", "2026-06-30", "-None", "+2025-07-01", "-2026-07-01"),
+        ("PCITY", "2026-06-30", "-None", "+2025-07-01", "-2026-07-01"),
+        ("AUDITOR", "2026-06-30", "-None", "-None", "-None"),
+    ],
+)
+async def test_x03_coverage_says_since_when_an_item_is_shared_with_the_caller(
+    ask: Ask, role: str, day: str, fund: str, penalty: str, licence: str
+) -> None:
+    kinds = ["housing_fund_arrears", "penalty", "licence"]
+    mirrored = ("penalty", "licence")
+    rows = (await ask(COVERAGE, role, kinds=kinds, on=day, mirrored=mirrored))["coverage"]
+    found = {(row["kind"], "+-"[not row["shared"]] + str(row["sharedFrom"])) for row in rows}
+    assert found == set(zip(kinds, (fund, penalty, licence), strict=True))
 
 
 def test_coverage_takes_no_subject(credit: CreditSchema) -> None:
