@@ -1,7 +1,8 @@
 """All benchmarks with servers of their own: `python -m bench [PART…] [--json] [--write] [--quick]`.
 
 `python -m bench graphql [--size S|M|L] [--write]` compares the node with other GraphQL servers,
-whose packages npm fetches; it runs only where it is named.
+whose packages npm fetches; `reach` asks an investigator's questions on FinBench beside plain Cypher
+and @neo4j/graphql; `bulk` fills an empty graph with three million rows. They run only where named.
 
 Parts are identifiers, signature, log, proof, reading, intake, world, questions, search, analysis,
 projection, node, start and scale; without one all run, about ten minutes on two cores. `--write`
@@ -29,6 +30,8 @@ import uvloop
 
 from bench import (
     analysis,
+    bulk,
+    finbench,
     graphql,
     identifiers,
     intake,
@@ -164,6 +167,16 @@ def _proof(root: Path, quick: bool) -> Iterator[Table]:
     yield from proof.measure(folder, *((2_000, 3_000) if quick else (1_000_000, 10_000_000)))
 
 
+def _reach(root: Path, quick: bool, raw: Path | None) -> Iterator[Table]:
+    yield from finbench.run(root, 20 if quick else 300, raw)
+
+
+def _bulk(root: Path, quick: bool) -> Iterator[Table]:
+    home = NodeHome(root, "bench")
+    with PostgresServer(home) as server:
+        yield asyncio.run(bulk.measure(home, server.dsn, "S" if quick else "XL"))
+
+
 def _graphql(root: Path, quick: bool, size: str, raw: Path | None) -> Iterator[Table]:
     folder = open_folder(root / "peers", 0o711)
     yield from side_by_side.measure(folder, size, quick=quick, raw=raw)
@@ -185,6 +198,10 @@ _PARTS: dict[str, Callable[[Path, bool], Iterator[Table]]] = {
     "start": _start,
     "scale": _scale,
 }
+
+
+# Parts that npm fetches packages for, or that fill a disk: only where they are named.
+_NAMED = ("graphql", "reach", "bulk")
 
 
 def machine() -> str:
@@ -219,17 +236,19 @@ def write(page: Path, head: str, tables: list[Table], *, peers: bool = False) ->
 def main() -> int:
     """Run the benchmarks that are named, or all."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join([*_PARTS, "graphql"]))
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join([*_PARTS, *_NAMED]))
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md as well")
     parser.add_argument("--quick", action="store_true", help="tiny sizes, to see that all runs")
     parser.add_argument("--size", default="M", choices=("S", "M", "L"), help="world of `graphql`")
-    parser.add_argument("--raw", type=Path, help="file for every single figure of `graphql`")
+    parser.add_argument("--raw", type=Path, help="file for the figures of `graphql`, `reach`")
     asked = parser.parse_args()
     raw = _RAW if asked.write else asked.raw
     parts: dict[str, Callable[[Path, bool], Iterator[Table]]] = {
         **_PARTS,
         "graphql": partial(_graphql, size=asked.size, raw=raw),
+        "reach": partial(_reach, raw=asked.raw),
+        "bulk": _bulk,
     }
     unknown = set(asked.parts) - set(parts)
     if unknown:

@@ -8,11 +8,11 @@ degrees nor truncation (access rules §7, X29); whatever is cut off is said.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from graph.checkpoint import Checkpoint, Stage
@@ -20,6 +20,8 @@ from graph.connection import GraphConnection
 from graph.errors import GraphTimeout, GraphUnavailable
 from graph.layout import LABELS, LAYOUT, EdgeKind
 from graph.walk import Expansion, Found, Limit, NeighbourEdge, NeighbourNode, Truncation, walk
+
+T = TypeVar("T")
 
 MAX_HOPS = 4
 DEGREE_LIMIT = 10_000  # degrees are counted up to here: 10,000 means 10,000 or more
@@ -55,19 +57,18 @@ WHERE r.class IN $classes
   AND (r.valid_to IS NULL OR $as_of < r.valid_to)
 """
 # One row for a level: what a row costs the driver is many times what an element of a list does.
+# An edge is looked at once, for the degree and for the answer, and its properties are read at once.
 _EXPAND = """
 UNWIND $frontier AS id
 MATCH (n:Subject {{id: id}})
-WITH n, COUNT {{ {visible} RETURN r LIMIT $degree_limit }} AS degree
-CALL (n, degree) {{
-  WITH n, degree WHERE degree <= $max_fan
-  {visible} {within}
-  RETURN collect([
-    r.id, type(r), startNode(r) = n, m.id, m.category, r.origin, r.share_min, r.share_max,
-    r.position, r.guarantee_kind, r.amount, r.currency, r.loan_id, r.valid_from, r.valid_to
-  ]) AS found
+CALL (n) {{
+  {visible}
+  WITH n, r, m LIMIT $degree_limit
+  RETURN count(*) AS degree, collect({within}
+    [r.id, type(r), startNode(r) = n, m.id, m.category, properties(r)]
+  {end}) AS found
 }}
-RETURN collect([n.id, degree, found]) AS expansions
+RETURN collect([n.id, degree, CASE WHEN degree <= $max_fan THEN found ELSE [] END]) AS expansions
 """
 
 
@@ -130,7 +131,8 @@ async def neighbourhood(
 
 def _statement(kinds: frozenset[str], within: bool) -> str:
     visible = VISIBLE.format(kinds="|".join(kind for kind in EdgeKind if kind in kinds))
-    return _EXPAND.format(visible=visible, within="AND m.id IN $within" if within else "")
+    among = {"within": "CASE WHEN m.id IN $within THEN", "end": "END"} if within else {}
+    return _EXPAND.format(visible=visible, **{"within": "", "end": "", **among})
 
 
 def read_position(properties: dict[str, Any] | None) -> str:
@@ -149,23 +151,29 @@ def _expansion(id_: str, degree: int, found: Iterable[Sequence[Any]]) -> Expansi
 
 
 def read_found(near: UUID, row: Sequence[Any]) -> Found:
-    (id_, kind, outward, far_id, category, origin, share_min, share_max, position) = row[:9]
-    (guarantee_kind, amount, currency, loan_id, valid_from, valid_to) = row[9:]
+    """What a statement tells of an edge: id, kind, whether it leads away from `near`, the far
+    subject and its category, and the edge's properties."""
+    id_, kind, outward, far_id, category, told = row
     far = UUID(far_id)
+
+    def read(name: str, of: Callable[[str], T]) -> T | None:
+        value = told.get(name)
+        return None if value is None else of(value)
+
     edge = NeighbourEdge(
         id=UUID(id_),
         kind=EdgeKind(kind),
         source=near if outward else far,
         target=far if outward else near,
-        origin=origin,
-        share_min=None if share_min is None else Decimal(share_min),
-        share_max=None if share_max is None else Decimal(share_max),
-        position=position,
-        guarantee_kind=guarantee_kind,
-        amount=None if amount is None else Decimal(amount),
-        currency=currency,
-        loan_id=None if loan_id is None else UUID(loan_id),
-        valid_from=None if valid_from is None else dt.date.fromisoformat(valid_from),
-        valid_to=None if valid_to is None else dt.date.fromisoformat(valid_to),
+        origin=told.get("origin"),
+        share_min=read("share_min", Decimal),
+        share_max=read("share_max", Decimal),
+        position=told.get("position"),
+        guarantee_kind=told.get("guarantee_kind"),
+        amount=read("amount", Decimal),
+        currency=told.get("currency"),
+        loan_id=read("loan_id", UUID),
+        valid_from=read("valid_from", dt.date.fromisoformat),
+        valid_to=read("valid_to", dt.date.fromisoformat),
     )
     return Found(edge, far, category)

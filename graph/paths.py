@@ -97,10 +97,7 @@ UNWIND $pairs AS pair
 MATCH (n:Subject {{id: pair[0]}})
 MATCH (m:Subject {{id: pair[1]}})
 {visible}
-RETURN collect([n.id, [
-  r.id, type(r), startNode(r) = n, m.id, m.category, r.origin, r.share_min, r.share_max,
-  r.position, r.guarantee_kind, r.amount, r.currency, r.loan_id, r.valid_from, r.valid_to
-]]) AS found
+RETURN collect([n.id, [r.id, type(r), startNode(r) = n, m.id, m.category, properties(r)]]) AS found
 """
 _HUBS_TOLD = 10
 
