@@ -68,7 +68,8 @@ _QUESTIONS = {
     "neighbourhood, 3 hops": _NEAR % 3,
     "paths, 3 of at most 4 (what TCR 3 leaves)": """query($a: String!, $b: String!) {
         paths(from: $a, to: $b, maxLength: 4, kinds: [HOLDS]) { paths { __typename } } }""",
-    "links of 10": """query($some: [String!]!) { links(subjects: $some) { paths { __typename } } }""",
+    "links of 10": """query($some: [String!]!) {
+        links(subjects: $some) { paths { __typename } } }""",
     "sharedAttributes": "query($a: String!) { sharedAttributes(subject: $a) { __typename } }",
     "investorSimilarity (TCR 10)": """query($a: String!, $b: String!) {
         investorSimilarity(a: $a, b: $b) { __typename } }""",
