@@ -18,6 +18,7 @@ import json
 import random
 import statistics
 import subprocess
+import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
@@ -57,7 +58,7 @@ from store.wall import raise_walls
 _FOLDER = Path(__file__).parents[1] / "tests/data/finbench"
 _TODAY = dt.date(2026, 6, 30)
 _NEAR = """
-query($a: String!) { neighbourhood(subject: $a, hops: %d, maxNodes: 5000, maxFan: 1000,
+query($a: String!) { neighbourhood(subject: $a, hops: %d,
     kinds: [HOLDS, GUARANTEES, BORROWS]) {
   nodes { key degree party { ... on Organisation { id name } } }
   edges { relationId kind source target shareMin shareMax originRegion validFrom validTo } } }
@@ -210,6 +211,7 @@ async def _ours(
 
         took = await timed(ask, questions, lambda: time.process_time() + servers())
         found[name] = {"Xinqiao": took}
+        _said(name, took)
     await readers.close()
     return found
 
@@ -230,6 +232,7 @@ async def _cypher(
 
         took = await timed(ask, questions, lambda: time.process_time() + servers())
         found[f"{name}, plain Cypher"] = {"plain Cypher": took}
+        _said(f"{name}, plain Cypher", took)
     return found
 
 
@@ -263,6 +266,7 @@ async def _peers(
                 raise SystemExit(f"@neo4j/graphql finds other edges of {ids[number]}")
             checked += len(edges)
         peer = figures(told["taken"], told["cpu_ms"] + used * 1e3 / questions)
+        _said(f"@neo4j/graphql, {hops} hop(s)", peer)
         found[f"search of the graph alone, {hops} hop(s)"] = {
             "Xinqiao": ours, "@neo4j/graphql": peer, "edges compared": checked,
         }  # fmt: skip
@@ -290,6 +294,11 @@ def _told(
         before = servers()
         told: dict[str, Any] = json.loads(process.stdout.readline())
         return told, servers() - before
+
+
+def _said(name: str, took: Mapping[str, float]) -> None:
+    told = ", ".join(f"{what} {figure:.2f}" for what, figure in took.items())
+    print(f"· {name}: {told}", file=sys.stderr, flush=True)
 
 
 def tables(told: Mapping[str, Any]) -> list[Table]:

@@ -6,8 +6,7 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import Coroutine, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import uvicorn
 
@@ -52,18 +51,6 @@ class Ending:
         self.asked.set()
         if self._server is not None:
             self._server.should_exit = True
-
-    async def unless_asked(self, work: Coroutine[Any, Any, object]) -> None:
-        """Do what takes long, and give it up when the end is asked for."""
-        doing, asked = asyncio.ensure_future(work), asyncio.ensure_future(self.asked.wait())
-        try:
-            await asyncio.wait((doing, asked), return_when=asyncio.FIRST_COMPLETED)
-            if not doing.done():
-                doing.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await doing
-        finally:
-            asked.cancel()
 
     async def answer(self, node: Node, work: Work, listening: socket.socket | None = None) -> None:
         """Answer until asked to end, on the node's own port or on a socket that listens."""

@@ -6,10 +6,7 @@ The server must not run meanwhile. The graph that was there serves until the new
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
 import shutil
-import signal
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +20,7 @@ from service import jars
 from service.home import NodeHome, open_folder
 from service.neo4j import Neo4jServer, import_command, prepare
 from service.neo4j_swap import complete, filling, take_over
-from service.process import ServerError, end, held, running
+from service.process import ServerError, held
 
 # Below this the steps of the projection are faster than starting Java once more.
 WORTHWHILE = 200_000
@@ -47,8 +44,8 @@ class Imported:
 async def is_worthwhile(connection: asyncpg.Connection[Any]) -> bool:
     """Whether the store is so big that filling the graph at once pays; by PostgreSQL's estimate."""
     rows: float = await connection.fetchval(
-        "SELECT coalesce(sum(greatest(reltuples, 0)), 0) FROM pg_class"
-        " WHERE relname IN ('subject', 'relation') AND relkind IN ('r', 'p')"
+        "SELECT sum(greatest(reltuples, 0)) FROM pg_class WHERE relname IN ('subject', 'relation')"
+        " AND relkind IN ('r', 'p')"
     )
     return rows >= WORTHWHILE
 
@@ -68,7 +65,6 @@ async def import_graph(
             raise ServerError(
                 "NEO4J_RUNNING", "Stop the node first: its graph cannot be replaced while it runs."
             )
-        _end_former(home)
         take_over(home)
         folder = filling(home)
         try:
@@ -87,13 +83,6 @@ async def import_graph(
     return Imported(files.node_count, files.edge_count, read - began, monotonic() - read)
 
 
-def _end_former(home: Path) -> None:
-    """End an importer whose starter was killed: it would write where the next one does."""
-    mark = f"--report-file={filling(home) / 'import.report'}"
-    for process in running(lambda command: mark in command):
-        end(process, signal.SIGKILL, 10)
-
-
 async def _run(node_home: NodeHome, folder: Path, files: BulkFiles, heap_mb: int) -> None:
     log = node_home.logs / "neo4j-import.log"
     command, environment = import_command(jars.class_path(), folder, heap_mb)
@@ -110,9 +99,7 @@ async def _run(node_home: NodeHome, folder: Path, files: BulkFiles, heap_mb: int
         try:
             status = await process.wait()
         except BaseException:
-            # The importer runs in a Java of its own below this one.
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            process.kill()
             await process.wait()
             raise
     if status != 0:

@@ -14,10 +14,8 @@ from pathlib import Path
 from service.answering import Ending
 from service.database import database, graph_server
 from service.enrolment import establish, token_paths
-from service.graph_filling import fill, has_none
 from service.home import NodeHome, cache, home
 from service.installation import install
-from service.neo4j import Neo4jAddress
 from service.node import open_node, prepare_database
 from service.partnership import enrolment_folder, publish_own, receive_papers
 from service.sandbox import confine
@@ -46,23 +44,16 @@ async def serve(settings: Settings, root: Path) -> None:
     ending = Ending().on_signals()
     with ExitStack() as servers:
         loop = asyncio.get_running_loop()
-
-        def start_graph() -> asyncio.Future[Neo4jAddress]:
-            return loop.run_in_executor(
-                None, lambda: servers.enter_context(graph_server(settings, node_home))
-            )
-
-        # A store that is there is read before a first Neo4j starts: the importer wants none.
-        starting = None if has_none(settings, node_home) else start_graph()
+        starting = loop.run_in_executor(
+            None, lambda: servers.enter_context(graph_server(settings, node_home))
+        )
         dsn = await loop.run_in_executor(
             None, lambda: servers.enter_context(database(settings, node_home, kept=True))
         )
         try:
             await prepare_database(dsn, root, settings)
-            if starting is None:
-                await ending.unless_asked(fill(node_home, dsn))
         finally:
-            address = await (starting or start_graph())
+            address = await starting
         if ending.asked.is_set():
             return
         async with open_node(settings, root, dsn, address) as node, at_work(node, dsn) as work:

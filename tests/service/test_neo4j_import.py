@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from asyncio.subprocess import PIPE
 from functools import partial
 from pathlib import Path
-from signal import SIGKILL
 from typing import Any
 
 import asyncpg
@@ -15,13 +12,11 @@ import pytest
 from graph.connection import GraphConnection
 from graph.projection import Projection
 from graph.verification import verify
-from service.graph_filling import fill, has_none
 from service.home import NodeHome, open_folder
 from service.neo4j import Neo4jServer
-from service.neo4j_import import WORTHWHILE, import_graph
+from service.neo4j_import import import_graph
 from service.neo4j_swap import complete, filling, take_over
 from service.process import ServerError
-from service.settings import load_settings
 from tests.graph.town import Town
 
 pytestmark = pytest.mark.timeout(300)
@@ -45,20 +40,8 @@ async def test_an_imported_graph_is_the_store_and_is_followed(home: Path, databa
             await town.relation("BORROWS", firm, loan, loan_id=loan)
             gone = await town.holds(shop, firm, "0.1")
         await town.withdraw(gone)
-        settings = load_settings(node, {}, label="本溪", region="210500", port=8000)
-        assert not has_none(settings, node)  # a store made by the same start holds nothing
-        (open_folder(node.postgres, 0o700) / "PG_VERSION").write_text("18")
-        assert has_none(settings, node)
-        assert not await fill(node, database)  # too small to be worth a Java
-        assert has_none(settings, node)
-        await connection.execute(
-            "UPDATE pg_class SET reltuples = $1 WHERE relname = 'subject'", WORTHWHILE
-        )
-        mark = f"--report-file={filling(node.neo4j) / 'import.report'}"
-        former = await asyncio.create_subprocess_exec("sh", "-c", "read x; :", mark, stdin=PIPE)
-        assert await fill(node, database)
-        assert await former.wait() == -SIGKILL  # left by a start that was killed
-        assert not has_none(settings, node)
+        imported = await import_graph(node, connect)
+        assert (imported.nodes, imported.edges) == (4, 5)
         with Neo4jServer(node) as server:
             address = server.address
             async with GraphConnection(address.uri, address.user, address.password) as graph:
