@@ -113,6 +113,7 @@ class Context:
     partner_kinds: Mapping[str, frozenset[str]] = field(default_factory=dict)
     desk: Desk | None = None  # for callers that sign
     changes: Changes | None = None  # for subscriptions
+    kept: Store | None = None  # reads the statements that the store keeps, past the walls
     # Asks a question under the same scope: what a job's handler reads, it reads as its caller.
     ask: Callable[[str, Mapping[str, Any]], Awaitable[Answer]] | None = None
     allowance: Allowance | None = None  # what the caller may spend; None: any number of questions

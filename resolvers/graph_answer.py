@@ -68,10 +68,22 @@ class Parties:
 
     def disclosure(self, rows: int) -> Disclosure:
         """What the answer discloses."""
+        return self._disclosing(self._disclosed.get("a", b""), self._disclosed.get("r", b""), rows)
+
+    def disclosure_of(self, ids: Sequence[UUID], rows: int, records: bytes = b"") -> Disclosure:
+        """What is disclosed by showing these of the parties, and records besides."""
+        shown = [self._read[id_] for id_ in ids if id_ in self._read]
+        return self._disclosing(
+            distinct(b"".join(row[-2] for row in shown)),
+            distinct(records + b"".join(row[-1] for row in shown)),
+            rows,
+        )
+
+    def _disclosing(self, subjects: bytes, records: bytes, rows: int) -> Disclosure:
         statement = self.statement
         return Disclosure(
-            subjects=self._disclosed.get("a", b""),
-            records=self._disclosed.get("r", b""),
+            subjects=subjects,
+            records=records,
             coordinates=(self.selected.coordinate, *statement.coordinates),
             masked=tuple(statement.masked),
             rows=rows,

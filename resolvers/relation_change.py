@@ -236,12 +236,13 @@ def _shown(change: Change) -> dict[str, Any]:
         "outward": history.outward,
         "relationId": str(history.relation),
         "originRegion": history.origin,
-        "before": _state(change.before),
-        "after": _state(change.after),
+        "before": state_shown(change.before),
+        "after": state_shown(change.after),
     }
 
 
-def _state(state: State | None) -> dict[str, Any] | None:
+def state_shown(state: State | None) -> dict[str, Any] | None:
+    """A state as the answer shows it."""
     if state is None:
         return None
     said: Sequence[tuple[str, Any]] = list(state.said.items())

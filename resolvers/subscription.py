@@ -16,7 +16,7 @@ import orjson
 from graphql import OperationDefinitionNode
 from graphql.execution.collect_fields import FragmentDetails, collect_fields
 
-from resolvers import job_progress, record_change
+from resolvers import job_progress, neighbourhood_change, record_change
 from resolvers.answer import Answer, Disclosure, refusal
 from resolvers.context import Call, Context
 from resolvers.cost import pay, price
@@ -45,6 +45,9 @@ class Source:
 
 SUBSCRIPTIONS: Mapping[str, Source] = MappingProxyType(
     {
+        "neighbourhoodChanged": Source(
+            neighbourhood_change.take, frozenset({"RELATION", "RECORD"})
+        ),
         "jobProgress": Source(job_progress.take, frozenset({"JOB"})),
         "recordChanged": Source(record_change.take, frozenset({"RECORD"})),
     }

@@ -59,6 +59,7 @@ from schema.investigation import Investigation, investigation_arguments
 from schema.job import Job, JobResult
 from schema.matching import PersonMatch
 from schema.neighbourhood import Neighbourhood
+from schema.neighbourhood_change import NeighbourhoodDigest, digest_arguments
 from schema.node import Node
 from schema.ownership import Ownership, owner_arguments
 from schema.party import (
@@ -432,6 +433,11 @@ class Query:
     )
     investor_similarity: InvestorSimilarity | None = compiled(
         similarity_arguments, "投资人相似度 of two bodies; null when one of them is none to see."
+    )
+    neighbourhood_digest: NeighbourhoodDigest | None = compiled(
+        digest_arguments,
+        "邻域摘要 each change around a subject within a period, once; null when there is none to"
+        " see.",
     )
     timeline: Timeline | None = compiled(
         timeline_arguments, "关系时间线 what became of a subject's relations, newest first."

@@ -10,6 +10,7 @@ import strawberry
 from schema.binding import described
 from schema.connection import compiled
 from schema.job import Job
+from schema.neighbourhood_change import Hops, Kinds, NeighbourhoodEvent, Subject
 from schema.record import Record
 
 Position = Annotated[
@@ -48,6 +49,14 @@ def _records(
 ) -> Any: ...
 
 
+def _neighbourhood(
+    subject: Subject,
+    hops: Hops = 1,
+    kinds: Kinds = strawberry.UNSET,
+    after: Position = strawberry.UNSET,
+) -> Any: ...
+
+
 def _job(
     id_: Annotated[strawberry.ID, strawberry.argument(name="id", description="任务标识.")],
 ) -> Any: ...
@@ -57,6 +66,11 @@ def _job(
 class Subscription:
     record_changed: RecordChange = compiled(
         _records, "记录变动 new, changed and ended records that the caller may see."
+    )
+    neighbourhood_changed: NeighbourhoodEvent = compiled(
+        _neighbourhood,
+        "邻域变动 relations, listings and penalties around a subject that are new, have changed,"
+        " have ended or are undone.",
     )
     job_progress: Job = compiled(
         _job, "任务进度 of a job of the caller, as it changes; ends with the job."

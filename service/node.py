@@ -148,6 +148,7 @@ class Node:
             if public
             else Allowance(self.caller_budget, scope.caller),
             pool=self.readers[wall_of(scope.role)],
+            kept=self.work_pool,
             scope=scope,
             today=self.settings.domain_date(),
             token_key=self.token_key,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -56,6 +57,7 @@ class Row:
     entity: str
     entity_id: UUID
     subject_id: UUID
+    at: dt.datetime | None = None  # when its transaction began; None: before this was kept
 
 
 async def newest(connection: Queried) -> Place:
@@ -69,14 +71,20 @@ async def newest(connection: Queried) -> Place:
 async def rows_after(connection: Queried, place: Place, limit: int) -> list[Row]:
     """The next rows that may be read, at most `limit`."""
     rows = await connection.fetch(
-        "SELECT xid, seq, entity, entity_id, subject_id FROM outbox"
+        "SELECT xid, seq, entity, entity_id, subject_id, recorded_at FROM outbox"
         f" WHERE (xid, seq) > ($1::xid8, $2::bigint) AND {_READABLE} ORDER BY xid, seq LIMIT $3",
         place.xid,
         place.seq,
         limit,
     )
     return [
-        Row(Place(row["xid"], row["seq"]), row["entity"], row["entity_id"], row["subject_id"])
+        Row(
+            Place(row["xid"], row["seq"]),
+            row["entity"],
+            row["entity_id"],
+            row["subject_id"],
+            row["recorded_at"],
+        )
         for row in rows
     ]
 
