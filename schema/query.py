@@ -438,6 +438,7 @@ class Query:
         digest_arguments,
         "邻域摘要 each change around a subject within a period, once; null when there is none to"
         " see.",
+        rows=("changes",),
     )
     timeline: Timeline | None = compiled(
         timeline_arguments, "关系时间线 what became of a subject's relations, newest first."
