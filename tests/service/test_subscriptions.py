@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import json
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -20,6 +21,9 @@ from client.question import Question, sign_request
 from client.receipt import Receipt
 from client.subscription import signed_subscription, unsigned_subscription, verify_event
 from service.enrolment import identity_key, node_keys
+from store.outbox import newest
+from store.statement import Order
+from store.withdrawal import withdraw_relation
 from tests.resolvers.conftest import uid
 from tests.service.inner_node import InnerNode
 
@@ -342,3 +346,55 @@ async def test_the_client_follows_events_and_goes_on_behind_the_last(inner: Inne
             async for _ in client.subscribe(document, purpose="P9"):
                 pass
     assert found == ["罚1", "罚2"]
+
+
+AROUND = """subscription($a: String) { neighbourhoodChanged(
+    subject: "91210500XD00000011", hops: 2, after: $a) {
+        position truncated { reason } change { change what
+          parties { distance party { name } }
+          relation { relationId before { shareMin } after { shareMin } } } } }"""
+
+
+async def test_what_changes_around_a_subject_is_signed_and_logged(inner: InnerNode) -> None:
+    """Issue 7, item 5: stated, told, withdrawn, told as undone, over the wire as any event."""
+    key, order = uid("HOLDSdb"), Order(dt.datetime(2026, 2, 1, tzinfo=dt.UTC), b"w", 1)
+    async with inner.node.work_pool.acquire() as connection, connection.transaction():
+        await connection.execute(
+            "INSERT INTO relation_version (subject_id, relation_id, direction, stamp, batch_sha,"
+            " line_no, digest, status, content) SELECT subject_id, relation_id, direction, stamp,"
+            " batch_sha, line_no, digest, 'VALID', jsonb_build_object('class', class, 'share_min',"
+            " share_min) FROM relation WHERE relation_id = $1 ON CONFLICT DO NOTHING",
+            key,
+        )
+        await connection.execute(
+            "INSERT INTO outbox (entity, entity_id, subject_id) VALUES ('RELATION', $1, $2)",
+            key,
+            uid("d"),
+        )
+        before = await newest(connection)
+    async with socket(inner) as one:
+        await one.subscribe("a", AROUND, "analyst", {"a": before.text}, purpose="P12")
+        message = await one.next()
+        told = one.verified(message)["data"]["neighbourhoodChanged"]
+        assert told["change"]["change"] == "NEW"
+        assert told["change"]["relation"]["after"] == {"shareMin": "0.25"}
+        assert [party["distance"] for party in told["change"]["parties"]] == [1, 1]
+        try:
+            async with inner.node.work_pool.acquire() as connection, connection.transaction():
+                await withdraw_relation(
+                    connection, key, reason="误报", on=dt.date(2026, 6, 30), order=order
+                )
+            told = one.verified(await one.next())["data"]["neighbourhoodChanged"]
+        finally:
+            await inner.node.work_pool.execute(
+                "UPDATE relation SET status = 'VALID', stamp = '2026-01-01T00:00:00Z',"
+                " batch_sha = 's' WHERE relation_id = $1",
+                key,
+            )
+        assert told["change"]["change"] == "UNDONE"
+        assert told["change"]["relation"]["before"] == {"shareMin": "0.25"}
+        assert told["change"]["relation"]["after"] is None
+    async with socket(inner) as one:
+        await one.subscribe("b", AROUND)
+        refused = await one.next()
+        assert one.verified(refused)[0]["extensions"]["code"] == "FORBIDDEN"
