@@ -5,8 +5,8 @@ whose packages npm fetches; `reach` asks an investigator's questions on FinBench
 and @neo4j/graphql; `bulk` fills an empty graph with three million rows. They run only where named.
 
 Parts are identifiers, signature, log, proof, reading, intake, world, questions, search, analysis,
-projection, node, start and scale; without one all run, about ten minutes on two cores. `--write`
-puts the figures into docs/benchmarks.md.
+projection, node, start, scale and risk; without one all run, about ten minutes on two cores.
+`--write` puts the figures into docs/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ from bench import (
     node,
     projection,
     proof,
+    risk,
     scale,
     search,
     signature,
@@ -153,6 +154,10 @@ def _scale(_: Path, quick: bool) -> Iterator[Table]:
     yield scale.table(scale.measure(sizes, with_peers=True))
 
 
+def _risk(_: Path, quick: bool) -> Iterator[Table]:
+    yield risk.table(*((100_000, 20_000) if quick else (risk.EDGES, risk.PEER_EDGES)))
+
+
 def _node(root: Path, quick: bool) -> Iterator[Table]:
     home = open_folder(root / "node", 0o711)
     yield from node.measure(home, 200 if quick else 2_000, 1 if quick else 3)
@@ -197,6 +202,7 @@ _PARTS: dict[str, Callable[[Path, bool], Iterator[Table]]] = {
     "node": _node,
     "start": _start,
     "scale": _scale,
+    "risk": _risk,
 }
 
 

@@ -82,10 +82,10 @@ def network(edges: int, seed: int = 20201022) -> tuple[dict[str, Array], dict[Ed
     columns["id_lo"] = draw.integers(0, 2**63, nodes, dtype=np.uint64)
     columns["category"][place[firms:]] = 2
     share = (SHARE_SCALE // np.bincount(target, minlength=firms).clip(1))[target]
-    holdings = _relations(draw, EdgeKind.HOLDS, place[source], place[target])
+    holdings = relations(draw, EdgeKind.HOLDS, place[source], place[target])
     holdings["share_min"], holdings["share_max"] = share, share
     officers = edges - total
-    managers = _relations(
+    managers = relations(
         draw,
         EdgeKind.OFFICER_OF,
         place[draw.integers(firms, nodes, officers)],
@@ -95,9 +95,10 @@ def network(edges: int, seed: int = 20201022) -> tuple[dict[str, Array], dict[Ed
     return columns, found | {EdgeKind.HOLDS: holdings, EdgeKind.OFFICER_OF: managers}
 
 
-def _relations(
+def relations(
     draw: np.random.Generator, kind: EdgeKind, source: Array, target: Array
 ) -> dict[str, Array]:
+    """Columns of relations between these places, in force for ever."""
     found = empty(EDGE[kind], len(source))
     found |= {"source": source.astype("i4"), "target": target.astype("i4")}
     found["id_hi"] = draw.integers(0, 2**63, len(source), dtype=np.uint64)
@@ -111,15 +112,15 @@ def build(edges: int, path: Path) -> dict[str, float]:
     size = sum(len(of["source"]) for of in columns.values())
     figures: dict[str, float] = {"edges": size, "nodes": len(nodes["id_hi"])}
     before = _peak()
-    base, figures["index_seconds"] = _timed(lambda: building.base_of(nodes, columns))
+    base, figures["index_seconds"] = timed(lambda: building.base_of(nodes, columns))
     figures["index_peak_gb"] = round(_peak() - before, 2)
     folder = Folder(path)
-    _, figures["write_seconds"] = _timed(lambda: folder.write_base(1, base))
+    _, figures["write_seconds"] = timed(lambda: folder.write_base(1, base))
     texts = {name: list[str]() for name in ("origin", "share_class", "currency", "position")}
     state = State("bench", "bench", 1, 0, Position(1, 1), texts | {"guarantee_kind": []})
     delta = building.no_changes()
     snapshot = assembled(state, base, delta)
-    circles, figures["circles_seconds"] = _timed(lambda: find_circles(snapshot))
+    circles, figures["circles_seconds"] = timed(lambda: find_circles(snapshot))
     figures["circles"] = len(circles.start) - 1
     folder.write_delta(state, delta)
     folder.make_current(state)
@@ -132,7 +133,7 @@ def build(edges: int, path: Path) -> dict[str, float]:
 def ask(path: Path) -> dict[str, float]:
     """Map the snapshot and ask it, as a worker does."""
     folder = Folder(path)
-    opened, seconds = _timed(folder.open)
+    opened, seconds = timed(folder.open)
     figures = {"open_ms": round(seconds * 1000, 1)}
     snapshot = opened.snapshot
     view = View(snapshot, Mask(_DAY, frozenset(EdgeKind), frozenset("O")))
@@ -169,7 +170,7 @@ def ask(path: Path) -> dict[str, float]:
         whole.around(firm)
         times.append((time.perf_counter() - began) * 1000)
     figures |= _percentiles("circle_lookup", times)
-    _, figures["scc_seconds"] = _timed(lambda: find_circles(snapshot))
+    _, figures["scc_seconds"] = timed(lambda: find_circles(snapshot))
     figures |= _changed(opened.base, opened.delta, snapshot)
     figures["worker_gb"] = round(_private(), 2)
     figures["mapped_and_private_gb"] = round(_peak(), 2)
@@ -188,10 +189,10 @@ def _changed(base: Any, delta: Any, snapshot: Any) -> dict[str, float]:
     def take_in() -> Any:
         return building.with_edges(base, delta, np.zeros(0, np.int64), (high, low), read)
 
-    changed, seconds = _timed(take_in)
+    changed, seconds = timed(take_in)
     state = State("bench", "bench", 1, 1, Position(1, 2), snapshot.texts)
     now = assembled(state, base, changed)
-    _, circles = _timed(lambda: find_circles(now))
+    _, circles = timed(lambda: find_circles(now))
     return {"take_in_seconds": round(seconds, 3), "circles_after_seconds": round(circles, 2)}
 
 
@@ -204,13 +205,13 @@ def peers(path: Path) -> dict[str, float]:
     ends = np.column_stack(between_firms(snapshot))
     size = len(snapshot.nodes)
     figures: dict[str, float] = {"firm_edges": len(ends)}
-    ours, figures["scipy_seconds"] = _timed(lambda: components(ends[:, 0], ends[:, 1]))
-    graph, made = _timed(lambda: igraph.Graph(n=size, edges=ends, directed=True))
-    found, seconds = _timed(lambda: graph.connected_components(mode="strong").sizes())
+    ours, figures["scipy_seconds"] = timed(lambda: components(ends[:, 0], ends[:, 1]))
+    graph, made = timed(lambda: igraph.Graph(n=size, edges=ends, directed=True))
+    found, seconds = timed(lambda: graph.connected_components(mode="strong").sizes())
     figures["igraph_seconds"] = round(made + seconds, 2)
     small = networkx.DiGraph()
-    _, made = _timed(lambda: small.add_edges_from(ends.tolist()))
-    sets, seconds = _timed(
+    _, made = timed(lambda: small.add_edges_from(ends.tolist()))
+    sets, seconds = timed(
         lambda: [c for c in networkx.strongly_connected_components(small) if len(c) > 1]
     )
     figures["networkx_seconds"] = round(made + seconds, 2)
@@ -218,7 +219,8 @@ def peers(path: Path) -> dict[str, float]:
     return figures
 
 
-def _timed(work: Callable[[], Any]) -> tuple[Any, float]:
+def timed(work: Callable[[], Any]) -> tuple[Any, float]:
+    """What work gives, and the seconds of CPU that it took."""
     began = time.process_time()
     found = work()
     return found, round(time.process_time() - began, 3)

@@ -214,7 +214,7 @@ async def _components(work: _Work) -> None:
     await work.progress.told(0, None, "computing")
     found = await work.compute(components, len(ties), ties.source, ties.target)
     del ties
-    whole = grouped(found, work.arguments["minSize"], work.arguments["first"])
+    whole = grouped(found, work.arguments["minSize"])
     await _groups(work, whole, kinds, components, _component)
 
 
@@ -224,7 +224,7 @@ async def _guarantee_circles(work: _Work) -> None:
     await work.progress.told(0, None, "computing")
     found = await work.compute(components, len(ties), ties.source, ties.target)
     del ties
-    whole = grouped(found, work.arguments["minSize"], work.arguments["first"])
+    whole = grouped(found, work.arguments["minSize"])
     await _groups(work, whole, kinds, components, _guarantee_circle)
 
 
@@ -232,7 +232,7 @@ async def _groups(
     work: _Work, whole: Groups, kinds: Sequence[str], find: Any, describe: Any
 ) -> None:
     """Tell each group as the store shows it, in bunches; a group may fall apart."""
-    told = begin = 0
+    told, begin, cut_off = 0, 0, False
     least, most = work.arguments["minSize"], work.arguments["first"]
     while begin < len(whole) and told < most:
         end = begin + 1
@@ -241,11 +241,12 @@ async def _groups(
         await work.progress.told(begin, len(whole), "checking")
         ties = await work.among(whole, range(begin, end), kinds)
         labelled = await work.compute(find, len(ties), ties.source, ties.target)
-        shown = grouped(labelled, least, most - told)
+        shown = grouped(labelled, least)
         which = _labelled(shown, ties)
         order = np.argsort(which, kind="stable")
         cut = np.searchsorted(which[order], np.arange(len(shown) + 1))
-        for number in range(len(shown)):
+        cut_off = len(shown) > most - told or (end < len(whole) and len(shown) == most - told)
+        for number in range(min(len(shown), most - told)):
             within, members = ties.only(order[cut[number] : cut[number + 1]]), shown.at(number)
             line, loans = await describe(work, members, within)
             await work.result.tell(
@@ -253,8 +254,7 @@ async def _groups(
             )
             told += 1
         begin = end
-    more = begin < len(whole)
-    await work.result.tell({"groups": told, "complete": not more and told < most})
+    await work.result.tell({"groups": told, "complete": not cut_off})
     await work.progress.told(len(whole), len(whole), "done")
 
 

@@ -191,6 +191,9 @@ async def _whole_graph(node: Node, inside: Any) -> None:
     assert [len(one) for one in whole] == sorted(
         map(len, networkx.connected_components(graph)), reverse=True
     )
+    some = await run("COMPONENTS", kinds=["HOLDS"], first=3)
+    assert [len(one) for one in groups(some)] == [len(one) for one in whole[:3]]
+    assert some.lines[-1] == {"groups": 3, "complete": len(whole) == 3}
     debts = networkx.DiGraph()
     for name, prefix in (("PersonGuaranteePerson", "p"), ("CompanyGuaranteeCompany", "c")):
         debts.add_edges_from((prefix + row[0], prefix + row[1]) for row in _rows(name))
