@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import strawberry
 
 from schema.binding import described
+from schema.cost import at_most
 from schema.graph_figure import (
     AsOf,
     CompanyFinding,
@@ -51,7 +52,9 @@ class BeneficialOwner:
     borderline: bool = described("临界 the share stands on 25 %, within 1e-9; 25%以上 includes it.")
     position: str | None = described("职务 where the rule is about it.")
     together_with: list[str] = described("联合 keys of allies, for JOINT_CONTROL.")
-    paths: list[OwnershipPath] = described("路径 greatest contributions first, at most 3.")
+    paths: list[OwnershipPath] = described(
+        "路径 greatest contributions first, at most 3.", size=at_most(2)
+    )
 
 
 @strawberry.type(description="免报条件 the conditions of art. 3, each by itself.")
@@ -69,13 +72,13 @@ class BeneficialOwners:
     known_at: dt.datetime | None = described("知悉时点 null: now.")
     position: str = described("图位置.")
     snapshot: str | None = described("快照.")
-    truncated: list[Truncation] = described("截断 empty when nothing was cut off.")
+    truncated: list[Truncation] = described("截断 empty when nothing was cut off.", size=at_most(3))
     rule: BeneficialRule | None = described("规则 that fired; null when nobody is found.")
     rule_text: str = described("规则说明 in words.")
     source: str = described("依据 the order that the rules are from.")
     undetermined: bool = described("无法确定 closed circles keep shares from being determined.")
     exemption: FilingExemption = described("免报条件.")
-    findings: list[CompanyFinding] = described("提示 by company.")
+    findings: list[CompanyFinding] = described("提示 by company.", size=at_most(3))
     nodes: list[GraphNode] = described("节点 the firm as n0.")
     owners: list[BeneficialOwner] = described("受益所有人 certain ones first.")
 
@@ -120,7 +123,9 @@ class RelatedParty:
     votes: ShareRange | None = described("表决权 null where the tie is a position.")
     position: str | None = described("职务.")
     borderline: bool = described("临界 the votes stand on a threshold, within 1e-9.")
-    holdings: list[HoldingStep] = described("依据 the votes with their statements.")
+    holdings: list[HoldingStep] = described(
+        "依据 the votes with their statements.", size=at_most(2)
+    )
 
 
 @strawberry.type(description="关联方 of a firm; kinship is not stored and not found.")
@@ -130,11 +135,11 @@ class RelatedParties:
     position: str = described("图位置.")
     snapshot: str | None = described("快照.")
     truncated: list[Truncation] = described(
-        "截断 PERSONS, CASE_REQUIRED: firms of persons left out."
+        "截断 PERSONS, CASE_REQUIRED: firms of persons left out.", size=at_most(3)
     )
     source: str = described("依据.")
     total_count: int = described("总数 before `first`.")
-    findings: list[CompanyFinding] = described("提示 by company.")
+    findings: list[CompanyFinding] = described("提示 by company.", size=at_most(3))
     nodes: list[GraphNode] = described("节点 the firm as n0.")
     related: list[RelatedParty] = described("关联方 in the order of art. 4.")
 
@@ -151,13 +156,13 @@ class CircularOwnership:
     as_of: dt.date = described("时点.")
     position: str = described("图位置.")
     snapshot: str | None = described("快照 whose circles were looked up.")
-    truncated: list[Truncation] = described("截断 empty when nothing was cut off.")
+    truncated: list[Truncation] = described("截断 empty when nothing was cut off.", size=at_most(3))
     circular: bool = described("循环 whether the firm is in a circle or holds itself.")
     self_held: bool = described("自持 whether the firm holds itself.")
     size: int = described("规模 firms in the circle, 0 when there is none.")
     nodes: list[GraphNode] = described("节点 the firm as n0.")
-    members: list[str] = described("成员 keys, in the order of internal ids.")
-    holdings: list[HoldingStep] = described("持股 among the members.")
+    members: list[str] = described("成员 keys, in the order of internal ids.", size=at_most(10))
+    holdings: list[HoldingStep] = described("持股 among the members.", size=at_most(2))
 
 
 def circular_arguments(

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import strawberry
 
 from schema.binding import described
+from schema.cost import at_most
 from schema.graph_figure import GraphNode, Subject
 
 
@@ -40,8 +41,8 @@ class CompanyGroup:
     since: dt.datetime = described("首次发现时间.")
     head: str | None = described("核心 key of who is above all members.")
     total_count: int = described("成员数 that the caller may see, the head among them.")
-    members: list[str] = described("成员 keys, the head first, up to `first`.")
-    changes: list[GroupChange] = described("变化 newest first, at most 100.")
+    members: list[str] = described("成员 keys, the head first, up to `first`.", size=at_most(10))
+    changes: list[GroupChange] = described("变化 newest first, at most 100.", size=at_most(10))
     nodes: list[GraphNode] = described("节点.")
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import strawberry
 
 from schema.binding import described
+from schema.cost import at_most
 from schema.graph_figure import (
     AsOf,
     CompanyFinding,
@@ -25,8 +26,12 @@ from schema.party import Party
 class ControlStep:
     company: str = described("公司 key.")
     votes: ShareRange = described("表决权 together, more than one half.")
-    voters: list[HoldingStep] = described("投票人 the controller, what it controls, its allies.")
-    allies: list[str] = described("一致行动人 keys of voters who only act in concert.")
+    voters: list[HoldingStep] = described(
+        "投票人 the controller, what it controls, its allies.", size=at_most(2)
+    )
+    allies: list[str] = described(
+        "一致行动人 keys of voters who only act in concert.", size=at_most(2)
+    )
 
 
 @strawberry.type(description="疑似控制人 who, as computed from votes, controls the company.")
@@ -40,8 +45,12 @@ class Controller:
     component: list[str] = described(
         "互控组 firms that control each other with nobody above; they are told together."
     )
-    jointly_with: list[str] = described("共同控制 allies without whose votes it would not control.")
-    chain: list[ControlStep] = described("控制链 in the order in which it follows.")
+    jointly_with: list[str] = described(
+        "共同控制 allies without whose votes it would not control.", size=at_most(2)
+    )
+    chain: list[ControlStep] = described(
+        "控制链 in the order in which it follows.", size=at_most(2)
+    )
 
 
 @strawberry.type(description="控制人 of a company.")
@@ -50,15 +59,17 @@ class Controllers:
     known_at: dt.datetime | None = described("知悉时点 null: now.")
     position: str = described("图位置.")
     snapshot: str | None = described("快照.")
-    truncated: list[Truncation] = described("截断 empty when nothing was cut off.")
+    truncated: list[Truncation] = described("截断 empty when nothing was cut off.", size=at_most(3))
     rule: str = described("规则 that decided.")
-    findings: list[CompanyFinding] = described("提示 by company.")
+    findings: list[CompanyFinding] = described("提示 by company.", size=at_most(3))
     nodes: list[GraphNode] = described("节点 the company as n0.")
     controllers: list[Controller] = described("疑似控制人 the nearest first; empty: nobody.")
     possible: list[str] = described(
-        "可能 keys of those who would control, were unknown votes theirs."
+        "可能 keys of those who would control, were unknown votes theirs.", size=at_most(5)
     )
-    borderline: list[str] = described("临界 keys of those who hold one half, which is not enough.")
+    borderline: list[str] = described(
+        "临界 keys of those who hold one half, which is not enough.", size=at_most(5)
+    )
 
 
 @strawberry.type(description="受控企业 a firm that the subject controls.")
@@ -77,16 +88,18 @@ class Controlled:
     known_at: dt.datetime | None = described("知悉时点 null: now.")
     position: str = described("图位置.")
     snapshot: str | None = described("快照.")
-    truncated: list[Truncation] = described("截断 empty when nothing was cut off.")
+    truncated: list[Truncation] = described("截断 empty when nothing was cut off.", size=at_most(3))
     rule: str = described("规则 that decided.")
-    findings: list[CompanyFinding] = described("提示 by company.")
+    findings: list[CompanyFinding] = described("提示 by company.", size=at_most(3))
     total_count: int = described("总数 controlled firms, before `first`.")
     nodes: list[GraphNode] = described("节点 the subject as n0.")
     controlled: list[ControlledFirm] = described("受控企业 in the order in which control follows.")
     possible: list[str] = described(
-        "可能 keys of firms it would control, were unknown votes its own."
+        "可能 keys of firms it would control, were unknown votes its own.", size=at_most(5)
     )
-    borderline: list[str] = described("临界 keys of firms in which it has one half.")
+    borderline: list[str] = described(
+        "临界 keys of firms in which it has one half.", size=at_most(5)
+    )
 
 
 def controller_arguments(

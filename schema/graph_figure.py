@@ -9,6 +9,7 @@ from typing import Annotated
 import strawberry
 
 from schema.binding import described
+from schema.cost import at_most
 from schema.neighbourhood import EdgeStatement
 from schema.party import Party
 from schema.scalars import Share
@@ -70,7 +71,7 @@ class GraphNode:
 @strawberry.type(description="公司提示 what is to be known of the holdings in one company.")
 class CompanyFinding:
     company: str = described("公司 key.")
-    findings: list[FigureFinding] = described("提示.")
+    findings: list[FigureFinding] = described("提示.", size=at_most(3))
 
 
 @strawberry.type(description="出资步 one holding, with each city's statements of it.")
@@ -78,7 +79,9 @@ class HoldingStep:
     holder: str = described("股东 key.")
     company: str = described("公司 key.")
     share: ShareRange = described("比例 on the basis of the answer.")
-    statements: list[EdgeStatement] = described("陈述 the evidence; those that count come first.")
+    statements: list[EdgeStatement] = described(
+        "陈述 the evidence; those that count come first.", size=at_most(1)
+    )
 
 
 Subject = Annotated[

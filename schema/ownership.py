@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import strawberry
 
 from schema.binding import described
+from schema.cost import at_most
 from schema.graph_figure import (
     AsOf,
     CompanyFinding,
@@ -37,7 +38,7 @@ class OwnershipPath:
     share: ShareRange = described(
         "贡献 the product along the way; circles on it add to what the ways together give."
     )
-    steps: list[HoldingStep] = described("步骤 the owner's holding first.")
+    steps: list[HoldingStep] = described("步骤 the owner's holding first.", size=at_most(2))
 
 
 @strawberry.type(description="所有者 who holds of the company, directly or through others.")
@@ -49,7 +50,7 @@ class Owner:
         "穿透比例 direct and indirect, each share once, however holdings turn in circles."
     )
     ultimate: bool = described("最终 nobody is known to own it: persons, state organs, open ends.")
-    paths: list[OwnershipPath] = described("路径 greatest contributions first.")
+    paths: list[OwnershipPath] = described("路径 greatest contributions first.", size=at_most(2))
     paths_complete: bool = described("路径完整 false: there are more ways than shown.")
 
 
@@ -59,16 +60,19 @@ class Ownership:
     known_at: dt.datetime | None = described("知悉时点 null: now.")
     position: str = described("图位置 how far the snapshot has followed the store; opaque.")
     snapshot: str | None = described("快照 the state that was read; null as known at a past time.")
-    truncated: list[Truncation] = described("截断 empty when nothing was cut off.")
+    truncated: list[Truncation] = described("截断 empty when nothing was cut off.", size=at_most(3))
     basis: ShareBasis = described("口径.")
     state: OwnershipState = described("结果.")
-    findings: list[CompanyFinding] = described("提示 by company.")
+    findings: list[CompanyFinding] = described("提示 by company.", size=at_most(3))
     unknown: Share = described(
         "未知余额 what no final owner is known to hold, or may be seen to hold."
     )
-    circle: list[str] = described("闭环 keys of the closed circle the company belongs to.")
+    circle: list[str] = described(
+        "闭环 keys of the closed circle the company belongs to.", size=at_most(5)
+    )
     undetermined: list[list[str]] = described(
-        "上层闭环 closed circles above, shown as owners whose own owners are not determined."
+        "上层闭环 closed circles above, shown as owners whose own owners are not determined.",
+        size=at_most(2),
     )
     total_count: int = described("总数 owners, before `first` and `minShare`.")
     nodes: list[GraphNode] = described("节点 the company as n0, owners, and who stands between.")

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import strawberry
 
 from schema.binding import described
+from schema.cost import at_most
 from schema.graph_figure import AsOf, GraphNode
 from schema.neighbourhood import Truncation
 from schema.party import Party
@@ -83,11 +84,13 @@ class RiskPropagation:
     as_of: dt.date = described("时点.")
     position: str = described("图位置 how far the snapshot has followed the store; opaque.")
     snapshot: str = described("快照 the state that was read.")
-    truncated: list[Truncation] = described("截断 empty when nothing was cut off.")
+    truncated: list[Truncation] = described("截断 empty when nothing was cut off.", size=at_most(3))
     model: RiskModel = described("模型.")
-    decays: list[RiskDecay] = described("衰减 as used.")
-    missing: list[str] = described("未找到 seeds of which there is none to see.")
-    hubs: list[str] = described("枢纽 keys of subjects with too many ties, hit and not passed.")
+    decays: list[RiskDecay] = described("衰减 as used.", size=at_most(9))
+    missing: list[str] = described("未找到 seeds of which there is none to see.", size=at_most(5))
+    hubs: list[str] = described(
+        "枢纽 keys of subjects with too many ties, hit and not passed.", size=at_most(5)
+    )
     total_count: int = described("受影响数 seeds among them.")
     nodes: list[GraphNode] = described("节点 those shown.")
     impacts: list[RiskImpact] = described("受影响主体 greatest score first, up to `first`.")

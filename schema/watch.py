@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import strawberry
 
 from schema.binding import described
+from schema.cost import at_most
 from schema.graph_figure import AsOf, GraphNode, Subject
 from schema.neighbourhood import Truncation
 
@@ -22,7 +23,7 @@ class WatchNotice:
     origin_region: str = described("来源地区.")
     distance: int = described("距离 guarantees between the subject and who is listed.")
     in_ring: bool = described("同一担保环 both stand for each other in a ring.")
-    way: list[str] = described("担保链 keys from the subject to who is listed.")
+    way: list[str] = described("担保链 keys from the subject to who is listed.", size=at_most(4))
 
 
 @strawberry.type(description="关注提示 about one subject, as its lists and guarantees stand.")
@@ -30,7 +31,7 @@ class WatchNotices:
     as_of: dt.date = described("时点.")
     position: str = described("图位置 how far the snapshot has followed the store; opaque.")
     snapshot: str = described("快照 the state that was read.")
-    truncated: list[Truncation] = described("截断 empty when nothing was cut off.")
+    truncated: list[Truncation] = described("截断 empty when nothing was cut off.", size=at_most(3))
     rule: str = described("规则 when there is a notice.")
     total_count: int = described("提示数.")
     nodes: list[GraphNode] = described("节点 the subject as n0.")
