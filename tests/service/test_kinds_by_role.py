@@ -26,6 +26,7 @@ import orjson
 import pytest
 
 from resolvers.context import Context
+from resolvers.limits import Limits
 from resolvers.operation import Operations
 from schema.definition import CreditSchema
 from schema.records import kinds
@@ -833,7 +834,8 @@ Read = Callable[..., Awaitable[dict[str, dict[str, Any]]]]
 
 @pytest.fixture(scope="module")
 def operations() -> Operations:
-    return Operations(CreditSchema(kinds()))
+    # The one question about every field of every kind has more aliases than callers may.
+    return Operations(CreditSchema(kinds()), limits=Limits(aliases=1_000))
 
 
 @pytest.fixture(scope="module")
