@@ -59,10 +59,11 @@ def ask_graph(
         notices().print(f"[bold red]{code}[/]: {message}")
         raise typer.Exit(2 if found.verified else 1)
     parties = {one["key"]: one["party"] or {} for one in answer["nodes"]}
+    listed = rows(answer, parties)  # it may add to the answer
     shown = {
         **answer,
         "subject": parties.get("n0", {}),
-        name: rows(answer, parties),
+        name: listed,
         "verified": told["verified"],
         "receipt": told["receipt"],
     }

@@ -144,10 +144,8 @@ def test_data_of_another_major_version_is_refused_with_advice(node_home: NodeHom
     assert caught.value.code == "POSTGRES_VERSION"
 
 
-def test_secrets_and_data_are_closed_to_other_accounts(
-    postgres_server: PostgresServer, home: Path
-) -> None:
-    node = NodeHome(home, "session")
+def test_secrets_and_data_are_closed_to_other_accounts(postgres_server: PostgresServer) -> None:
+    node = postgres_server._home
     assert node.keys.stat().st_mode & 0o777 == 0o700
     assert (node.keys / "postgres.password").stat().st_mode & 0o777 == 0o600
     assert node.postgres.stat().st_mode & 0o777 == 0o700

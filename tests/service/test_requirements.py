@@ -105,7 +105,7 @@ def test_w13_x06_a_moved_firm_is_where_it_is_now_with_its_history(world: Cities)
         assert (firm["region"]["regionId"], firm["regStatus"]) == (region, status)
         assert firm["uscc"][2:8] == case["codeDivision"]
     listed = """
-    query($code: [String!], $region: String) {
+    query($code: [USCC!], $region: String) {
       organisations(filter: {uscc: $code, region: $region}) { totalCount } }"""
     for node, region, there in (("benxi", "210500", 1), ("benxi", "210504", 1),
                                 ("shenyang", "210100", 0), ("benxi", "210100", 0)):  # fmt: skip
