@@ -34,7 +34,6 @@ from security.review_sample import WeeklySample
 from security.sealed_entry import LogFiles
 from security.sealer import Sealer
 from security.tlog.reader import TileReader
-from service.home import NodeHome
 from service.postgres import PostgresServer, sessions_log
 
 ORIGIN, AUDIT = "xinqiao.benxi/access", "xinqiao.benxi/audit"
@@ -433,9 +432,9 @@ async def _foreign(dsn: str, **settings: str) -> AsyncIterator[Any]:
 
 
 async def test_reads_that_bypass_the_api_become_findings(
-    database: str, home: Path, postgres_server: PostgresServer
+    database: str, postgres_server: PostgresServer
 ) -> None:
-    folder = sessions_log(NodeHome(home, "session"))
+    folder = sessions_log(postgres_server._home)
     async with _foreign(database) as operator:
         await operator.execute("SELECT name FROM person WHERE name = '张三'")
         await operator.fetch("SELECT count(*) FROM evidence WHERE log = $1", "secret value")
