@@ -169,7 +169,7 @@ def test_enrolment_is_answered_signed_and_keeps_other_origins_out(
     assert told["keyId"] == key_id("clerk", key.public)
     enrolled = SigningKey(told["keyId"], key.private)
     with lone_node.client() as client:
-        client._key = enrolled
+        client._exchange.key = enrolled
         assert client.query("{ regions(first: 1) { nodes { name } } }", purpose="P12").status == 200
 
 
@@ -187,7 +187,7 @@ def test_a_callers_key_is_rotated_with_overlap_and_its_compromise_is_judged(
     assert (new.key_id, new.algorithm) == (told["new"], old.algorithm)
     for key in (old, new):
         with lone_node.client() as client:
-            client._key = key
+            client._exchange.key = key
             lone_node.wait_for(lambda: client.query(document, purpose="P12").status == 200, 5)
     rows = _keys(lone_node, name)
     assert rows[old.key_id]["successor"] == new.key_id
@@ -197,7 +197,7 @@ def test_a_callers_key_is_rotated_with_overlap_and_its_compromise_is_judged(
     )
     assert (status, row["state"]) == (0, "compromised")
     with lone_node.client() as client:
-        client._key = old
+        client._exchange.key = old
         lone_node.wait_for(lambda: client.query(document, purpose="P12").status == 401, 5)
         answer = client.query(document, purpose="P12").require()
         assert answer.errors[0]["extensions"]["code"] == "KEY_REVOKED"
