@@ -20,6 +20,7 @@ from scipy.sparse import csr_array
 from graph.layout import EdgeKind
 from graph.snapshot.column import SHARE_SCALE, UNKNOWN, Array
 from graph.snapshot.mask import View
+from graph.snapshot.table import index_of
 from graph.walk import Limit, Truncation
 
 DAMPING = 0.85
@@ -267,14 +268,10 @@ def _debtrank(
     passed = np.zeros(size, bool)
     active = np.zeros(size, bool)
     active[seeds] = True
-    order = np.argsort(source, kind="stable")
-    start = np.searchsorted(source[order], np.arange(size + 1))
+    leading_on = index_of(source, size)
     while active.any():
         nodes = np.flatnonzero(active)
-        count = start[nodes + 1] - start[nodes]
-        at = order[
-            np.repeat(start[nodes] - (np.cumsum(count) - count), count) + np.arange(count.sum())
-        ]
+        at = leading_on.rows(nodes)
         given = weight[at] * score[source[at]]
         gain = np.bincount(target[at], given, minlength=size)
         passed |= active
@@ -323,14 +320,10 @@ def _strongest_way(
     far = np.full(size, size + 1)
     far[seeds] = 0
     frontier, step = seeds, 0
-    order = np.argsort(source, kind="stable")
-    start = np.searchsorted(source[order], np.arange(size + 1))
+    leading_on = index_of(source, size)
     while len(frontier):
         step += 1
-        count = start[frontier + 1] - start[frontier]
-        at = order[
-            np.repeat(start[frontier] - (np.cumsum(count) - count), count) + np.arange(count.sum())
-        ]
+        at = leading_on.rows(frontier)
         new = np.unique(target[at])
         frontier = new[far[new] > size]
         far[frontier] = step
