@@ -79,6 +79,7 @@ class AccessLog:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.origin = origin
+        self.longest_wait = LONGEST_WAIT  # seconds
         self._pool = pool
         self._node = node
         self._keys = keys
@@ -101,11 +102,11 @@ class AccessLog:
         waiting = await connection.fetchrow(_WAITING, self.origin, timeout=TIMEOUT)
         looks = self._looks
         looks.append((now, waiting["last"] or 0))
-        while len(looks) > 1 and looks[1][0] <= now - LONGEST_WAIT:
+        while len(looks) > 1 and looks[1][0] <= now - self.longest_wait:
             looks.popleft()
         since, last = looks[0]
         first = waiting["first"]
-        self._behind = first is not None and first <= last and since <= now - LONGEST_WAIT
+        self._behind = first is not None and first <= last and since <= now - self.longest_wait
 
     async def append(self, entry: Entry, evidence: Evidence, once: Once | None = None) -> Receipt:
         """Store an access and give its receipt once it is committed.

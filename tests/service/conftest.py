@@ -73,10 +73,9 @@ async def inner(home: Path, postgres_server: PostgresServer) -> AsyncIterator[In
     dsn = postgres_server.dsn_of("inner_town")
     await migrate(dsn)
     limits = {"job_limit": "9", "job_part_subjects": "3", "bulk_review": "10"}
-    with pytest.MonkeyPatch.context() as patch:
+    async with inner_node(_root(home, "inner"), dsn, **limits) as made:
         # Nothing seals here, so that tests read what waits for it.
-        patch.setattr("security.access_log.LONGEST_WAIT", 3600.0)
-        async with inner_node(_root(home, "inner"), dsn, **limits) as made:
-            yield made
+        made.node.access_log.longest_wait = made.node.audit_log.longest_wait = 3600.0
+        yield made
     await admin.execute("DROP DATABASE inner_town WITH (FORCE)")
     await admin.close()
