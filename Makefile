@@ -38,7 +38,8 @@ faults: setup-dev ## break nodes in every way and judge the logs; ONLY='name' pi
 	@exec $(VENV)/python -m tests.faults $(if $(ONLY),--only '$(ONLY)') $(if $(WRITE),--write)
 
 differential: setup-dev ## hold the two lanes against each other; CASES=20000
-	@XINQIAO_DIFFERENTIAL=$(or $(CASES),20000) exec $(VENV)/pytest -n0 -s tests/resolvers/test_differential.py
+	@XINQIAO_DIFFERENTIAL=$(or $(CASES),20000) exec $(VENV)/pytest -n0 -s --timeout=0 \
+	  tests/resolvers/test_differential.py
 
 lock: ## pin the newest allowed versions: requirements/*.txt (needs uv) and jgo.lock.toml
 	for name in runtime dev; do \

@@ -18,12 +18,14 @@ from graphql import (
     VariableNode,
     get_nullable_type,
     is_input_object_type,
+    is_non_null_type,
 )
 from graphql.execution.values import VariableValues
 from graphql.language import Visitor, visit
 from graphql.utilities import coerce_input_literal
 
 from resolvers.context import Call
+from resolvers.errors import QuestionError
 
 Read = Callable[[Call], Any]
 
@@ -67,7 +69,11 @@ def shape_of(value: Any) -> Any:
 
 
 def arguments(field: GraphQLField, node: FieldNode, variables: VariableValues) -> dict[str, Value]:
-    """The arguments of a field that are given and not null, defaults included."""
+    """The arguments of a field that are given and not null, defaults included.
+
+    Raises QuestionError BAD_VARIABLE where a variable is null, or makes a list or object that is
+    no value of its type: the document is valid with another value of it (GraphQL §6.4.1).
+    """
     nodes = {argument.name.value: argument.value for argument in node.arguments or ()}
     return _members(field.args, nodes, variables)
 
@@ -80,6 +86,8 @@ def _members(
         value = _value(member, nodes.get(name), variables)
         if value is not None:
             found[name] = value
+        elif is_non_null_type(member.type):
+            raise QuestionError("BAD_VARIABLE", f"give a value for `{name}`: it must not be null")
     return found
 
 
@@ -100,7 +108,9 @@ def _value(
         nodes = {field.name.value: field.value for field in node.fields or ()}
         return _members(nullable.fields, nodes, variables)
     value = coerce_input_literal(node, kind, variables)
-    if value is None or value is Undefined:
+    if value is Undefined:
+        raise QuestionError("BAD_VARIABLE", "a list or object has a variable that must not be null")
+    if value is None:
         return None
     if _has_variables(node):
 

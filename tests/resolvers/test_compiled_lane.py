@@ -310,6 +310,24 @@ async def test_null_and_absent_filters_are_no_filters(ask: Any) -> None:
     assert narrowed.data == {"a": {"totalCount": 0}, "b": {"totalCount": 0}}
 
 
+@pytest.mark.parametrize(
+    ("document", "null"),
+    [
+        ('query($x: String = "%s") { organisation(code: $x) { name } }' % A, "code"),
+        ('query($x: Int = 1) { neighbourhood(subject: "%s", hops: $x) { asOf } }' % A, "hops"),
+        ('query($x: String = "penalty") { records(filter: {kinds: [$x]}) { totalCount } }', "list"),
+    ],
+)
+async def test_null_of_a_variable_with_a_default_is_refused_where_a_value_must_stand(
+    ask: Any, document: str, null: str
+) -> None:
+    # GraphQL §5.8.5 lets the variable stand there, §6.4.1 refuses its null.
+    asked = await ask(document, "ANALYST", x=None)
+    assert asked.codes == ["BAD_VARIABLE"]
+    assert null in asked.errors[0]["message"]
+    assert asked.data is None
+
+
 async def test_node_answers_every_type_and_null_for_nonsense(ask: Any) -> None:
     asked = await ask(
         """query($o: ID!, $r: ID!) { o: node(id: $o) { id __typename ... on Organisation { name } }
