@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import orjson
-from graphql import FieldNode, OperationDefinitionNode
+from graphql import FieldNode, OperationDefinitionNode, is_non_null_type
 from graphql.execution.collect_fields import FragmentDetails, collect_fields
 from graphql.execution.values import VariableValues
 
@@ -303,6 +303,8 @@ class StoredPlan:
                     value = None
                     at = QuestionError(error.code, error.message, (how.selected.key,))
                     errors.append(at.as_json())
+                    if is_non_null_type(how.selected.field.type):
+                        return _nothing(errors)
                 parts.append(key + orjson.dumps(value))
             elif how is None:
                 name = key[1:-2].decode()

@@ -11,6 +11,7 @@ from uuid import NAMESPACE_DNS, uuid5
 import orjson
 import pytest
 
+from resolvers.answer import Disclosure
 from resolvers.context import Context
 from resolvers.operation import Operations, Recent
 
@@ -250,3 +251,18 @@ def test_what_is_kept_is_bounded_by_number_and_weight() -> None:
     kept.put("e", "e", 95)
     assert [kept.get(name) for name in "bcd"] == [None, None, None]
     assert kept.get("e") == "e"
+
+
+async def test_a_field_that_must_have_a_value_and_has_none_takes_the_whole_answer(
+    ask: Any,
+) -> None:
+    # GraphQL §6.4.4: clients made from the schema take no null for `Analysis!`.
+    stored = 'regions { totalCount } o: organisation(code: "?") { name }'
+    refused = await ask("{ %s analysis(measures: [ORGANISATIONS]) { asOf } }" % stored, "AUDITOR")
+    assert (refused.data, refused.codes) == (None, ["FORBIDDEN"])
+    assert refused.errors[0]["path"] == ["analysis"]
+    assert refused.answer.disclosure == Disclosure()
+    partly = await ask("{ %s workQueue { totalCount } }" % stored, "ANALYST")
+    assert partly.codes == ["FORBIDDEN"]
+    assert partly.data["workQueue"] is None
+    assert partly.data["regions"]["totalCount"] > 0
