@@ -130,7 +130,7 @@ def _fixpoint(
             )
             if not any(one.holder in members for one in voters):
                 continue  # allies alone are somebody else's votes
-            total = min(ONE, sum((counted(one) for one in voters), ZERO))
+            total = _total(votes.holdings.of[company], voters, counted)
             if borderline(total, HALF):
                 near.add(company)
             if exceeds(total, HALF):
@@ -147,6 +147,17 @@ def _fixpoint(
                     )
                 )
     return found, near
+
+
+def _total(
+    held: Sequence[Holding], voters: Sequence[Holding], counted: Callable[[Holding], Fraction]
+) -> Fraction:
+    """The voters' votes together. Unknown ones are dealt once and not to each of them: beyond
+    what is known, they have at most what the known votes of all others leave."""
+    least = sum((one.low for one in voters), ZERO)
+    others = sum((one.low for one in held), ZERO) - least
+    most = sum((counted(one) for one in voters), ZERO)
+    return min(ONE, max(least, min(most, ONE - others)))
 
 
 @dataclass(frozen=True, slots=True)

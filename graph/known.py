@@ -15,9 +15,9 @@ from uuid import UUID
 
 from graph.closure import MAX_NODES, Agreement, Closure, Office, with_concerts
 from graph.control import controlled_by
-from graph.holding import ONE, ZERO, Statement
+from graph.holding import Statement
 from graph.layout import EdgeKind
-from graph.snapshot.column import PARTNERSHIP, STATE_ORGAN
+from graph.snapshot.column import IS_PARTNERSHIP, PARTNERSHIP, STATE_ORGAN
 from graph.walk import Limit, Truncation
 
 # As `store.relation.derive_shares`: rounded to 12 places, within 0.05 % of a stated share.
@@ -35,6 +35,8 @@ WITH told AS (
 ), stated AS (
     SELECT t.relation_id, r.subject_id, r.other_id, r.kind, r.origin_region, r.class,
            (t.content ->> 'share_stated')::numeric AS share_stated,
+           coalesce((t.content ->> 'share_min')::numeric, 0) AS share_min,
+           coalesce((t.content ->> 'share_max')::numeric, 1) AS share_max,
            (t.content ->> 'subscribed')::numeric AS subscribed,
            (t.content ->> 'paid')::numeric AS paid, t.content ->> 'share_class' AS share_class,
            t.content ->> 'position' AS position,
@@ -58,13 +60,13 @@ WITH told AS (
        AND r.class = ANY($5::text[])
 )
 SELECT a.relation_id, a.subject_id, a.other_id, a.kind, a.origin_region, {_SHARE} AS share,
-       a.subscribed, a.paid, a.share_class, a.position
+       a.share_min, a.share_max, a.subscribed, a.paid, a.share_class, a.position
   FROM stated a
 """
-_SUBJECTS = """
+_SUBJECTS = f"""
 SELECT s.subject_id, s.category, coalesce(o.origin_region, '') AS home,
        left(o.uscc, 2) = '11' OR o.entity_type = '机关' AS state,
-       o.entity_type LIKE '%合伙%' AS partnership
+       {IS_PARTNERSHIP} AS partnership
   FROM subject s LEFT JOIN organisation o USING (subject_id)
  WHERE s.subject_id = ANY($1::uuid[])
 """
@@ -212,8 +214,8 @@ class KnownClosure:
                 self._numbers[row["other_id"]],
                 self._numbers[row["subject_id"]],
                 row["origin_region"],
-                ZERO if share is None else Fraction(share),
-                ONE if share is None else Fraction(share),
+                Fraction(row["share_min"] if share is None else share),
+                Fraction(row["share_max"] if share is None else share),
                 row["share_class"] or "",
                 None if row["subscribed"] is None else Fraction(row["subscribed"]),
                 None if row["paid"] is None else Fraction(row["paid"]),

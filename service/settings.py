@@ -292,7 +292,17 @@ def read_settings(
         except (ValueError, KeyError, TypeError, AttributeError):
             where = f" ({places[name]})" if name in places else ""
             faults.append(SettingsError("SETTING_INVALID", f"setting {name}{where}: {doc}"))
+    if parsed.get("demo") and places.get("partners", "").startswith(path.name):
+        parsed["partners"] = tuple(_moved(one, environment) for one in parsed.get("partners", ()))
     return SettingsReading(None if faults else Settings(**parsed), tuple(faults))
+
+
+def _moved(partner: Partner, environment: Mapping[str, str]) -> Partner:
+    """The other city of a demo, at the port that the environment gives it on this machine."""
+    port = _of_environment("port", partner.name, environment)
+    if port is None or not partner.url.startswith("http://127.0.0.1:"):
+        return partner
+    return Partner(partner.name, f"http://127.0.0.1:{int(port[1])}")
 
 
 def one_setting(name: str, node_home: NodeHome, environment: Mapping[str, str] = os.environ) -> str:

@@ -36,6 +36,11 @@ CLASSES = ("O", "G", "A", "R", "I")
 STATE_ORGAN = 1  # 机关, by its type or the class 11 of its USCC
 PARTNERSHIP = 2  # 合伙企业
 REGISTERED = 4  # described by a registry, not only mentioned
+# Whether organisation o is a partnership: by its type, else, as of a partner city's firm of which
+# only the name travels, by its name, which must say so (合伙企业法 15, 56, 62).
+IS_PARTNERSHIP = """
+coalesce(o.entity_type LIKE '%合伙%', o.name ~ '合伙企业|普通合伙|有限合伙')
+"""
 
 # Texts are kept once, as codes into these tables of the snapshot.
 TEXTS = ("origin", "share_class", "currency", "position", "guarantee_kind")

@@ -15,6 +15,7 @@ from graph.snapshot.column import (
     CAPITAL_SCALE,
     CATEGORIES,
     CLASSES,
+    IS_PARTNERSHIP,
     PARTNERSHIP,
     REGISTERED,
     SHARE_SCALE,
@@ -51,7 +52,7 @@ def _exact(value: str, scale: int) -> str:
 _NODES = f"""
 SELECT s.subject_id, {_code("s.category", CATEGORIES)}, coalesce(t.code, 0)::int4,
        (CASE WHEN left(o.uscc, 2) = '11' OR o.entity_type = '机关' THEN {STATE_ORGAN} ELSE 0 END
-        + CASE WHEN o.entity_type LIKE '%合伙%' THEN {PARTNERSHIP} ELSE 0 END
+        + CASE WHEN {IS_PARTNERSHIP} THEN {PARTNERSHIP} ELSE 0 END
         + CASE WHEN o.registered THEN {REGISTERED} ELSE 0 END)::int2
   FROM subject s
   LEFT JOIN organisation o USING (subject_id)

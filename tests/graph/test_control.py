@@ -112,6 +112,15 @@ def test_control_that_depends_on_unknown_shares_is_only_possible() -> None:
     assert (found.controllers, found.possible) == ((), (P,))
 
 
+def test_unknown_votes_are_dealt_once_and_not_to_each() -> None:
+    # P owns B; whatever A's unknown half is, both together have no more than one half.
+    told = said((P, B, "1"), (P, A, "0..1"), (B, A, "0..1"), (Q, A, "0.5"))
+    found = controllers_of(votes(told), A, nodes(told))
+    assert (found.controllers, found.possible) == ((), ())
+    twice = said((P, A, "0.6"), (Q, A, "0.6"))  # stated so: flagged, never normalised
+    assert ultimate(twice, A) == [P, Q]
+
+
 @given(
     st.lists(
         st.tuples(st.integers(0, 7), st.integers(0, 4), st.integers(1, 60)),

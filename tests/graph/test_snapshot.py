@@ -13,7 +13,7 @@ import pytest
 
 from graph.errors import GraphUnavailable
 from graph.layout import EdgeKind
-from graph.snapshot.column import AMOUNT_SCALE, INEXACT, SHARE_SCALE, UNKNOWN
+from graph.snapshot.column import AMOUNT_SCALE, INEXACT, PARTNERSHIP, SHARE_SCALE, UNKNOWN
 from graph.snapshot.folder import Folder
 from graph.snapshot.keeping import Keeper, SnapshotReader
 from graph.snapshot.mask import Mask, View
@@ -243,3 +243,13 @@ async def test_shares_of_one_are_exact(town: Town, keeper: Keeper) -> None:
         await town.relation("HOLDS", b, a, share_min=None, share_max=None)
     found = await now(keeper)
     assert edges(found) == {(a, b, SHARE_SCALE), (b, a, UNKNOWN)}
+
+
+async def test_w07_a_partners_partnership_is_known_by_its_name(town: Town, keeper: Keeper) -> None:
+    # Of a partner city's firm only codes and name travel; the name must say it (合伙企业法 15, 62).
+    async with town.transaction():
+        fund = await town.company("f", "沈阳某投资合伙企业(有限合伙)")
+        firm = await town.company("c", "沈阳合伙人餐饮有限公司")
+    found = await now(keeper)
+    traits = found.nodes.column("traits", found.places_of([fund, firm]))
+    assert [bool(one & PARTNERSHIP) for one in traits.tolist()] == [True, False]

@@ -17,6 +17,7 @@ import networkx
 import orjson
 import pytest
 
+from graph.bods import Publisher, declarations
 from graph.snapshot.keeping import Keeper, SnapshotReader
 from resolvers.context import Context
 from resolvers.operation import Operations
@@ -25,6 +26,7 @@ from security.policy import Scope
 from store.hot import ensure_hot_columns
 from store.intake import import_paths
 from store.pool import open_pool
+from tests.graph.test_export import piece
 from tests.graph.town import Town
 from tests.resolvers.whole_graph import TIES, Parts, analysed, groups
 from tests.store.conftest import FixedCipher
@@ -316,6 +318,30 @@ async def test_what_was_known_before_a_correction_is_still_answered(
     assert await at(None) == await at(second) == (["0.4"], 0)
     assert await at(first) == (["0.7"], 1)
     assert await at(before) == ([], 0)
+
+
+async def test_what_was_known_of_a_declared_interval_is_the_interval(
+    node: Node, tmp_path: Path
+) -> None:
+    written, _ = declarations(piece(), "n0", Publisher("本溪", "2026-06-30"), [], ["r1"])
+    path = tmp_path / "declared.json"
+    assert b'"exact": 60' in written
+    path.write_bytes(written.replace(b'"exact": 60', b'"minimum": 25, "maximum": 30'))
+    summary = await import_paths(
+        node.pool, [path], kinds=kinds(), cipher=FixedCipher(), region="210500",
+        platform="bods", today=TODAY, report_dir=tmp_path / "reports",
+    )  # fmt: skip
+    assert not summary.failures
+    firm = await node.connection.fetchval(
+        "SELECT scheme || ':' || value FROM identifier JOIN organisation USING (subject_id)"
+        " WHERE name = '本溪甲公司' ORDER BY scheme LIMIT 1"
+    )
+    document = """query($s: String!, $at: DateTime) { owners(subject: $s, knownAt: $at) {
+      owners { direct { low high } } } }"""
+    at: dt.datetime = await node.connection.fetchval("SELECT clock_timestamp()")
+    told = await node.ask(firm, document, at=None)
+    assert [one["direct"] for one in told["owners"]["owners"]] == [{"low": "0.25", "high": "0.81"}]
+    assert await node.ask(firm, document, at=at.isoformat()) == told
 
 
 async def test_parties_of_a_filed_agreement_vote_as_one(node: Node, tmp_path: Path) -> None:

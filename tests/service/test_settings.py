@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from service.demo import is_demo
+from service.demo import found_settings, is_demo
 from service.enrolment import EnrolmentError, establish
 from service.home import NodeHome
 from service.partnership import publish_own, receive_papers
@@ -44,6 +44,18 @@ def test_any_variable_with_file_reads_the_file(tmp_path: Path) -> None:
         "postgresql://xinqiao@db/xinqiao?sslmode=require&password=pass%20word%2F%C3%A9"
     )
     assert settings.graph_login == ("neo4j", "pass word/é")
+
+
+def test_the_other_city_of_a_demo_is_found_at_the_port_it_was_moved_to(tmp_path: Path) -> None:
+    found_settings(tmp_path)
+    moved = {"XINQIAO_SHENYANG_PORT": "9001"}
+    (shenyang,) = load_settings(NodeHome(tmp_path, "benxi"), moved).partners
+    assert (shenyang.name, shenyang.url) == ("shenyang", "http://127.0.0.1:9001")
+    (benxi,) = load_settings(NodeHome(tmp_path, "shenyang"), moved).partners
+    assert benxi.url == "http://127.0.0.1:8000"
+    told = moved | {"XINQIAO_BENXI_PARTNERS": "shenyang=http://127.0.0.1:1"}
+    (named,) = load_settings(NodeHome(tmp_path, "benxi"), told).partners
+    assert named.url == "http://127.0.0.1:1"
 
 
 def test_user_and_password_of_neo4j_may_come_in_one(tmp_path: Path) -> None:
