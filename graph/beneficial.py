@@ -49,7 +49,8 @@ class Officer:
 class BeneficialOwner:
     """A person and the rule; `share` is of equity, income or votes, None for other rules.
 
-    `certain` is false where it depends on shares that are not known. `borderline`: on 25 %.
+    `certain` is false where it depends on shares that are not known, or on the rounding of one
+    that stands just below. `borderline`: on 25 %.
     """
 
     node: int
@@ -124,7 +125,7 @@ def beneficial_owners(rights: Rights) -> BeneficialOwners:
             for owner in _persons(ownership, rights.persons):
                 if reaches(owner.low, QUARTER):
                     certain.setdefault(owner.node, _by_share(rule, owner, True))
-                elif reaches(owner.high, QUARTER):
+                elif reaches(owner.high, QUARTER) or borderline(owner.high, QUARTER):
                     possible.setdefault(owner.node, _by_share(rule, owner, False))
         if stage[0][0] is Rule.INCOME and rights.equity is None:
             # Votes of a partnership are its management: rule 3, for want of rights to income.

@@ -17,7 +17,7 @@ from graph.closure import MAX_NODES, Agreement, Closure, Office, with_concerts
 from graph.control import controlled_by
 from graph.holding import Statement
 from graph.layout import EdgeKind
-from graph.snapshot.column import IS_PARTNERSHIP, PARTNERSHIP, STATE_ORGAN
+from graph.snapshot.column import HOME, IS_PARTNERSHIP, PARTNERSHIP, STATE_ORGAN
 from graph.walk import Limit, Truncation
 
 # As `store.relation.derive_shares`: rounded to 12 places, within 0.05 % of a stated share.
@@ -64,7 +64,7 @@ SELECT a.relation_id, a.subject_id, a.other_id, a.kind, a.origin_region, {_SHARE
   FROM stated a
 """
 _SUBJECTS = f"""
-SELECT s.subject_id, s.category, coalesce(o.origin_region, '') AS home,
+SELECT s.subject_id, s.category, coalesce({HOME}, '') AS home,
        left(o.uscc, 2) = '11' OR o.entity_type = '机关' AS state,
        {IS_PARTNERSHIP} AS partnership
   FROM subject s LEFT JOIN organisation o USING (subject_id)

@@ -48,7 +48,7 @@ class BeneficialOwner:
     rule: BeneficialRule = described("规则.")
     label: str = described("标注 疑似 for rules that are computed from control.")
     share: ShareRange | None = described("比例 of what the rule is about; null for other rules.")
-    certain: bool = described("确定 false: it depends on shares that are not known.")
+    certain: bool = described("确定 false: it depends on shares not known, or on rounding at 25 %.")
     borderline: bool = described("临界 the share stands on 25 %, within 1e-9; 25%以上 includes it.")
     position: str | None = described("职务 where the rule is about it.")
     together_with: list[str] = described("联合 keys of allies, for JOINT_CONTROL.")

@@ -42,6 +42,12 @@ IS_PARTNERSHIP = """
 coalesce(o.entity_type LIKE '%合伙%', o.name ~ '合伙企业|普通合伙|有限合伙')
 """
 
+# The city whose registry keeps organisation o: it describes the body, or has issued its code. Who
+# merely mentioned it last says nothing (X37), and both cities must come to the same.
+HOME = """
+CASE WHEN o.registered OR o.uscc IS NULL THEN o.origin_region ELSE substr(o.uscc, 3, 4) || '00' END
+"""
+
 # Texts are kept once, as codes into these tables of the snapshot.
 TEXTS = ("origin", "share_class", "currency", "position", "guarantee_kind")
 

@@ -15,6 +15,7 @@ from graph.snapshot.column import (
     CAPITAL_SCALE,
     CATEGORIES,
     CLASSES,
+    HOME,
     IS_PARTNERSHIP,
     PARTNERSHIP,
     REGISTERED,
@@ -59,7 +60,7 @@ SELECT s.subject_id, {_code("s.category", CATEGORIES)}, coalesce(t.code, 0)::int
   LEFT JOIN person p USING (subject_id)
   LEFT JOIN loan l USING (subject_id)
   LEFT JOIN unnest($1::text[]) WITH ORDINALITY t(text, code)
-    ON t.text = coalesce(o.origin_region, p.origin_region, l.origin_region)
+    ON t.text = coalesce({HOME}, p.origin_region, l.origin_region)
 """
 
 _EDGE_COLUMNS = {

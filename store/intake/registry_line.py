@@ -25,6 +25,7 @@ from store.statement import (
 )
 
 _STATUS = {"在营": "存续", "开业": "存续", "存续(在营/开业)": "存续", "在业": "存续"}
+_MONEY = "货币"
 _FIRM_CODES = {s: s for s in ("uscc", "org_code", "reg_no", "tax_no")} | {"category": "entity_type"}
 
 
@@ -189,7 +190,13 @@ def read_holder(
         "share_max": share if share is not None else Decimal(1),
         **told_by(row, source_code),
     }
-    key = (plain_name(row.text("share_class")), str(columns.get("valid_from") or ""))
+    key: tuple[str, ...] = (
+        plain_name(row.text("share_class")),
+        str(columns.get("valid_from") or ""),
+    )
+    form = plain_name(row.text("contribution_form"))
+    if form and form != _MONEY:  # what is given beside money is a contribution of its own
+        key = (*key, form)
     line.statements.append(
         RelationStatement(
             "HOLDS",

@@ -184,6 +184,11 @@ def test_a_quarter_is_enough_and_less_is_not() -> None:
     found = rights(said((P, A, "0.25"), (Q, A, "0.2499"), (R, A, "0.5001")), A)
     assert [(one.node, one.rule) for one in found.owners] == [(R, Rule.EQUITY), (P, Rule.EQUITY)]
     assert [one.borderline for one in found.owners] == [False, True]
+    near = rights(said((P, A, "0.2499999995"), (Q, A, "0.249999998"), (R, A, "0.5000000025")), A)
+    assert [(one.node, one.certain, one.borderline) for one in near.owners] == [
+        (R, True, False),
+        (P, False, True),
+    ]
 
 
 def test_w07_the_limited_partner_earns() -> None:

@@ -18,7 +18,7 @@ from graph.snapshot.folder import Folder
 from graph.snapshot.keeping import Keeper, SnapshotReader
 from graph.snapshot.mask import Mask, View
 from graph.snapshot.view import Snapshot
-from tests.graph.town import Town
+from tests.graph.town import BENXI, SHENYANG, Town
 
 DAY = dt.date(2026, 6, 30)
 
@@ -253,3 +253,23 @@ async def test_w07_a_partners_partnership_is_known_by_its_name(town: Town, keepe
     found = await now(keeper)
     traits = found.nodes.column("traits", found.places_of([fund, firm]))
     assert [bool(one & PARTNERSHIP) for one in traits.tolist()] == [True, False]
+
+
+async def test_x37_the_home_of_a_firm_only_mentioned_is_the_city_of_its_code(
+    town: Town, keeper: Keeper
+) -> None:
+    async with town.transaction():
+        both = [await town.company(code, origin=BENXI) for code in ("m", "n")]
+        await town.connection.execute(
+            "UPDATE organisation SET registered = subject_id = $1, uscc = '91210106XD0000016N'",
+            both[0],
+        )
+    found = await now(keeper)
+    homes = found.nodes.column("origin", found.places_of(both)).tolist()
+    assert [found.text("origin", code) for code in homes] == [BENXI, None]
+    async with town.transaction():
+        await town.holds(both[0], both[1], "0.5", origin=SHENYANG)
+        await town.touch("SUBJECT", both[1], both[1])
+    found = await now(keeper)
+    (home,) = found.nodes.column("origin", found.places_of(both[1:])).tolist()
+    assert found.text("origin", home) == SHENYANG

@@ -6,6 +6,7 @@ import csv
 import json
 from collections.abc import Callable
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -408,6 +409,19 @@ async def test_shares_are_derived_from_amounts_whatever_comes_first(
     )
     third = "0.333333333333"
     assert [tuple(row) for row in shares] == [(third, third), (third, third), ("0", "1")]
+
+
+async def test_what_is_given_beside_money_is_a_holding_of_its_own(
+    take: Take, sheet: Sheet, pool: asyncpg.Pool[Any]
+) -> None:
+    share = {"认缴出资额(万元)": "", "出资比例(%)": "30", "出资方式": ""}
+    goods = share | {"出资方式": "实物", "出资比例(%)": "25"}
+    await take(sheet("h.csv", [holder(**share), holder(**goods)]))
+    await take(sheet("again.csv", [holder(**share | {"出资比例(%)": "35", "出资方式": "货币"})]))
+    shares = await pool.fetch(
+        "SELECT share_min FROM relation WHERE kind = 'HOLDS' AND direction = 'IN' ORDER BY 1"
+    )
+    assert [row[0] for row in shares] == [Decimal("0.25"), Decimal("0.35")]
 
 
 async def test_a_new_legal_representative_ends_the_old_one_whatever_comes_first(
