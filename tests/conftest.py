@@ -33,9 +33,58 @@ settings.register_profile("xinqiao", deadline=None)
 settings.load_profile("xinqiao")
 
 
+# What is made once for each process that runs tests: those who ask it stay in one process.
+_DEAR = {"cities": "cities", "lone_node": "lone node", "neo4j_server": "graph", "known": "known"}
+# Begun first, in this order: what begins last leaves the other processes without work.
+_LONG = (
+    "cities",
+    "cities of another seed",
+    "lone node",
+    "graph",
+    "known",
+    "service/test_container",
+    "store/test_intake_bulk",
+    "service/test_neo4j",
+    "store/test_intake_order",
+    "service/test_doctor",
+    "resolvers/test_differential",
+    "service/test_neo4j_import",
+    "faults/test_faults",
+    "outside/test_go",
+    "outside/test_litewitness",
+    "store/test_intake_world",
+    "service/test_postgres",
+    "resolvers/test_finbench_analyses",
+    "service/test_kinds_by_role",
+    "service/test_completion",
+    "service/test_world_sizes",
+)
+
+
 def pytest_configure() -> None:
     # As Ctrl-C: fixtures are finalised, so no server outlives a session that is told to end.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Name the groups of `--dist=loadgroup`, the long ones first; inside, the order stays."""
+    places = {name: place for place, name in enumerate(_LONG)}
+    found: dict[pytest.Item, int] = {}
+    for item in items:
+        given = item.get_closest_marker("xdist_group")
+        group = str(given.args[0]) if given else _group(item)
+        if given is None:
+            item.add_marker(pytest.mark.xdist_group(group))
+        found[item] = places.get(group, len(places))
+    items.sort(key=found.__getitem__)
+
+
+def _group(item: pytest.Item) -> str:
+    """The running servers that a test asks, else its module."""
+    asked = getattr(item, "fixturenames", ())
+    module = "/".join(item.path.with_suffix("").parts[-2:])
+    return next((_DEAR[name] for name in _DEAR if name in asked), module)
 
 
 @pytest.fixture(scope="session")

@@ -26,7 +26,13 @@ RECORD = (
 )
 
 
-@pytest.fixture(scope="module", params=[SEED, 7])
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(SEED, marks=pytest.mark.xdist_group("cities")),
+        pytest.param(7, marks=pytest.mark.xdist_group("cities of another seed")),
+    ],
+)
 def world(request: pytest.FixtureRequest, home: Path) -> Iterator[Cities]:
     """Both cities under each seed."""
     if request.param == SEED:
