@@ -25,7 +25,7 @@ from bench.table import Cell, Table
 from schema.records import kinds
 from security.field_encryption import FieldCipher
 from security.keys import KeyFolder
-from service.intake import seldom_collected
+from service.collecting import IMPORTING, seldom_collected
 from store.identifiers.check_characters import id_check, org_check, uscc_check
 from store.intake import import_paths
 from store.pool import open_pool
@@ -119,7 +119,7 @@ async def measure(dsn: str, lines: int, folder: Path) -> Table:
                 writer.writerow(row)
         server = await _server_seconds(pool)
         began, spent = time.perf_counter(), time.process_time()
-        with seldom_collected():  # as the command does
+        with seldom_collected(IMPORTING):  # as the command does
             summary = await import_paths(
                 pool,
                 [path],

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import uvicorn
 
 from service.app import App
+from service.collecting import ANSWERING, seldom_collected
 from service.node import Node
 from service.protocol import BoundedProtocol
 from service.work import Work
@@ -72,4 +73,5 @@ class Ending:
         )
         self._server = server = _Server(config)
         if not self.asked.is_set():
-            await server.serve(None if listening is None else [listening])
+            with seldom_collected(ANSWERING):
+                await server.serve(None if listening is None else [listening])

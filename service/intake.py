@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -22,6 +20,7 @@ from rich.progress import (
 from security.field_encryption import FieldCipher
 from security.keys import KeyFolder
 from service.cli.output import notices
+from service.collecting import IMPORTING, seldom_collected
 from service.database import database
 from service.enrolment import establish
 from service.home import NodeHome
@@ -65,7 +64,7 @@ async def import_into(
             transient=True,
         )
         try:
-            with bar, seldom_collected():
+            with bar, seldom_collected(IMPORTING):
                 async with pool.acquire() as connection, writing_keys(connection):
                     return await import_paths(
                         pool,
@@ -132,23 +131,6 @@ def _cipher(keys: Path) -> FieldCipher:
 
 def _rules(settings: Settings) -> IntakeRules:
     return IntakeRules(Transition(settings.rule_transition), settings.person_utility_arrears)
-
-
-@contextmanager
-def seldom_collected() -> Iterator[None]:
-    """The cycle collector looks rarely, and never at what is loaded by now.
-
-    An import makes many objects and few cycles; by the usual thresholds a twelfth of its time
-    went into looking for them.
-    """
-    usual = gc.get_threshold()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*usual)
-        gc.unfreeze()
 
 
 def _shown(bar: Progress) -> Callable[[Path, int, int], None]:

@@ -24,8 +24,8 @@ from resolvers.job import Progress
 from resolvers.job_handler import JobKind
 from security.field_encryption import FieldCipher
 from security.keys import KeyFolder
+from service.collecting import IMPORTING, seldom_collected
 from service.home import NodeHome, open_folder
-from service.intake import seldom_collected
 from service.kinds import served_kinds
 from service.settings import load_settings
 from store import submission as submissions
@@ -139,7 +139,7 @@ async def _tell(folder: Path, size: int, progress: Progress) -> None:
 
 def read_file(order: Order) -> dict[str, Any]:
     """Take a file in, in this process; raises StoreError when nothing of it can be taken."""
-    with seldom_collected():
+    with seldom_collected(IMPORTING):
         return asyncio.run(_read(order))
 
 
