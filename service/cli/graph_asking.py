@@ -67,6 +67,8 @@ def ask_graph(
         "verified": told["verified"],
         "receipt": told["receipt"],
     }
+    if (interests := told["answer"]["data"].get("declared")) is not None:
+        shown["declared"] = [beside(one, listed) for one in interests]
     if name in ("controlled", "guaranteed"):
         shown["subjects"] = [one["subject"] for one in shown[name]]
     if as_json:
@@ -74,6 +76,14 @@ def ask_graph(
     else:
         _show(shown, name)
     raise typer.Exit(0 if found.verified else 1)
+
+
+def beside(interest: dict[str, Any], listed: list[dict[str, Any]]) -> dict[str, Any]:
+    """A declared interest, and whether who declares it is among those computed."""
+    party = interest.pop("party") or {}
+    holder = party.get("uscc") or party.get("id")
+    computed = holder is not None and any(one.get("holder") == holder for one in listed)
+    return {"holder": holder, "name": party.get("name"), **interest, "computed": computed}
 
 
 def _show(shown: dict[str, Any], name: str) -> None:
@@ -95,6 +105,10 @@ def _show(shown: dict[str, Any], name: str) -> None:
         "score",
     )
     print_table([{k: row[k] for k in plain if k in row} for row in shown[name]])
+    if shown.get("declared"):
+        out.print("申报 declared, beside what is computed")
+        told = ("name", "type", "directness", "beneficial", "shareMin", "shareMax", "computed")
+        print_table([{key: row[key] for key in told} for row in shown["declared"]])
     for cut in shown["truncated"]:
         out.print(f"截断 truncated: {cut['reason']} at {cut['stage']}")
 

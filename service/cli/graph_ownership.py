@@ -32,6 +32,12 @@ _CHAIN = f"company votes {_SHARE} allies voters {{ {_STEP} }}"
 _DATED = "$asOf: Date, $knownAt: DateTime"
 _DAYS = "asOf: $asOf, knownAt: $knownAt"
 
+_DECLARED = """
+  declared: declaredInterests(subject: $subject, asOf: $asOf) {
+    party { __typename id name ... on Organisation { uscc } } unnamedReason type directness
+    beneficial shareMin shareMax bounds details validFrom validTo originRegion source }
+"""
+
 _OWNERS = f"""
 query Owners($subject: String!, $first: Int!, $basis: ShareBasis!, {_DATED}) {{
   answer: owners(subject: $subject, first: $first, basis: $basis, {_DAYS}) {{
@@ -44,7 +50,8 @@ query Controllers($subject: String!, {_DATED}) {{
   answer: controllers(subject: $subject, {_DAYS}) {{
     {_KNOWN} rule {NODES} possible borderline
     controllers {{ key label ultimate level component jointlyWith votes {_SHARE}
-      chain {{ {_CHAIN} }} }} }} }}
+      chain {{ {_CHAIN} }} }} }}
+  {_DECLARED} }}
 """
 _CONTROLLED = f"""
 query Controlled($subject: String!, $first: Int!, {_DATED}) {{
@@ -58,7 +65,8 @@ query Beneficial($subject: String!, {_DATED}) {{
     {_KNOWN} rule ruleText source undetermined {NODES}
     exemption {{ small personsAlone noOther committed applies }}
     owners {{ key rule label share {_SHARE} certain borderline position togetherWith
-      paths {{ share {_SHARE} steps {{ {_STEP} }} }} }} }} }}
+      paths {{ share {_SHARE} steps {{ {_STEP} }} }} }} }}
+  {_DECLARED} }}
 """
 _RELATED = f"""
 query Related($subject: String!, $first: Int!, $asOf: Date) {{

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import typer
 
+from service.cli.graph_asking import beside
 from service.cli.output import explained, print_table
 from service.recognition import read_note_or_draft
 from sync.errors import MappingError
@@ -34,3 +35,16 @@ def test_a_path_that_cannot_be_used_is_an_error_with_a_code(
 def test_names_are_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
     print_table([{"name": "[bold]甲[/]"}])
     assert "[bold]甲[/]" in capsys.readouterr().out
+
+
+def test_what_is_declared_stands_beside_what_is_computed() -> None:
+    computed = [{"holder": "91210500XD0000016N", "name": "甲"}]
+    told = [
+        beside({"party": party, "type": "shareholding", "beneficial": True}, computed)
+        for party in ({"id": "a", "uscc": "91210500XD0000016N"}, {"id": "b", "name": "张*"}, None)
+    ]
+    assert [(one["holder"], one["computed"]) for one in told] == [
+        ("91210500XD0000016N", True),
+        ("b", False),
+        (None, False),
+    ]

@@ -675,7 +675,7 @@ def test_the_command_line_tells_owners_and_what_is_controlled(world: Cities) -> 
     assert status == 0
     assert told["subjects"] == [code(world, "W09", label) for label in "BCD"]
     status, told = world.xinqiao("graph", "beneficial", code(world, "W08"), *who)
-    assert (status, told["rule"]) == (0, "DAILY_MANAGEMENT")
+    assert (status, told["rule"], told["declared"]) == (0, "DAILY_MANAGEMENT", [])
     status, told = world.xinqiao("graph", "controllers", "91210500XD0000016N", *who)
     assert (status, told["error"]) == (2, "NOT_FOUND")
 
