@@ -19,8 +19,8 @@ from graph.layout import EdgeKind
 Array: TypeAlias = NDArray[Any]
 Rows: TypeAlias = NDArray[np.int64]
 
-# Raised when columns change: files of another layout are made anew.
-SNAPSHOT_LAYOUT = 1
+# Raised when columns change, or what they are read from: files of another layout are made anew.
+SNAPSHOT_LAYOUT = 2
 
 SHARE_SCALE = 10**12
 CAPITAL_SCALE = 10**6
