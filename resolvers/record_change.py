@@ -155,27 +155,25 @@ async def _seen(
         f" {' '.join(level.joins)} WHERE {' AND '.join(where)}"
     )
     found = await fetch(call.context.pool, sql, [bind(call) for bind in binds])
-    versions = await _versions(call, [row["record_id"] for row in found])
+    changed = await _changed(call, [row["record_id"] for row in found])
     return {
-        row["record_id"]: {
-            **row,
-            "change": "NEW" if versions.get(row["record_id"], 0) <= 1 else "CHANGED",
-        }
+        row["record_id"]: {**row, "change": "CHANGED" if row["record_id"] in changed else "NEW"}
         for row in found
     }, columns
 
 
-async def _versions(call: Call, records: Sequence[UUID]) -> Mapping[UUID, int]:
-    """How often each of these visible records was stated or marked."""
+async def _changed(call: Call, records: Sequence[UUID]) -> frozenset[UUID]:
+    """Which of these visible records were stated, marked or cleared of a mark since their first
+    statement."""
     assert call.context.changes is not None
     rows = await fetch(
         call.context.changes.pool,
-        "SELECT r.record_id, (SELECT count(*) FROM record_version v WHERE v.subject_id ="
-        " r.subject_id AND v.record_id = r.record_id) + r.objection::int AS stated"
-        " FROM record r WHERE r.record_id = ANY ($1)",
+        "SELECT r.record_id FROM record r WHERE r.record_id = ANY ($1)"
+        " AND r.recorded_from > (SELECT min(v.recorded_from) FROM record_version v"
+        " WHERE v.subject_id = r.subject_id AND v.record_id = r.record_id)",
         [list(records)],
     )
-    return {row["record_id"]: row["stated"] for row in rows}
+    return frozenset(row["record_id"] for row in rows)
 
 
 async def _ended(

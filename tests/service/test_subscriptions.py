@@ -23,7 +23,7 @@ from client.subscription import signed_subscription, unsigned_subscription, veri
 from service.enrolment import identity_key, node_keys
 from store.outbox import newest
 from store.statement import Order
-from store.withdrawal import withdraw_relation
+from store.withdrawal import mark_objection, withdraw_relation
 from tests.resolvers.conftest import uid
 from tests.service.inner_node import InnerNode
 
@@ -184,6 +184,30 @@ async def test_what_ends_is_told_to_whoever_might_see_it_before(inner: InnerNode
             await _set(inner, "罚1", "status = 'VALID'")
             await _set(inner, "罚6", "status = 'VALID'")
         assert told == {"change": "ENDED", "recordId": str(uid("罚1")), "record": None}
+
+
+async def test_a_mark_that_is_taken_away_again_is_a_change_and_nothing_new(
+    inner: InnerNode,
+) -> None:
+    await inner.node.work_pool.execute(
+        "INSERT INTO record_version (subject_id, record_id, stamp, batch_sha, line_no, digest,"
+        " status, commitment, recorded_from) SELECT subject_id, record_id, stamp, batch_sha,"
+        " line_no, digest, 'VALID', commitment, recorded_from FROM record WHERE record_id = $1"
+        " ON CONFLICT DO NOTHING",
+        uid("罚3"),
+    )
+    told = []
+    async with socket(inner) as one:
+        await one.subscribe("a", RECORDS, "steward", purpose="P13")
+        await _begun(inner)
+        await touch(inner, "罚3")
+        told.append(one.verified(await one.next())["data"]["recordChanged"])
+        for objection in (True, False):
+            async with inner.node.work_pool.acquire() as connection:
+                await mark_objection(connection, uid("罚3"), objection)
+            told.append(one.verified(await one.next())["data"]["recordChanged"])
+    assert [one["change"] for one in told] == ["NEW", "CHANGED", "CHANGED"]
+    assert [one["record"]["objection"] for one in told] == [False, True, False]
 
 
 async def test_a_subscription_ends_with_the_trust_in_its_caller(inner: InnerNode) -> None:
