@@ -28,7 +28,7 @@ class Limits:
     """The most that one operation of a document may have, its fragments spread out."""
 
     tokens: int = 2_000  # of the whole document
-    depth: int = 15  # fields inside fields; introspection has a limit of its own
+    depth: int = 12  # fields inside fields; introspection has a limit of its own
     fields: int = 1_000
     aliases: int = 100
     directives: int = 50
@@ -65,6 +65,13 @@ def check_document(document: DocumentNode, limits: Limits) -> None:
         raise QuestionError("DEPTH_LIMIT", _DEEP.format(limits.depth)) from None
 
 
+def _introspects(definition: OperationDefinitionNode | FragmentDefinitionNode) -> bool:
+    """Whether it is a fragment on a type of the introspection, which validation limits."""
+    return isinstance(
+        definition, FragmentDefinitionNode
+    ) and definition.type_condition.name.value.startswith("__")
+
+
 @dataclass
 class _Counter:
     document: DocumentNode
@@ -91,7 +98,7 @@ class _Counter:
             if count > limit:
                 what = {"FIELD": "fields", "ALIAS": "aliases", "DIRECTIVE": "directives"}[name]
                 raise QuestionError(f"{name}_LIMIT", f"ask for at most {limit} {what} at once")
-        if found.depth > limits.depth:
+        if found.depth > limits.depth and not _introspects(definition):
             raise QuestionError("DEPTH_LIMIT", _DEEP.format(limits.depth))
         # From here on what is spread out is known to be small.
         roots = self._spread([definition.selection_set])

@@ -243,6 +243,8 @@ class Page:
             size = self._size(shape)
             if aggregates or page_infos:
                 self._join(parent, inner, result, shape, size, aggregates, needs_number, page_infos)
+            else:
+                self._check_cursors()
             for field, wanted in page_infos:
                 at = next(i for i, (key, _) in enumerate(connection.columns) if key == field.key)
                 info = self._page_info(connection_level, result, shape, field, wanted)
@@ -251,6 +253,17 @@ class Page:
             for join in connection_level.joins:
                 parent.take(join)
             return value
+
+    def _check_cursors(self) -> None:
+        """Have the cursors judged where no row is read, such as for the count alone."""
+        given = [one for one in map(self.selected.given, ("after", "before")) if one is not None]
+
+        def check(call: Call) -> None:
+            for cursor in given:
+                _cursor_values(call, cursor.read(call), self.source)
+
+        if given:
+            self.statement.checks.append(check)
 
     def _size(self, shape: Window) -> str:
         if shape.literal_size is not None:

@@ -31,7 +31,7 @@ from schema.record_kinds import RecordKinds
 from security.policy import Scope
 from store.kind import Kinds
 
-MAX_DEPTH = 12
+_MAX_DEPTH = 24  # of the statement: of what a document within its limits nests, one and a half
 MAX_FIELDS = 1_000
 MAX_LISTS = 60  # the planner's time grows with the cube of what stands side by side
 _PARAMETER = re.compile(r"\$(\d+)")
@@ -180,7 +180,7 @@ class Statement:
             raise QuestionError("COST_LIMIT", f"ask for at most {MAX_LISTS} lists or roots at once")
 
     def deeper(self) -> Deeper:
-        """Enter one level of selection; raises QuestionError DEPTH_LIMIT beyond 12."""
+        """Enter one level; raises QuestionError DEPTH_LIMIT far beyond what documents may nest."""
         return Deeper(self)
 
     def disclose(self, coordinate: str, *, masked: bool = False) -> None:
@@ -197,8 +197,8 @@ class Deeper:
     def __enter__(self) -> Deeper:
         statement = self._statement
         statement.depth += 1
-        if statement.depth > MAX_DEPTH:
-            raise QuestionError("DEPTH_LIMIT", f"nest selections at most {MAX_DEPTH} levels deep")
+        if statement.depth > _MAX_DEPTH:
+            raise QuestionError("DEPTH_LIMIT", "nest selections less deep")
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -56,12 +56,27 @@ async def test_refusals_have_codes(ask: Any, document: str, code: str, status: i
     assert asked.answer.disclosure.subjects == b""
 
 
-async def test_depth_is_limited(ask: Any) -> None:
-    inner = "name"
-    for _ in range(7):
-        inner = "holders { nodes { name ... on Organisation { %s } } }" % inner
-    asked = await ask('{ organisation(code: "x") { %s } }' % inner)
-    assert asked.codes == ["DEPTH_LIMIT"]
+@pytest.mark.parametrize(
+    "level",
+    [
+        "holders(first: 1) { nodes { name ... on Organisation { %s } } }",
+        "holdings(first: 1) { nodes { ... on Node { ... on Organisation { %s } } } }",
+    ],
+)
+async def test_depth_is_limited_to_what_is_documented(ask: Any, level: str) -> None:
+    """Twelve levels as the asker counts them: fields inside fields."""
+
+    def nested(inner: str) -> str:
+        for _ in range(5):
+            inner = level % inner
+        return '{ organisation(code: "%s") { %s } }' % (A, inner)
+
+    within = await ask(nested("name"))
+    assert (within.codes, within.answer.lane) == ([], "COMPILED")
+    too_deep = await ask(nested("region { name }"))
+    assert too_deep.codes == ["DEPTH_LIMIT"]
+    assert "12 levels" in too_deep.errors[0]["message"]
+    assert too_deep.data is None
 
 
 async def test_limits_hold_for_variables(ask: Any) -> None:
@@ -80,6 +95,9 @@ async def test_cursors_of_another_order_are_refused(ask: Any) -> None:
         '{ organisations(orderBy: {field: USCC}, after: "%s") { nodes { id } } }' % cursor
     )
     assert asked.codes == ["CURSOR_INVALID"]
+    count = "query($a: String) { organisations(%s: $a) { totalCount } }"
+    assert (await ask(count % "before", a="nonsense")).codes == ["CURSOR_INVALID"]
+    assert (await ask(count % "after", a=cursor)).errors == []
 
 
 @pytest.mark.parametrize("text", ["\x00", "a\x00b", "\ud800", "'; DROP TABLE record; --", "%_\\"])
