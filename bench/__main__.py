@@ -2,7 +2,8 @@
 
 `python -m bench graphql [--size S|M|L] [--write]` compares the node with other GraphQL servers,
 whose packages npm fetches; `reach` asks an investigator's questions on FinBench beside plain Cypher
-and @neo4j/graphql; `bulk` fills an empty graph with three million rows. They run only where named.
+and @neo4j/graphql; `bulk` fills an empty graph with three million rows; `graph [--edges 10000000]`
+asks a large graph through its GraphQL fields. They run only where named.
 
 Parts are identifiers, signature, log, proof, reading, intake, world, questions, search, analysis,
 projection, node, start, scale and risk; without one all run, about ten minutes on two cores.
@@ -32,6 +33,7 @@ from bench import (
     analysis,
     bulk,
     finbench,
+    graph,
     graphql,
     identifiers,
     intake,
@@ -182,6 +184,10 @@ def _bulk(root: Path, quick: bool) -> Iterator[Table]:
         yield asyncio.run(bulk.measure(home, server.dsn, "S" if quick else "XL"))
 
 
+def _graph(root: Path, quick: bool, edges: int, raw: Path | None) -> Iterator[Table]:
+    yield from graph.run(root, *((20_000, 20) if quick else (edges, graph.QUESTIONS)), raw=raw)
+
+
 def _graphql(root: Path, quick: bool, size: str, raw: Path | None) -> Iterator[Table]:
     folder = open_folder(root / "peers", 0o711)
     yield from side_by_side.measure(folder, size, quick=quick, raw=raw)
@@ -207,7 +213,7 @@ _PARTS: dict[str, Callable[[Path, bool], Iterator[Table]]] = {
 
 
 # Parts that npm fetches packages for, or that fill a disk: only where they are named.
-_NAMED = ("graphql", "reach", "bulk")
+_NAMED = ("graphql", "reach", "bulk", "graph")
 
 
 def machine() -> str:
@@ -247,7 +253,10 @@ def main() -> int:
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md as well")
     parser.add_argument("--quick", action="store_true", help="tiny sizes, to see that all runs")
     parser.add_argument("--size", default="M", choices=("S", "M", "L"), help="world of `graphql`")
-    parser.add_argument("--raw", type=Path, help="file for the figures of `graphql`, `reach`")
+    parser.add_argument("--edges", type=int, default=graph.EDGES, help="relations of `graph`")
+    parser.add_argument(
+        "--raw", type=Path, help="file for the figures of `graphql`, `reach`, `graph`"
+    )
     asked = parser.parse_args()
     raw = _RAW if asked.write else asked.raw
     parts: dict[str, Callable[[Path, bool], Iterator[Table]]] = {
@@ -255,6 +264,7 @@ def main() -> int:
         "graphql": partial(_graphql, size=asked.size, raw=raw),
         "reach": partial(_reach, raw=asked.raw),
         "bulk": _bulk,
+        "graph": partial(_graph, edges=asked.edges, raw=asked.raw),
     }
     unknown = set(asked.parts) - set(parts)
     if unknown:

@@ -176,8 +176,10 @@ def _variables(drawn: Sequence[tuple[str, UUID]], questions: int) -> list[dict[s
     draw = random.Random(20201022)
     made = []
     for number in range(questions):
+        asked = drawn[number % len(drawn)][0]
         some = [code for code, _ in draw.sample(drawn, 10)]
-        made.append({"a": drawn[number % len(drawn)][0], "b": some[0], "some": some})
+        other = next(code for code in some if code != asked)
+        made.append({"a": asked, "b": other, "some": some})
     return made
 
 

@@ -26,7 +26,7 @@ from graph.layout import EdgeKind
 from graph.risk import DAMPING, DECAY, Channels, Model, channels, spread
 from graph.snapshot import building
 from graph.snapshot.circle import components as strong
-from graph.snapshot.column import AMOUNT_SCALE, Array
+from graph.snapshot.column import AMOUNT_SCALE, TEXTS, Array
 from graph.snapshot.folder import State, assembled
 from graph.snapshot.mask import Mask, View
 from graph.whole import components, grouped
@@ -38,8 +38,10 @@ _QUESTIONS = 300
 _SEEDS = 100
 
 
-def market(edges: int, seed: int = 20201022) -> View:
-    """The graph as an analyst sees it."""
+def network_of(
+    edges: int, seed: int = 20201022
+) -> tuple[dict[str, Array], dict[EdgeKind, dict[str, Array]]]:
+    """Columns of subjects and of each kind of relation, guarantees among them."""
     nodes, found = network(int(edges * 0.9), seed)
     draw = np.random.default_rng(seed)
     firms = np.flatnonzero(nodes["category"] == 0)
@@ -53,8 +55,13 @@ def market(edges: int, seed: int = 20201022) -> View:
     pledges = relations(draw, EdgeKind.GUARANTEES, some[source], some[target])
     pledges["amount"][:] = draw.integers(1, 10_000, count) * 10_000 * AMOUNT_SCALE
     pledges["loan"][:] = -1
-    made = {**found, EdgeKind.GUARANTEES: pledges}
-    state = State("bench", "bench", 1, 1, Position(1, 1), {"origin": [], "currency": []})
+    return nodes, {**found, EdgeKind.GUARANTEES: pledges}
+
+
+def market(edges: int, seed: int = 20201022) -> View:
+    """The graph as an analyst sees it."""
+    nodes, made = network_of(edges, seed)
+    state = State("bench", "bench", 1, 1, Position(1, 1), {name: [] for name in TEXTS})
     kinds = {str(kind) for kind in EdgeKind}
     mask = Mask(_DAY, frozenset(kinds), frozenset({"O", "G"}))
     return View(assembled(state, building.base_of(nodes, made), building.no_changes()), mask)

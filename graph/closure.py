@@ -390,5 +390,6 @@ def merged(closures: Sequence[Closure]) -> Closure:
             )
         ),
         offices=tuple(sorted(offices.values(), key=lambda one: one.id)),
+        inexact=frozenset[UUID]().union(*(one.inexact for one in closures)),
         truncated=tuple(sorted(truncated)),
     )

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 from uuid import UUID
 
 from graph.debt import Guarantees, Pledge
@@ -29,8 +30,7 @@ class Loan:
     currency: str
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """One debt that the guarantor may have to pay.
 
     `loan` is None for a guarantee that stands by its own amount; `debtors` borrowed it or are
@@ -124,8 +124,11 @@ def _claim(
     guarantor: int,
     evidence: Sequence[Pledge] | None = None,
 ) -> Claim:
-    debtors = tuple(sorted({one.debtor for one in said}))
-    ids = tuple(sorted({one.id for one in evidence or said}))
+    debtors: tuple[int, ...] = (said[0].debtor,)
+    ids: tuple[UUID, ...] = (said[0].id,)
+    if len(evidence or said) > 1:  # few
+        debtors = tuple(sorted({one.debtor for one in said}))
+        ids = tuple(sorted({one.id for one in evidence or said}))
     return Claim(loan, debtors, amount, balance, currency, ids, debtors == (guarantor,))
 
 

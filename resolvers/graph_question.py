@@ -6,6 +6,7 @@ joins the unknown remainder, and nothing tells that it is there (access rules §
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,6 +19,7 @@ from graph.closure import (
     Agreement,
     Closure,
     control_closure,
+    merged,
     owners_closure,
     with_concerts,
     with_offices,
@@ -121,6 +123,23 @@ class Question:
         view, place = self.view(from_)
         closure = control_closure(view, place, levels=self.levels, agreements=self.agreements)
         return await self.seen(closure)
+
+    async def with_controlled(self, closure: Closure, starts: Sequence[UUID]) -> Closure:
+        """The closure with what each of these subjects may control, checked in the store at once.
+
+        As things are known now.
+        """
+        view = self.scoped()
+        places = places_of(view, starts)
+
+        def gathered() -> Closure:
+            below = [
+                control_closure(view, place, levels=self.levels, agreements=self.agreements)
+                for place in places
+            ]
+            return merged([closure, *below])
+
+        return await self.seen(await asyncio.to_thread(gathered))
 
     def view(self, start: UUID | None = None) -> tuple[View, int]:
         """The snapshot in the caller's scope, and the place of the subject in it.

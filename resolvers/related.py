@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from graph.closure import Closure, merged
+from graph.closure import Closure
 from graph.control import Control, Controllers, Votes, controlled_by, controllers_of
 from graph.holding import Holding
 from graph.related import Related, Surroundings, related_parties
@@ -65,8 +65,8 @@ async def _gathered(question: Question) -> tuple[Closure, set[Truncation]]:
     starts += people
     if len(starts) > _MOST:
         cut.add(Truncation(2, Limit.NODES))
-    below = [await question.controlled(start) for start in dict.fromkeys(starts[:_MOST])]
-    return question.concerted(merged([above, *below])), cut
+    found = await question.with_controlled(above, list(dict.fromkeys(starts[:_MOST])))
+    return found, cut
 
 
 def _controllers(closure: Closure) -> Controllers:

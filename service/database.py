@@ -17,6 +17,11 @@ _log = logging.getLogger("xinqiao.database")
 _LOOK = 0.5  # seconds between two looks whether the server lives
 
 
+def holds_data(settings: Settings, node_home: NodeHome) -> bool:
+    """Whether the node's database is there already, before it is opened."""
+    return settings.postgres_url is not None or (node_home.postgres / "PG_VERSION").exists()
+
+
 @contextmanager
 def database(settings: Settings, node_home: NodeHome, *, kept: bool = False) -> Iterator[str]:
     """The node's database for the time of the block: its own server, or the one it is given.

@@ -296,10 +296,15 @@ def import_command(
         "full",
         "neo4j",
         "--overwrite-destination=true",
-        f"--report-file={neo4j_home / 'import.report'}",
+        report_option(neo4j_home),
     ]
     where = {"NEO4J_HOME": str(neo4j_home), "NEO4J_CONF": str(neo4j_home / "conf")}
     return words, {**_environment(), **where}
+
+
+def report_option(neo4j_home: Path) -> str:
+    """The word by which an importer into this folder is known among the running programs."""
+    return f"--report-file={neo4j_home / 'import.report'}"
 
 
 def java() -> str:

@@ -26,13 +26,23 @@ def complete(neo4j_home: Path) -> None:
     replace_file(filling(neo4j_home) / _MARK, "")
 
 
+def is_complete(neo4j_home: Path) -> bool:
+    """Whether a complete filling waits to be taken over."""
+    return (filling(neo4j_home) / _MARK).exists()
+
+
+def holds(neo4j_home: Path) -> bool:
+    """Whether a graph has its place, or part of one."""
+    return any((neo4j_home / "data" / part / _DATABASE).exists() for part in _PARTS)
+
+
 def take_over(neo4j_home: Path) -> bool:
     """Put a complete filling in the place of the data, while no server runs; whether there was one.
 
     Done again after a kill at any moment it ends the same.
     """
     folder = filling(neo4j_home)
-    found = (folder / _MARK).exists()
+    found = is_complete(neo4j_home)
     if found:
         for part in _PARTS:
             made, place = folder / "data" / part / _DATABASE, neo4j_home / "data" / part / _DATABASE

@@ -9,13 +9,18 @@ import asyncio
 import logging
 import sys
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
+import asyncpg
+
 from service.answering import Ending
-from service.database import database, graph_server
+from service.database import database, graph_server, holds_data
 from service.enrolment import establish, token_paths
 from service.home import NodeHome, cache, home
 from service.installation import install
+from service.neo4j import Neo4jAddress
+from service.neo4j_import import fill_first, never_filled
 from service.node import open_node, prepare_database
 from service.partnership import enrolment_folder, publish_own, receive_papers
 from service.sandbox import confine
@@ -44,16 +49,25 @@ async def serve(settings: Settings, root: Path) -> None:
     ending = Ending().on_signals()
     with ExitStack() as servers:
         loop = asyncio.get_running_loop()
-        starting = loop.run_in_executor(
-            None, lambda: servers.enter_context(graph_server(settings, node_home))
-        )
+
+        def start_graph() -> asyncio.Future[Neo4jAddress]:
+            return loop.run_in_executor(
+                None, lambda: servers.enter_context(graph_server(settings, node_home))
+            )
+
+        # A graph that has to be filled waits for the store; nobody's has to when both are new.
+        unfilled = settings.graph_uri is None and never_filled(node_home)
+        late = unfilled and holds_data(settings, node_home)
+        starting = None if late else start_graph()
         dsn = await loop.run_in_executor(
             None, lambda: servers.enter_context(database(settings, node_home, kept=True))
         )
         try:
             await prepare_database(dsn, root, settings)
+            if starting is None:
+                await fill_first(node_home, partial(asyncpg.connect, dsn), ending.asked)
         finally:
-            address = await starting
+            address = await (starting or start_graph())
         if ending.asked.is_set():
             return
         async with open_node(settings, root, dsn, address) as node, at_work(node, dsn) as work:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
+import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,9 +16,9 @@ from graph.connection import GraphConnection
 from graph.projection import Projection
 from graph.verification import verify
 from service.home import NodeHome, open_folder
-from service.neo4j import Neo4jServer
-from service.neo4j_import import import_graph
-from service.neo4j_swap import complete, filling, take_over
+from service.neo4j import Neo4jServer, report_option
+from service.neo4j_import import fill_first, import_graph, never_filled
+from service.neo4j_swap import complete, filling, holds, is_complete, take_over
 from service.process import ServerError
 from tests.graph.town import Town
 
@@ -40,8 +43,19 @@ async def test_an_imported_graph_is_the_store_and_is_followed(home: Path, databa
             await town.relation("BORROWS", firm, loan, loan_id=loan)
             gone = await town.holds(shop, firm, "0.1")
         await town.withdraw(gone)
-        imported = await import_graph(node, connect)
-        assert (imported.nodes, imported.edges) == (4, 5)
+        # Whoever filled it was killed; the importer that it had started goes on.
+        half = filling(node.neo4j)
+        half.mkdir(parents=True)
+        (half / "half").touch()
+        words = [sys.executable, "-c", "import time; time.sleep(600)", report_option(half)]
+        orphan = await asyncio.create_subprocess_exec(*words)
+        assert never_filled(node)
+        await connection.execute("ANALYZE subject, relation")
+        assert not await fill_first(node, connect, asyncio.Event())  # a small store
+        assert orphan.returncode is None
+        assert await fill_first(node, connect, asyncio.Event(), least=1)
+        assert await orphan.wait() == -signal.SIGKILL
+        assert not never_filled(node)
         with Neo4jServer(node) as server:
             address = server.address
             async with GraphConnection(address.uri, address.user, address.password) as graph:
@@ -71,7 +85,11 @@ def test_a_filling_takes_the_place_of_the_data_whole_or_not_at_all(tmp_path: Pat
             for part in ("databases", "transactions")
         }
 
+    put(filling(tmp_path), "half")
+    assert not is_complete(tmp_path)
+    assert not holds(tmp_path)
     put(tmp_path, "old")
+    assert holds(tmp_path)
     put(filling(tmp_path), "half")
     assert not take_over(tmp_path)  # killed while it was filled
     assert held() == {"old"}
