@@ -150,7 +150,7 @@ def _circle(debts: Debts, first: int, most: int) -> tuple[Shown, dict[str, Any]]
     value = {
         **question.frame(found),
         "totalCount": len(members),
-        "totals": totals_value(debts.exposure().totals),
+        "totals": totals_value(debts.exposure().totals) if question.wants("totals") else [],
         "ringCount": len(all_rings),
         "rings": [_ring(debts, shown, one) for one in all_rings[:MAX_RINGS]],
         "cycles": [[shown.keys[node] for node in one] for one in turning.found],
@@ -160,20 +160,24 @@ def _circle(debts: Debts, first: int, most: int) -> tuple[Shown, dict[str, Any]]
         "chainUpLength": len(chain_up) - 1,
         "chainUp": [shown.keys[node] for node in chain_up[:first]],
         "contagion": [shown.keys[node] for node in contagion if node in shown.keys],
-        "steps": debts.steps(shown.keys, found.pledges),
+        "steps": debts.steps(shown.keys, found.pledges) if question.wants("steps") else [],
     }
     return shown, value
 
 
 def _ring(debts: Debts, shown: Shown, members: Sequence[int]) -> dict[str, Any]:
-    inside = set(members)
-    within = [
-        one for one in debts.guarantees.pledges if one.guarantor in inside and one.debtor in inside
-    ]
+    wants, within = debts.question.wants, list[Pledge]()
+    if wants("rings", "totals") or wants("rings", "steps"):
+        inside = set(members)
+        within = [
+            one
+            for one in debts.guarantees.pledges
+            if one.guarantor in inside and one.debtor in inside
+        ]
     return {
         "members": [shown.keys[node] for node in members if node in shown.keys],
-        "totals": totals_value(debts.exposure(within).totals),
-        "steps": debts.steps(shown.keys, within),
+        "totals": totals_value(debts.exposure(within).totals) if wants("rings", "totals") else [],
+        "steps": debts.steps(shown.keys, within) if wants("rings", "steps") else [],
     }
 
 
