@@ -64,5 +64,6 @@ def graph_server(settings: Settings, node_home: NodeHome) -> Iterator[Neo4jAddre
     if settings.graph_uri:
         yield Neo4jAddress(settings.graph_uri, *settings.graph_login)
         return
-    with Neo4jServer(node_home, port=settings.neo4j_port) as server:
+    java = settings.neo4j_java.split()
+    with Neo4jServer(node_home, port=settings.neo4j_port, java_options=java) as server:
         yield server.address

@@ -14,7 +14,7 @@ import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType, TracebackType
@@ -85,9 +85,10 @@ class Neo4jAddress:
 class Neo4jServer:
     """The Neo4j server of one node: started when nobody runs it, shared otherwise.
 
-    `port` is the Bolt port, 0 for any free one; `heap_mb` the largest heap in MiB; `settings`
-    adds to, or replaces, entries of neo4j.conf. Each object holds one share in the server from
-    `start` to `stop`; the last to stop ends the server (`service.process`).
+    `port` is the Bolt port, 0 for any free one; `heap_mb` the largest heap in MiB, which
+    `java_options` may say anew; `settings` adds to, or replaces, entries of neo4j.conf. Each object
+    holds one share in the server from `start` to `stop`; the last to stop ends the server
+    (`service.process`).
     """
 
     def __init__(
@@ -96,11 +97,13 @@ class Neo4jServer:
         *,
         port: int = 0,
         heap_mb: int = 768,
+        java_options: Sequence[str] = (),
         settings: Mapping[str, str] | None = None,
     ) -> None:
         self._home = node_home
         self._port = port
         self._heap_mb = heap_mb
+        self._java_options = java_options
         self._settings = {**_SETTINGS, **(settings or {})}
         self._lease: Lease | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -214,7 +217,7 @@ class Neo4jServer:
         self._set_password()
         with self._log.open("wb") as log:
             process = subprocess.Popen(
-                command(class_path, self._home.neo4j, self._heap_mb),
+                command(class_path, self._home.neo4j, self._heap_mb, *self._java_options),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -265,10 +268,10 @@ def command(class_path: str, neo4j_home: Path, heap_mb: int, *more: str) -> list
         java(),
         *_JVM,
         *archive,
-        *more,
         f"-Djava.io.tmpdir={neo4j_home / 'tmp'}",
         f"-Djna.tmpdir={neo4j_home / 'tmp'}",
         f"-Xmx{heap_mb}m",
+        *more,
         "-cp",
         class_path,
         _MAIN,

@@ -80,6 +80,9 @@ class Settings:
         "User name and password in one, `neo4j/secret`, as Neo4j's image takes them.", ""
     )
     neo4j_port: int = _setting("Bolt port of the embedded Neo4j; 0 takes a free one.", 0)
+    neo4j_java: str = _setting(
+        "Further options of the embedded Neo4j's Java, such as `-Xmx4g` (768 MiB without).", ""
+    )
     answer_key: str = _setting(
         "Token with the key that signs answers, an RFC 7512 URI (docs/keys.md); none: a file.", ""
     )

@@ -19,6 +19,7 @@ from service.neo4j import Neo4jAddress, Neo4jServer
 from service.postgres import PostgresServer
 from service.process import end
 from store.migrations import migrate
+from tests.service.cities import BRIEF
 
 _PREFIX = "test-"
 _TEMPLATE = "migrated"
@@ -146,7 +147,7 @@ async def database(_migrated: PostgresServer) -> AsyncIterator[str]:
 @pytest.fixture(scope="session")
 def neo4j_server(home: Path) -> Iterator[Neo4jAddress]:
     """The session's Neo4j; whoever writes to it clears it."""
-    with Neo4jServer(NodeHome(home, "session")) as server:
+    with Neo4jServer(NodeHome(home, "session"), java_options=BRIEF.split()) as server:
         yield server.address
 
 

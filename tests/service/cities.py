@@ -20,6 +20,8 @@ import httpx
 from client.connection import Client
 from service.enrolment import identity_key, node_keys
 
+# What the second compiler of Java makes faster does not live long enough to pay for it.
+BRIEF = "-XX:TieredStopAtLevel=1"
 XINQIAO = str(Path(sys.executable).parent / "xinqiao")
 SEED = 20201022
 
@@ -33,7 +35,7 @@ def free_port() -> int:
 def environment(root: Path, ports: dict[str, int]) -> dict[str, str]:
     """Settings of a private pair of nodes."""
     other = {"benxi": "shenyang", "shenyang": "benxi"}
-    found = {**os.environ, "XINQIAO_HOME": str(root)}
+    found = {**os.environ, "XINQIAO_HOME": str(root), "XINQIAO_NEO4J_JAVA": BRIEF}
     for node, port in ports.items():
         prefix = f"XINQIAO_{node.upper()}_"
         found[f"{prefix}PORT"] = str(port)

@@ -15,8 +15,9 @@ from neo4j.exceptions import AuthError
 
 from service import jars
 from service.home import NodeHome
-from service.neo4j import Neo4jAddress, Neo4jServer, credential
+from service.neo4j import Neo4jAddress, Neo4jServer, command, credential
 from service.process import ServerError, read_identity
+from tests.service.cities import BRIEF
 
 
 def _ask(address: Neo4jAddress, query: str) -> object:
@@ -67,6 +68,13 @@ def test_graph_survives_kill_9_and_the_wipe_of_its_data(home: Path) -> None:
     shutil.rmtree(node_home.neo4j)
     with Neo4jServer(node_home) as empty:
         assert _ask(empty.address, "MATCH (n) RETURN count(n)") == 0
+
+
+def test_an_operators_java_options_reach_the_server(home: Path, neo4j_server: Neo4jAddress) -> None:
+    words = command("jars", home, 768, "-Xmx4g")
+    assert words.index("-Xmx768m") < words.index("-Xmx4g")  # the last one counts
+    (running,) = Neo4jServer(NodeHome(home, "session")).processes()
+    assert BRIEF in Path(f"/proc/{running.pid}/cmdline").read_text().split("\0")
 
 
 def test_taken_port_is_named(home: Path) -> None:
