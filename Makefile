@@ -18,7 +18,7 @@ run: setup ## two city nodes with a demo world; ONCE=1 ends after the demonstrat
 	@exec $(VENV)/xinqiao run $(if $(ONCE),--once)
 
 test: setup-dev ## run the tests in two processes; ARGS='-n0 -k name' passes arguments to pytest
-	@exec $(VENV)/pytest -n2 --dist=loadgroup --no-loadscope-reorder $(ARGS)
+	@exec $(VENV)/pytest -n2 --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 check: setup-dev ## style, types, import arrows, documents
 	$(VENV)/ruff check .

@@ -34,31 +34,26 @@ settings.register_profile("xinqiao", deadline=None)
 settings.load_profile("xinqiao")
 
 
-# What is made once for each process that runs tests: those who ask it stay in one process.
-_DEAR = {"cities": "cities", "lone_node": "lone node", "neo4j_server": "graph", "known": "known"}
-# Begun first, in this order: what begins last leaves the other processes without work.
+# Begun first, in this order: a module that begins last leaves the other processes without work.
+_LONG_BY_FIXTURE = ("cities", "lone_node", "neo4j_server", "known")
 _LONG = (
-    "cities",
-    "cities of another seed",
-    "lone node",
-    "graph",
-    "known",
-    "service/test_container",
-    "store/test_intake_bulk",
-    "service/test_neo4j",
-    "store/test_intake_order",
-    "service/test_doctor",
-    "resolvers/test_differential",
-    "service/test_neo4j_import",
-    "faults/test_faults",
-    "outside/test_go",
-    "outside/test_litewitness",
-    "store/test_intake_world",
-    "service/test_postgres",
-    "resolvers/test_finbench_analyses",
-    "service/test_kinds_by_role",
-    "service/test_completion",
-    "service/test_world_sizes",
+    "test_requirements.py",
+    "test_container.py",
+    "test_intake_bulk.py",
+    "test_neo4j.py",
+    "test_intake_order.py",
+    "test_doctor.py",
+    "test_differential.py",
+    "test_neo4j_import.py",
+    "test_faults.py",
+    "test_go.py",
+    "test_litewitness.py",
+    "test_intake_world.py",
+    "test_postgres.py",
+    "test_finbench_analyses.py",
+    "test_kinds_by_role.py",
+    "test_completion.py",
+    "test_world_sizes.py",
 )
 
 
@@ -67,25 +62,20 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Name the groups of `--dist=loadgroup`, the long ones first; inside, the order stays."""
-    places = {name: place for place, name in enumerate(_LONG)}
-    found: dict[pytest.Item, int] = {}
+    """Begin with the long modules; inside a module the order stays."""
+    places: dict[Path, int] = {}
     for item in items:
-        given = item.get_closest_marker("xdist_group")
-        group = str(given.args[0]) if given else _group(item)
-        if given is None:
-            item.add_marker(pytest.mark.xdist_group(group))
-        found[item] = places.get(group, len(places))
-    items.sort(key=found.__getitem__)
+        places[item.path] = min(_place(item), places.get(item.path, len(items)))
+    items.sort(key=lambda item: places[item.path])
 
 
-def _group(item: pytest.Item) -> str:
-    """The running servers that a test asks, else its module."""
+def _place(item: pytest.Item) -> int:
+    if item.path.name in _LONG:
+        return _LONG.index(item.path.name)
     asked = getattr(item, "fixturenames", ())
-    module = "/".join(item.path.with_suffix("").parts[-2:])
-    return next((_DEAR[name] for name in _DEAR if name in asked), module)
+    dear = (place for place, name in enumerate(_LONG_BY_FIXTURE) if name in asked)
+    return len(_LONG) + next(dear, len(_LONG_BY_FIXTURE))
 
 
 @pytest.fixture(scope="session")
