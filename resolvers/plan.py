@@ -203,7 +203,8 @@ class StoredPlan:
                 compiled, reason = compile_fields(statement, stored), Reason.STORED
         except UncompilableError:
             reason = Reason.UNCOMPILED
-        if introspected and not self.may_introspect:
+        federated = any(one.name == "_service" for one in selected.values())
+        if (introspected or federated) and not self.may_introspect:
             raise QuestionError("INTROSPECTION_CLOSED", "read the schema where it is published")
         limit = self.scope.row.list_limit
         priced = price(schema, self.operation, self.fragments, values, limit)

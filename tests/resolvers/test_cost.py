@@ -110,6 +110,7 @@ async def test_the_schema_can_be_closed_to_the_public(
     for document, role, errors in (
         ("{ __schema { types { name } } }", "PUB", ("INTROSPECTION_CLOSED",)),
         ('{ a: __type(name: "Query") { name } }', "PUB", ("INTROSPECTION_CLOSED",)),
+        ("{ a: _service { sdl } }", "PUB", ("INTROSPECTION_CLOSED",)),
         ("{ __typename }", "PUB", ()),
         ("{ __schema { types { name } } }", "ANALYST", ()),
     ):
