@@ -108,8 +108,8 @@ async def _write(connection: asyncpg.Connection, chunk: list[tuple[Any, ...]], f
     )  # fmt: skip
     await connection.copy_records_to_table(
         "organisation_name",
-        records=[(id_, name, False, bigrams(name), *heard(name)) for id_, name in chunk],
-        columns=["subject_id", "name", "is_former", "bigrams", "spelt", "sounds"],
+        records=[(id_, name, name, False, bigrams(name), *heard(name)) for id_, name in chunk],
+        columns=["subject_id", "name", "plain", "is_former", "bigrams", "spelt", "sounds"],
     )
 
 

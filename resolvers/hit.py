@@ -19,9 +19,9 @@ from resolvers.party import object_type, organisation_row
 from resolvers.reach import FALSE
 from resolvers.statement import Level, Routine, Row, Selected, Statement
 from resolvers.visibility import organisation_visible
-from store.name import HEARD, WALKED, bigrams, common_sql, name_without_region, plain_sql
+from store.name import HEARD, WALKED, bigrams, common_sql, name_without_region
+from store.simplified import searched_name
 from store.sound import SOUNDINGS, soundings
-from store.statement import plain_name
 
 _CANDIDATES = 300  # names looked at that begin with the text, and again that hold it
 _NEAR = 100
@@ -35,19 +35,18 @@ _NAMED = "CASE WHEN w.is_former THEN 'FORMER_NAME' ELSE 'CURRENT_NAME' END"
 
 
 def fragment(call: Call, text: Given) -> str:
-    """The text of a search by name; raises QuestionError NAME_TOO_SHORT, NAME_TOO_LONG."""
-    told: str = text.read(call)
-    length = len(plain_name(told))
-    if length < 2:
+    """The text as names are compared; raises QuestionError NAME_TOO_SHORT, NAME_TOO_LONG."""
+    told = searched_name(text.read(call))
+    if len(told) < 2:
         raise QuestionError("NAME_TOO_SHORT", "search for two or more characters of the name")
-    if length > _LONGEST:
+    if len(told) > _LONGEST:
         raise QuestionError("NAME_TOO_LONG", f"search for at most {_LONGEST} characters of a name")
     return told
 
 
 def name_terms(statement: Statement, text: Given) -> tuple[str, str]:
     """The text as names are compared, and its fragments of two characters."""
-    plain = plain_sql(statement.bind(lambda call: fragment(call, text), "text"))
+    plain = statement.bind(lambda call: fragment(call, text), "text")
     return plain, statement.bind(lambda call: bigrams(text.read(call)), "text[]")
 
 
@@ -107,7 +106,7 @@ def _hits(statement: Statement, selected: Selected) -> str:
     initials = statement.bind(
         lambda call: [one.initials for one in soundings(text.read(call))], "boolean[]"
     )
-    near = plain_sql(statement.bind(core, "text"))
+    near = statement.bind(core, "text")
     near_pairs = statement.bind(core_pairs, "text[]")
     wanted = selected.given("kinds")
     asked = "true"

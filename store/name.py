@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from store.regions import RegionKind, load_regions
+from store.simplified import searched_name
 from store.sound import heard
-from store.statement import plain_name
 
 if TYPE_CHECKING:
     from asyncpg import Record
@@ -39,13 +39,8 @@ def bigrams(name: str) -> list[str]:
     A name of one character is its own fragment. A search text is cut alike: rows whose fragments
     hold all of its fragments are candidates.
     """
-    plain = plain_name(name)
+    plain = searched_name(name)
     return sorted({plain[i : i + 2] for i in range(max(len(plain) - 1, 1))})
-
-
-def plain_sql(expression: str) -> str:
-    """SQL of `plain_name`, as the column `organisation_name.plain` has it."""
-    return f"upper(regexp_replace(normalize({expression}, NFKC), '\\s+', '', 'g'))"
 
 
 WALKED = 10_000
@@ -87,7 +82,7 @@ def name_without_region(name: str) -> str | None:
     None when the name begins with no region, or when too little follows to tell bodies apart.
     Source: 企业名称登记管理规定 (2020), art. 6.
     """
-    plain = plain_name(name)
+    plain = searched_name(name)
     rest = _regions_first().sub("", plain, count=1)
     telling = _LEGAL_FORM.sub("", rest)
     return rest if rest != plain and len(rest) >= 4 and len(telling) >= 3 else None
@@ -137,18 +132,19 @@ async def _write(connection: Connection, rows: Iterable[Record]) -> None:
             (
                 row["subject_id"],
                 row["name"],
+                searched_name(row["name"]),
                 row["is_former"],
                 bigrams(row["name"]),
                 *heard(row["name"]),
             )
             for row in rows
         ],
-        columns=["subject_id", "name", "is_former", "bigrams", "spelt", "sounds"],
+        columns=["subject_id", "name", "plain", "is_former", "bigrams", "spelt", "sounds"],
     )
 
 
 async def read_names(connection: Connection, size: int = 1_000) -> int:
-    """Note how up to `size` names sound that were stored by an earlier release; how many it was.
+    """Note how up to `size` names are compared and sound that an earlier release stored; how many.
 
     Each call is a transaction: whoever is interrupted goes on with the names that are left.
     """
@@ -160,13 +156,16 @@ async def read_names(connection: Connection, size: int = 1_000) -> int:
         )
         told = [heard(row["name"]) for row in rows]
         await connection.execute(
-            "UPDATE organisation_name w SET spelt = t.spelt,"
-            " sounds = string_to_array(t.sounds, '|')"
-            " FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[])"
-            " AS t (subject_id, name, spelt, sounds)"
+            "UPDATE organisation_name w SET spelt = t.spelt, plain = t.plain,"
+            " sounds = string_to_array(t.sounds, '|'),"
+            " bigrams = string_to_array(t.bigrams, E'\\x1f')"
+            " FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])"
+            " AS t (subject_id, name, plain, bigrams, spelt, sounds)"
             " WHERE w.subject_id = t.subject_id AND w.name = t.name",
             [row["subject_id"] for row in rows],
             [row["name"] for row in rows],
+            [searched_name(row["name"]) for row in rows],
+            ["\x1f".join(bigrams(row["name"])) for row in rows],
             [spelt for spelt, _ in told],
             ["|".join(sounds) for _, sounds in told],
         )

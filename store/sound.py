@@ -17,7 +17,7 @@ from itertools import pairwise, product
 
 from pypinyin.constants import PHRASES_DICT, PINYIN_DICT
 
-from store.statement import plain_name
+from store.simplified import searched_name, simplified
 
 READINGS = 4  # of one character
 _LONGEST_WORD = 4
@@ -70,7 +70,7 @@ Read = list[tuple[str, tuple[str, ...]]]
 
 def read_name(name: str) -> Read:
     """The characters of a name that have a reading, each with its readings."""
-    plain = plain_name(name)
+    plain = searched_name(name)
     found = [(one, list(readings(one))) for one in plain]
     for start in range(len(plain)):
         for length in range(2, _LONGEST_WORD + 1):
@@ -144,7 +144,8 @@ def soundings(text: str) -> tuple[Sounding, ...]:
     Blanks, apostrophes and hyphens part syllables; tones, as marks or digits, do not matter.
     Empty for texts without letters, and for what is shorter than two syllables or three initials.
     """
-    folded = unicodedata.normalize("NFKC", text).lower().replace("’", "'").replace("u:", "v")
+    folded = simplified(unicodedata.normalize("NFKC", text)).lower()
+    folded = folded.replace("’", "'").replace("u:", "v")
     if _TONED.fullmatch(toneless(folded)):
         folded = re.sub("[1-5]", "", folded)
     plain = toneless(folded)

@@ -11,14 +11,14 @@ from resolvers.executor.budget import MAX_ROWS
 from resolvers.executor.place import Question
 from resolvers.executor.rows import Fields
 from store.name import bigrams
-from store.statement import plain_name
+from store.simplified import searched_name
 
 _LONGEST = 200
 
 
 def plain_text(text: str) -> str:
     """A text as names are compared; raises QuestionError NAME_TOO_SHORT, NAME_TOO_LONG."""
-    plain = plain_name(text)
+    plain = searched_name(text)
     if len(plain) < 2:
         raise QuestionError("NAME_TOO_SHORT", "search for two or more characters of the name")
     if len(plain) > _LONGEST:

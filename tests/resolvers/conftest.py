@@ -29,6 +29,7 @@ from store.intake import import_paths
 from store.migrations import migrate
 from store.name import bigrams
 from store.pool import open_pool
+from store.simplified import searched_name
 from store.wall import raise_walls
 from tests.resolvers.walled import Walled
 from tests.store.conftest import FixedCipher
@@ -91,6 +92,7 @@ async def _organisation(connection: Any, key: str, name: str, uscc: str, **more:
         "organisation_name",
         subject_id=uid(key),
         name=name,
+        plain=searched_name(name),
         is_former=False,
         bigrams=bigrams(name),
     )
@@ -221,6 +223,7 @@ async def _fill(connection: Any) -> None:
         "organisation_name",
         subject_id=uid("a"),
         name="本溪旧名厂",
+        plain="本溪旧名厂",
         is_former=True,
         bigrams=["本溪", "溪旧", "旧名", "名厂"],
     )

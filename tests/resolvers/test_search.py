@@ -38,6 +38,7 @@ OLD, NEW = "本溪楠禾商贸有限公司", "本溪楠禾供应链管理有限�
 NEAR = "沈阳楠禾商贸有限公司"
 ROLES = tuple(Role)
 HITS = "edges { matchedBy matched node { name uscc } }"
+NAMED = "query($t: String!) { organisations(filter: {name: $t}) { totalCount edges { matched } } }"
 SEARCH = f"query($t: String!) {{ search(text: $t) {{ totalCount truncated {HITS} }} }}"
 
 Find = Callable[..., Awaitable[Any]]
@@ -222,6 +223,14 @@ async def test_width_and_case_of_letters_do_not_matter(find: Find) -> None:
     assert len(shown(await find(SEARCH, t="（集团）ａｂｃ"))) == 1
 
 
+async def test_traditional_characters_find_simplified_names(find: Find) -> None:
+    told = shown(await find(SEARCH, t="瀋陽楠禾商貿"))
+    assert told == [("CURRENT_NAME", NEAR, NEAR), ("NEAR_NAME", OLD, NEW)]
+    assert shown(await find(SEARCH, t="瀋yang楠禾")) == [("PINYIN", NEAR, NEAR)]
+    told = await find(NAMED, t="瀋陽楠禾")
+    assert [edge["matched"] for edge in told["organisations"]["edges"]] == [NEAR]
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [("nan he", "PINYIN"), ("nánhé", "PINYIN"), ("楠he", "PINYIN"), ("nhsm", "INITIALS")],
@@ -243,7 +252,10 @@ class _Refusing:
         raise asyncpg.StatementTooComplexError("stack depth limit exceeded")
 
 
-@pytest.mark.parametrize("text", ["nanhe", "nhsm", "楠he", "xiao nan he", "smyx", "abc", "长ab"])
+@pytest.mark.parametrize(
+    "text",
+    ["nanhe", "nhsm", "楠he", "xiao nan he", "smyx", "abc", "长ab", "瀋陽", "瀋yang"],
+)
 async def test_both_lanes_hear_alike(
     names: asyncpg.Pool[Any],
     credit: CreditSchema,
@@ -341,8 +353,8 @@ async def _many(pool: asyncpg.Pool[Any], count: int) -> None:
         " INSERT INTO organisation (subject_id, category, name, origin_region, registered,"
         " audit_ref, stamp, batch_sha, line_no, digest) SELECT subject_id, 'LEGAL_ENTITY', name,"
         " '210500', true, audit_ref, now(), '', 1, '' FROM named)"
-        " INSERT INTO organisation_name (subject_id, name, is_former, bigrams)"
-        " SELECT subject_id, name, false, ARRAY(SELECT DISTINCT substr(name, k, 2)"
+        " INSERT INTO organisation_name (subject_id, name, plain, is_former, bigrams)"
+        " SELECT subject_id, name, name, false, ARRAY(SELECT DISTINCT substr(name, k, 2)"
         " FROM generate_series(1, length(name) - 1) k) FROM named",
         count,
         names,
@@ -364,10 +376,7 @@ async def test_a_common_text_is_cut_and_says_so(find: Find, own: asyncpg.Pool[An
 
 @pytest.mark.parametrize(
     "document",
-    [
-        SEARCH,
-        "query($t: String!) { organisations(filter: {name: $t}) { totalCount edges { matched } } }",
-    ],
+    [SEARCH, NAMED],
     ids=["search", "organisations"],
 )
 async def test_every_role_searches_by_the_indexes(

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store.name import read_names
+from store.name import bigrams, read_names
+from store.simplified import searched_name
 from store.sound import READINGS, SOUNDINGS, read_name, soundings, sounds, spelt, syllables
 
 
@@ -101,14 +102,17 @@ async def test_names_of_an_earlier_release_are_read_in_steps(database: str) -> N
     """Whoever is interrupted goes on with what is left (chunked, resumable)."""
     connection = await asyncpg.connect(database)
     await connection.execute(
-        "INSERT INTO organisation_name (subject_id, name, is_former, bigrams)"
-        " SELECT gen_random_uuid(), '本溪楠禾' || i || '号厂', false, '{}'::text[]"
+        "INSERT INTO organisation_name (subject_id, name, plain, is_former, bigrams)"
+        " SELECT gen_random_uuid(), '瀋陽楠禾' || i || '号厂', '', false, '{}'::text[]"
         " FROM generate_series(1, 25) i"
-        " UNION ALL SELECT gen_random_uuid(), '（）', false, '{}'::text[]"
+        " UNION ALL SELECT gen_random_uuid(), '（｜）', '', false, '{}'::text[]"
     )
     done = [await read_names(connection, 10) for _ in range(4)]
     assert done == [10, 10, 6, 0]
-    told = await connection.fetch("SELECT name, spelt, sounds FROM organisation_name")
+    told = await connection.fetch("SELECT * FROM organisation_name")
     assert all((row["spelt"], row["sounds"]) == (spelt(row["name"]), sounds(row["name"]))
+               and (row["plain"], row["bigrams"]) == (searched_name(row["name"]),
+                                                      bigrams(row["name"]))
                for row in told)  # fmt: skip
+    assert {"沈阳楠禾7号厂", "(|)"} < {row["plain"] for row in told}
     await connection.close()

@@ -18,6 +18,7 @@ from schema.records.double_publicity import issuer_block, source_block, subject_
 from store.identifiers.check_characters import uscc_check
 from store.kind import Code, CodeList, Field, FieldType, Kind, Kinds, Visibility
 from store.name import bigrams
+from store.simplified import searched_name
 
 TODAY = dt.date(2026, 6, 30)
 _DAY = dt.timedelta(days=1)
@@ -265,8 +266,9 @@ class _Maker:
                 names.setdefault(self.name(), True)
             for told, former in names.items():
                 self.put(
-                    "organisation_name", subject_id=id_, name=told, is_former=former,
-                    bigrams=bigrams(told), valid_to=self.one(DAYS), valid_from=self.one(DAYS),
+                    "organisation_name", subject_id=id_, name=told, plain=searched_name(told),
+                    is_former=former, bigrams=bigrams(told),
+                    valid_to=self.one(DAYS), valid_from=self.one(DAYS),
                 )  # fmt: skip
         for _ in range(3):
             self.subject("LEGAL_ENTITY", merged=self.one(self.world.ids("organisation")))
