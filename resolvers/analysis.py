@@ -14,24 +14,24 @@ from decimal import Decimal
 from itertools import accumulate
 from typing import Any
 
-import asyncpg
-
 from resolvers.answer import Disclosure
 from resolvers.argument import Given
 from resolvers.context import Call
 from resolvers.errors import QuestionError
 from resolvers.projection import shaper
-from resolvers.reading import fetch
+from resolvers.reading import fetch, refusal_of
 from resolvers.statement import Selected, Statement
 from resolvers.suppression import TOTAL, Budget, Cell, Path, TooManyHidden, protect, tables
 from resolvers.tally import (
     LEVELS,
     LISTS,
     Attribute,
+    Part,
     Party,
     Tally,
     of_organisations,
     of_records,
+    parts,
 )
 from security.policy import Reach
 from store.industry import load_sections
@@ -40,8 +40,12 @@ from store.kind import Kinds
 MAX_DIMENSIONS = 3
 MAX_ATTRIBUTES = 5
 MAX_CELLS = 5_000
+MAX_SECONDS = 20
+PART_BODIES = 60_000  # whose records one statement counts
+AT_ONCE = 2
 MAX_SUMS = 100_000  # times that a cell of the store is added to a total
 
+_BODIES = "SELECT reltuples::bigint AS bodies FROM pg_class WHERE oid = 'organisation'::regclass"
 _RECORD_MEASURES = frozenset({"RECORDS", "AMOUNT_SUM", "AMOUNT_AVERAGE"})
 _CAPITAL = frozenset({"CAPITAL_SUM", "CAPITAL_AVERAGE"})
 _SUMMED = _CAPITAL | {"AMOUNT_SUM", "AMOUNT_AVERAGE"}
@@ -111,19 +115,62 @@ async def answer(statement: Statement, selected: Selected, call: Call) -> tuple[
         )
     }
     asked = _asked(selected, call, regions)
-    tally = (of_records if asked.of_records else of_organisations)(
-        fresh, asked.attributes, asked.day, sums=bool(_SUMMED & set(asked.measures))
-    )
-    rows = await fetch(call.context.pool, tally.sql, [bind(call) for bind in tally.binds])
-    if len(rows) > MAX_CELLS * 2:
-        raise _too_fine()
-    cells = _cube(asked, tally, rows)
+    cells = _cube(asked, *await _counted(statement, asked, call))
     value = await asyncio.to_thread(_table, asked, cells, regions, fresh.kinds, call)
     shown = shaper(fresh, selected)(value)
     return shown, Disclosure(
         coordinates=("Query.analysis", *(f"AnalysisMeasure.{one}" for one in asked.measures)),
         rows=len(value["cells"]),
     )
+
+
+async def _counted(
+    statement: Statement, asked: Asked, call: Call
+) -> tuple[Sequence[tuple[int, ...]], dict[tuple[Any, ...], Figures]]:
+    """The tables that the store counts, and their cells: number of the table, values, figures.
+
+    Records of many bodies are counted in parts of the bodies, each whole in one part: what a part
+    needs fits into the memory of a session, and two parts are counted at a time.
+    """
+    sums = bool(_SUMMED & set(asked.measures))
+
+    def tally(part: Part | None) -> Tally:
+        fresh = statement.anew(call.context.scope)
+        if asked.of_records:
+            return of_records(fresh, asked.attributes, asked.day, sums=sums, part=part)
+        return of_organisations(fresh, asked.attributes, asked.day, sums=sums)
+
+    wanted: list[Part | None] = [None]
+    if asked.of_records:
+        [size] = await fetch(call.context.pool, _BODIES, ())
+        if size["bodies"] > PART_BODIES:
+            wanted = [*parts(-(-size["bodies"] // PART_BODIES))]
+    tallies = [tally(part) for part in wanted]
+    cells: dict[tuple[Any, ...], Figures] = {}
+    pending = iter(tallies)
+
+    async def count() -> None:
+        for one in pending:
+            rows = await fetch(call.context.pool, one.sql, [bind(call) for bind in one.binds])
+            for row in rows if len(rows) <= MAX_CELLS * 2 else ():
+                *key, bodies, records, owners, amount, amounts = row
+                found = Figures(bodies, records, owners, amount or Decimal(0), amounts)
+                held = cells.get(tuple(key))
+                cells[tuple(key)] = found if held is None else held + found
+            if max(len(rows), len(cells)) > MAX_CELLS * 2:
+                raise _too_fine()
+
+    try:
+        async with asyncio.timeout(MAX_SECONDS):
+            counting = [asyncio.ensure_future(count()) for _ in range(AT_ONCE)]
+            try:
+                await asyncio.gather(*counting)
+            finally:
+                for one in counting:
+                    one.cancel()
+    except TimeoutError as error:
+        raise refusal_of(error) from None
+    return tallies[0].tables, cells
 
 
 def _asked(selected: Selected, call: Call, regions: Mapping[str, Any]) -> Asked:
@@ -255,7 +302,11 @@ def _too_fine() -> QuestionError:
     )
 
 
-def _cube(asked: Asked, tally: Tally, rows: Sequence[asyncpg.Record]) -> dict[Cell, Figures]:
+def _cube(
+    asked: Asked,
+    counted: Sequence[tuple[int, ...]],
+    rows: Mapping[tuple[Any, ...], Figures],
+) -> dict[Cell, Figures]:
     """Every cell of every table, from the cells of each table of the records' own attributes."""
     own = [one.of_records for one in asked.attributes]
     cuts = [
@@ -264,22 +315,14 @@ def _cube(asked: Asked, tally: Tally, rows: Sequence[asyncpg.Record]) -> dict[Ce
             for cut in tables(table)
             if all(not mine or cut[i] == table[i] for i, mine in enumerate(own))
         ]
-        for table in tally.tables
+        for table in counted
     ]
     if len(rows) * max(map(len, cuts)) > MAX_SUMS:
         raise _too_fine()
     starts = list(accumulate([1, *[one.depth for one in asked.attributes]]))
     cells: dict[Cell, Figures] = {}
-    for row in rows:
-        told = tuple(row)
-        figures = Figures(
-            row["bodies"],
-            row["records"],
-            row["owners"],
-            row["amount"] or Decimal(0),
-            row["amounts"],
-        )
-        for cut in cuts[row["counted"]]:
+    for told, figures in rows.items():
+        for cut in cuts[told[0]]:
             key = tuple([told[at : at + level] for at, level in zip(starts, cut, strict=False)])
             held = cells.get(key)
             cells[key] = figures if held is None else held + figures

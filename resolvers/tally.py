@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
+from uuid import UUID
 
 from resolvers.argument import Given
 from resolvers.as_of import as_of
@@ -86,42 +87,85 @@ class Tally:
     tables: tuple[tuple[int, ...], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A range of subject ids, both ends in it: what one statement of several counts."""
+
+    low: UUID
+    high: UUID
+
+
+def parts(count: int) -> list[Part]:
+    """All subject ids in so many ranges of the same length."""
+    edges = [(1 << 128) * i // count for i in range(count + 1)]
+    return [Part(UUID(int=low), UUID(int=high - 1)) for low, high in pairwise(edges)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Divided:
+    """An attribute of organisations: by what of `organisation o` rows are grouped, and what of the
+    groups `f` says the value of each level. `joins` come before grouping, `after` behind it."""
+
+    grouped: Mapping[str, str]
+    told: tuple[str, ...]
+    joins: str = ""
+    after: str = ""
+
+
 def of_organisations(
     statement: Statement, attributes: Sequence[Attribute], day: Given | None, *, sums: bool
 ) -> Tally:
-    """Cells of organisations: bodies; with `sums` those with a capital in CNY, and its sum."""
+    """Cells of organisations: bodies; with `sums` those with a capital in CNY, and its sum.
+
+    The statement reads the index `organisation_tally` alone where all that the caller sees is
+    registered.
+    """
     where = ["o.registered", organisation_visible(statement, "o"), *_established(statement, day)]
-    joins, columns = _bodies(statement, attributes, day)
-    listed = [column for found in columns.values() for column in found]
+    divided = _divided(statement, attributes, day)
     capital = "FILTER (WHERE o.currency IS NULL OR o.currency IN ('CNY', '人民币'))"
-    shown = "".join([f"{column} AS b{i}, " for i, column in enumerate(listed)])
+    grouped = {name: one for found in divided.values() for name, one in found.grouped.items()}
     summed = (
         f"count(o.registered_capital) {capital} AS owners,"
         f" sum(o.registered_capital) {capital} AS amount"
         if sums
         else "0::bigint AS owners, NULL::numeric AS amount"
     )
+    inner = "".join([f"{expression} AS {name}, " for name, expression in grouped.items()])
+    joins = "".join([one.joins for one in divided.values()])
+    shown = "".join([f"{one}, " for found in divided.values() for one in found.told])
+    after = "".join([one.after for one in divided.values()])
     sql = (
-        f"SELECT 0 AS counted, {shown}count(*) AS bodies, 0::bigint AS records,"
-        f" {summed}, 0::bigint AS amounts"
+        f"SELECT 0 AS counted, {shown}f.bodies, 0::bigint AS records, f.owners, f.amount,"
+        f" 0::bigint AS amounts FROM (SELECT {inner}count(*) AS bodies, {summed}"
         f" FROM organisation o{joins} WHERE {' AND '.join(where)}"
-        + _grouped([f"{i + 2}" for i in range(len(listed))])
+        f"{_grouped([str(i + 1) for i in range(len(grouped))])}) f{after}"
     )
-    return Tally(*statement.finished(sql), tables=(tuple(one.depth for one in attributes),))
+    return Tally(*statement.finished(sql), tables=(tuple([one.depth for one in attributes]),))
 
 
 def of_records(
-    statement: Statement, attributes: Sequence[Attribute], day: Given | None, *, sums: bool
+    statement: Statement,
+    attributes: Sequence[Attribute],
+    day: Given | None,
+    *,
+    sums: bool,
+    part: Part | None = None,
 ) -> Tally:
     """Cells of records: bodies and records; with `sums` bodies with an amount, its sum, and
     records with an amount.
 
-    Amounts are fines and arrears, in 元. Without them, and without lists and grades, the
-    statement reads the index `record_tally` alone; without attributes of organisations no
-    organisation.
+    Amounts are fines and arrears, in 元. The statement reads the indexes `record_tally` and
+    `organisation_tally` alone; without attributes of organisations no organisation. Both are in
+    the order of subjects. With `part` the statement counts the subjects of one part: cells of parts
+    that have no subject in common add up.
     """
     seen = record_seen(statement, "r")
     where = [seen.visible, "r.subject_category <> 'NATURAL_PERSON'"]
+    of_part = "{}.subject_id BETWEEN {} AND {}"
+    if part is not None:
+        low = statement.bind(lambda _: part.low, "uuid")
+        high = statement.bind(lambda _: part.high, "uuid")
+        where.append(of_part.format("r", low, high))
     if day is not None:
         where += as_of(statement, "r", day)
     own = {
@@ -129,18 +173,14 @@ def of_records(
         for i, one in enumerate(attributes)
         if one.of_records
     }
-    bodies = {
-        one: [f"b{i}_{level}" for level in range(one.depth)]
-        for i, one in enumerate(attributes)
-        if not one.of_records
-    }
+    divided = _divided(statement, attributes, day)
     inner = [
         f"{_of_record(statement, LEVELS[one.name][level], seen.whole, day)} AS {name}"
         for one, names in own.items()
         for level, name in enumerate(names)
     ]
     by_all = "".join([f", {i + 2}" for i in range(len(inner))])
-    if not bodies:
+    if not divided:
         where.append(
             "r.subject_id NOT IN (SELECT subject_id FROM organisation WHERE NOT registered)"
         )
@@ -149,18 +189,19 @@ def of_records(
         f"{_amounts(seen.whole) if sums else ''} FROM record r"
         f" WHERE {' AND '.join(where)} GROUP BY 1{by_all}"
     )
-    if bodies:
-        joins, columns = _bodies(statement, attributes, day)
+    if divided:
         told = "".join(
             [
-                f", {column} AS {name}"
-                for one, names in bodies.items()
-                for column, name in zip(columns[one], names, strict=True)
+                f", {expression} AS {name}"
+                for one in divided.values()
+                for name, expression in one.grouped.items()
             ]
         )
+        joins = "".join([one.joins for one in divided.values()])
+        within = "" if part is None else f" AND {of_part.format('o', low, high)}"
         fine = (
             f"SELECT * FROM ({fine}) f JOIN (SELECT o.subject_id{told} FROM organisation o{joins}"
-            " WHERE o.registered) b USING (subject_id)"
+            f" WHERE o.registered{within}) b USING (subject_id)"
         )
     cuts = list(product(*[range(one.depth + 1) for one in own]))
     tables = []
@@ -168,7 +209,7 @@ def of_records(
     for number, cut in enumerate(cuts):
         kept = dict(zip(own, cut, strict=True))
         tables.append(tuple([kept.get(one, one.depth) for one in attributes]))
-        rows.append(_counted(number, attributes, own, bodies, kept, sums=sums))
+        rows.append(_counted(number, attributes, own, divided, kept, sums=sums))
     sql = f"WITH fine AS MATERIALIZED ({fine}) " + " UNION ALL ".join(rows)
     return Tally(*statement.finished(sql), tables=tuple(tables))
 
@@ -188,39 +229,42 @@ def _counted(
     number: int,
     attributes: Sequence[Attribute],
     own: Mapping[Attribute, list[str]],
-    bodies: Mapping[Attribute, list[str]],
+    divided: Mapping[Attribute, _Divided],
     kept: Mapping[Attribute, int],
     *,
     sums: bool,
 ) -> str:
     """The cells divided so far by the records' own attributes, and by all of organisations."""
     by = [name for one, names in own.items() for name in names[: kept[one]]]
-    by_bodies = [name for names in bodies.values() for name in names]
+    by_bodies = [name for one in divided.values() for name in one.grouped]
     shown = ""
     for one in attributes:
-        for level, name in enumerate(own.get(one, bodies.get(one, []))):
-            if not one.of_records:
-                shown += f"f.{name}, "
-            elif name not in by:
-                shown += f"NULL::text AS {name}, "
-            else:
-                shown += f"{_told(one, own[one], level)} AS {name}, "
+        if not one.of_records:
+            shown += "".join([f"{told}, " for told in divided[one].told])
+        for level, name in enumerate(own.get(one, ())):
+            told = _told(one, own[one], level) if name in by else "NULL::text"
+            shown += f"{told} AS {name}, "
     source = "fine"
     if any(kept[one] < one.depth for one in own):
-        of_body = ", ".join(["subject_id", *by_bodies, *by])
+        # Of one body all rows say the same of the body itself.
+        of_body = "".join([f", any_value({name}) AS {name}" for name in by_bodies])
+        own_by = "".join([f", {name}" for name in by])
         summed = ", sum(amount) AS amount, sum(amounts)::integer AS amounts" if sums else ""
         source = (
-            f"(SELECT {of_body}, sum(records)::integer AS records{summed}"
-            f" FROM fine GROUP BY {of_body})"
+            f"(SELECT subject_id{of_body}{own_by}, sum(records)::integer AS records{summed}"
+            f" FROM fine GROUP BY subject_id{own_by})"
         )
     summed = (
-        "count(f.amount) AS owners, sum(f.amount) AS amount, sum(f.amounts) AS amounts"
+        "count(amount) AS owners, sum(amount) AS amount, sum(amounts) AS amounts"
         if sums
         else "0::bigint AS owners, NULL::numeric AS amount, 0::bigint AS amounts"
     )
+    columns = "".join([f"{name}, " for name in (*by_bodies, *by)])
+    after = "".join([one.after for one in divided.values()])
     return (
-        f"SELECT {number} AS counted, {shown}count(*) AS bodies, sum(f.records) AS records,"
-        f" {summed} FROM {source} f" + _grouped([f"f.{name}" for name in (*by_bodies, *by)])
+        f"SELECT {number} AS counted, {shown}f.bodies, f.records, f.owners, f.amount, f.amounts"
+        f" FROM (SELECT {columns}count(*) AS bodies, sum(records) AS records, {summed}"
+        f" FROM {source} s{_grouped([*by_bodies, *by])}) f{after}"
     )
 
 
@@ -243,33 +287,40 @@ def _established(statement: Statement, day: Given | None) -> list[str]:
     return [f"(o.established_on IS NULL OR o.established_on <= {statement.given(day, 'date')})"]
 
 
-def _bodies(
+def _divided(
     statement: Statement, attributes: Sequence[Attribute], day: Given | None
-) -> tuple[str, dict[Attribute, list[str]]]:
-    """The joins that attributes of organisations need, and of each the columns of its levels."""
-    joins = ""
-    columns: dict[Attribute, list[str]] = {}
+) -> dict[Attribute, _Divided]:
+    """The attributes of organisations; what a region is part of is looked up of groups."""
+    found: dict[Attribute, _Divided] = {}
     for number, one in enumerate(attributes):
+        name = f"b{number}"
         if one.of_records:
             continue
         if one.party is not None:
-            joins += _party(statement, one.party, f"p{number}", day)
-            columns[one] = [f"(p{number}.subject_id IS NOT NULL)::text"]
-            continue
-        if one.name == "PLACE":
-            joins += (
-                " LEFT JOIN region g ON g.region_id = o.region_id"
-                " LEFT JOIN region h ON h.region_id = g.parent_id"
+            met = {name: f"(p{number}.subject_id IS NOT NULL)::text"}
+            joins = _party(statement, one.party, f"p{number}", day)
+            found[one] = _Divided(met, (f"f.{name}",), joins)
+        elif one.name == "PLACE":
+            # Who moved out 迁出 is under the jurisdiction of where it went.
+            here = "o.reg_status IS DISTINCT FROM '迁出'"
+            told = [_place(level, f"f.{name}_here") for level in LEVELS["PLACE"][: one.depth]]
+            found[one] = _Divided(
+                {f"{name}_region": "o.region_id", f"{name}_here": here},
+                tuple([f"{told} AS {name}_{level}" for level, told in enumerate(told)]),
+                after=f" LEFT JOIN region g ON g.region_id = f.{name}_region"
+                " LEFT JOIN region h ON h.region_id = g.parent_id",
             )
-        columns[one] = [
-            _of_organisation(statement, name, day) for name in LEVELS[one.name][: one.depth]
-        ]
-    return joins, columns
+        else:
+            names = [f"{name}_{level}" for level in range(one.depth)]
+            stated = [_stated(statement, level, day) for level in LEVELS[one.name][: one.depth]]
+            found[one] = _Divided(
+                dict(zip(names, stated, strict=True)), tuple([f"f.{each}" for each in names])
+            )
+    return found
 
 
-def _of_organisation(statement: Statement, name: str, day: Given | None) -> str:
-    here = "o.reg_status IS DISTINCT FROM '迁出'"  # it is under the jurisdiction of where it went
-    match name:
+def _place(level: str, here: str) -> str:
+    match level:
         case "PROVINCE":
             return (
                 "CASE WHEN g.kind = 'PROVINCE' THEN g.region_id"
@@ -280,10 +331,11 @@ def _of_organisation(statement: Statement, name: str, day: Given | None) -> str:
                 f"CASE WHEN {here} THEN CASE WHEN g.kind = 'PREFECTURE' THEN g.region_id"
                 " WHEN h.kind = 'PREFECTURE' THEN h.region_id END END"
             )
-        case "DISTRICT":
-            return (
-                f"CASE WHEN {here} AND g.kind IN ('COUNTY', 'FUNCTIONAL_ZONE') THEN g.region_id END"
-            )
+    return f"CASE WHEN {here} AND g.kind IN ('COUNTY', 'FUNCTIONAL_ZONE') THEN g.region_id END"
+
+
+def _stated(statement: Statement, name: str, day: Given | None) -> str:
+    match name:
         case "INDUSTRY":
             return "left(o.industry, 1)"
         case "ENTITY_TYPE":

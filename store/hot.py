@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from store.kind import FieldType, Kinds
@@ -19,10 +20,15 @@ _TYPES = {
     FieldType.BOOLEAN: "boolean",
     FieldType.CODES: "text[]",
 }
+_COUNTED = ("record_id", "decision_date", "class", "status", "display_from", "display_until",
+            "display_ended_on", "query_until", "subject_category", "x_fine_amount",
+            "x_owed_amount", "x_list_code", "x_watch_code", "x_reason", "x_scheme",
+            "x_scheme_version", "x_grade", "x_score")  # fmt: skip
 
 
 async def ensure_hot_columns(connection: Connection, kinds: Kinds) -> list[str]:
-    """Add the missing `x_…` columns of `record`, nullable, and return their names.
+    """Add the missing `x_…` columns of `record`, nullable, and return their names; and index
+    those that are counted.
 
     Safe when several processes start at once. Raises ValueError when two kinds declare one name
     with different types, or when a secret is declared hot.
@@ -45,4 +51,23 @@ async def ensure_hot_columns(connection: Connection, kinds: Kinds) -> list[str]:
         added = sorted(wanted.keys() - held)
         for column in added:
             await connection.execute(f"ALTER TABLE record ADD COLUMN {column} {wanted[column]}")
+        await _index_counted(connection, held | wanted.keys())
     return added
+
+
+async def _index_counted(connection: Connection, held: Collection[str]) -> None:
+    """What counting records over a whole city reads, without the records themselves.
+
+    Built anew when its columns are others: about 5 s for a million records, while none is written.
+    """
+    columns = ["subject_id", "kind", *[column for column in _COUNTED if column in held]]
+    found = await connection.fetch(
+        "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass('record_tally')"
+        " ORDER BY attnum"
+    )
+    if [row["attname"] for row in found] != columns:
+        await connection.execute("DROP INDEX IF EXISTS record_tally")
+        await connection.execute(
+            "CREATE INDEX record_tally ON record (subject_id, kind)"
+            f" INCLUDE ({', '.join(columns[2:])})"
+        )

@@ -56,6 +56,7 @@ INSERT INTO relation (relation_id, subject_id, other_id, direction, kind, origin
     source_unit_name, source_unit_uscc, digest, stamp, batch_sha, line_no)
 SELECT md5('e' || i)::uuid, id, md5('f123')::uuid, 'IN', 'HOLDS', '1', 'O', '', '', '', now(),
     '', i FROM made WHERE i < 14 AND i % 10 < 4;
+ANALYZE organisation;
 """
 ASK = """query($d: [AnalysisDimension!], $m: [AnalysisMeasure!]!, $f: AnalysisFilter,
               $t: AnalysisTotals! = CUBE, $on: Date) {
@@ -185,6 +186,21 @@ async def test_as_of_counts_what_was_there_by_that_day(ask: Ask) -> None:
     told = cells(await ask("STEWARD", m=["RECORDS"], f={"year": 2026}, on="2026-02-01"))
     assert told == {(): ("16",)}  # eleven penalties, and the listings
     assert cells(await ask(m=["ORGANISATIONS"], on="2019-01-01")) == {}
+
+
+@pytest.mark.parametrize("role", ["PUB", "ANALYST"])
+async def test_counting_in_parts_gives_the_same_table(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch, role: str
+) -> None:
+    questions: list[dict[str, Any]] = [
+        {"d": ["DISTRICT", "MONTH"], "m": ["RECORDS", "ORGANISATIONS", "AMOUNT_SUM"]},
+        {"d": ["KIND", "YEAR"], "m": ["ORGANISATIONS", "AMOUNT_AVERAGE"], "on": "2026-03-01"},
+        {"d": ["LIST"], "m": ["RECORDS"], "f": {"holder": {"region": "2"}}},
+    ]
+    whole = [await ask(role, **question) for question in questions]
+    assert all(told["cells"] for told in whole)
+    monkeypatch.setattr("resolvers.analysis.PART_BODIES", 10)
+    assert [await ask(role, **question) for question in questions] == whole
 
 
 async def test_months_and_rollups(ask: Ask) -> None:
