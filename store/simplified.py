@@ -30,6 +30,6 @@ def searched_name(name: str) -> str:
 
 @cache
 def _table() -> Mapping[int, str]:
-    file = resources.files("store").joinpath("data/traditional_characters.csv")
-    with file.open(encoding="utf-8", newline="") as lines:
-        return {ord(row["traditional"]): row["simplified"] for row in csv.DictReader(lines)}
+    table = resources.files("store").joinpath("data/traditional_characters.csv")
+    lines = table.read_text("utf-8").splitlines()
+    return {ord(row["traditional"]): row["simplified"] for row in csv.DictReader(lines)}
