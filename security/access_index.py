@@ -47,9 +47,9 @@ WITH given AS MATERIALIZED (
         AS g (index, leaf, time, kind, caller, role, actor, purpose, case_number, correlation,
               decision, reason, status, rows, subjects, records, missing)
 ), people AS MATERIALIZED (
-    SELECT a.leaf, count(*) AS persons
-      FROM access_subject a
-      JOIN subject s ON s.audit_ref = a.audit_ref AND s.category = 'NATURAL_PERSON'
+    SELECT a.leaf, count(DISTINCT ref) AS persons
+      FROM access_subject a, unnest(a.audit_refs) AS ref
+      JOIN subject s ON s.audit_ref = ref AND s.category = 'NATURAL_PERSON'
      WHERE a.leaf IN (SELECT leaf FROM given WHERE subjects > 0)
      GROUP BY a.leaf
 ), added AS (

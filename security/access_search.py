@@ -113,10 +113,10 @@ class Conditions:
         self._within(wanted.since, wanted.until)
         if wanted.subjects is not None:
             refs = self.bind(list(wanted.subjects), "bytea[]")
-            self._disclosed("access_subject", f"d.audit_ref = ANY ({refs})")
+            self._disclosed("access_subject", f"d.audit_refs && {refs}")
         if wanted.records is not None:
             ids = self.bind(list(wanted.records), "uuid[]")
-            self._disclosed("access_record", f"d.record_id = ANY ({ids})")
+            self._disclosed("access_record", f"d.record_ids && {ids}")
         if wanted.types is not None:
             self.terms.append(f"i.shape_id = ANY ({self.bind(self.reach.shapes, 'integer[]')})")
 

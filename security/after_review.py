@@ -51,13 +51,13 @@ SELECT s.audit_ref, c.id, NULL FROM caller c
 """
 _CODES = "SELECT value, scheme FROM identifier WHERE subject_id = $1 AND is_open"
 _TOUCHED = """
-SELECT leaf, audit_ref FROM access_subject
+SELECT DISTINCT leaf, audit_ref FROM access_subject, unnest(audit_refs) AS audit_ref
  WHERE leaf = ANY ($1::bytea[]) AND audit_ref = ANY ($2::bytea[])
 """
 _PEOPLE = """
-SELECT a.leaf, a.audit_ref, p.name
-  FROM access_subject a
-  JOIN subject s ON s.audit_ref = a.audit_ref AND s.category = 'NATURAL_PERSON'
+SELECT DISTINCT a.leaf, ref AS audit_ref, p.name
+  FROM access_subject a, unnest(a.audit_refs) AS ref
+  JOIN subject s ON s.audit_ref = ref AND s.category = 'NATURAL_PERSON'
   LEFT JOIN person p USING (subject_id)
  WHERE a.leaf = ANY ($1::bytea[])
 """

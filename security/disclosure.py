@@ -32,8 +32,8 @@ async def disclosures_of_subject(
     """List the sealed entries that disclosed a subject by any of its references, newest first."""
     rows = await connection.fetch(
         """
-        SELECT DISTINCT s.leaf, s.index FROM access_subject a JOIN access_sealed s USING (leaf)
-         WHERE a.audit_ref = ANY ($1::bytea[]) AND s.log = $2 ORDER BY s.index DESC LIMIT $3
+        SELECT s.leaf, s.index FROM access_subject a JOIN access_sealed s USING (leaf)
+         WHERE a.audit_refs && $1::bytea[] AND s.log = $2 ORDER BY s.index DESC LIMIT $3
         """,
         list(audit_refs),
         origin,
@@ -49,7 +49,7 @@ async def disclosures_of_record(
     rows = await connection.fetch(
         """
         SELECT s.leaf, s.index FROM access_record a JOIN access_sealed s USING (leaf)
-         WHERE a.record_id = $1 AND s.log = $2 ORDER BY s.index DESC LIMIT $3
+         WHERE a.record_ids @> ARRAY[$1::uuid] AND s.log = $2 ORDER BY s.index DESC LIMIT $3
         """,
         record_id,
         origin,

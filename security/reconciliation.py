@@ -38,8 +38,8 @@ SELECT s.index, s.leaf, s.coordinates, e.log, e.month, e.wrapped_key, e.cipherte
   FROM access_sealed s LEFT JOIN evidence e ON e.leaf = s.leaf
  WHERE s.log = $1 AND s.index >= $2 AND s.index < $3
 """
-_SUBJECTS = "SELECT leaf, audit_ref FROM access_subject WHERE leaf = ANY ($1::bytea[])"
-_RECORDS = "SELECT leaf, record_id FROM access_record WHERE leaf = ANY ($1::bytea[])"
+_SUBJECTS = "SELECT leaf, audit_refs FROM access_subject WHERE leaf = ANY ($1::bytea[])"
+_RECORDS = "SELECT leaf, record_ids FROM access_record WHERE leaf = ANY ($1::bytea[])"
 _FIELD_SETS = "SELECT digest, coordinates FROM coordinate_set"
 _STRAY = {
     "access_sealed": """
@@ -211,11 +211,10 @@ class _Work:
                 self._find(table, reason, index)
 
     async def _lists(self, question: str, leaves: Sequence[bytes]) -> dict[bytes, set[bytes]]:
-        found: dict[bytes, set[bytes]] = {}
-        for leaf, reference in await self.connection.fetch(question, leaves):
-            plain = reference if isinstance(reference, bytes) else reference.bytes
-            found.setdefault(leaf, set()).add(plain)
-        return found
+        return {
+            leaf: {one if isinstance(one, bytes) else one.bytes for one in references}
+            for leaf, references in await self.connection.fetch(question, leaves)
+        }
 
     def _entry(
         self,

@@ -36,7 +36,7 @@ _OF_LEAF = "SELECT log, index FROM access_sealed WHERE leaf = $2 AND log = ANY (
 _KNOWN = """
 SELECT id FROM unnest($1::uuid[]) AS id
  WHERE EXISTS (SELECT FROM record WHERE record_id = id)
-    OR EXISTS (SELECT FROM access_record WHERE record_id = id)
+    OR EXISTS (SELECT FROM access_record WHERE record_ids @> ARRAY[id])
 """
 _STATE = """
 SELECT COALESCE((SELECT size FROM indexed_log WHERE origin = $1), 0) AS indexed,

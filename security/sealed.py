@@ -16,16 +16,15 @@ from security.pending import Batch, Pending, pack
 # A list is references of 16 bytes each, audit references or record ids: PostgreSQL takes it apart,
 # as an answer may disclose a thousand and the node's process has others to answer meanwhile.
 _LISTED = """
-INSERT INTO {table} ({column}, leaf)
-SELECT DISTINCT {reference}, given.leaf
-  FROM unnest($1::bytea[], $2::bytea[]) AS given (leaf, listed),
-       generate_series(1, octet_length(given.listed), 16) AS place
- ORDER BY 1, 2
+INSERT INTO {table} (leaf, {column})
+SELECT given.leaf, ARRAY(SELECT {reference}
+                           FROM generate_series(1, octet_length(given.listed), 16) AS place)
+  FROM unnest($1::bytea[], $2::bytea[]) AS given (leaf, listed)
 """
 _ONE = "substr(given.listed, place, 16)"
-_NAME_SUBJECTS = _LISTED.format(table="access_subject", column="audit_ref", reference=_ONE)
+_NAME_SUBJECTS = _LISTED.format(table="access_subject", column="audit_refs", reference=_ONE)
 _NAME_RECORDS = _LISTED.format(
-    table="access_record", column="record_id", reference=f"encode({_ONE}, 'hex')::uuid"
+    table="access_record", column="record_ids", reference=f"encode({_ONE}, 'hex')::uuid"
 )
 _NAME_FIELDS = """
 INSERT INTO coordinate_set (digest, coordinates)
