@@ -102,6 +102,7 @@ class Context:
     token_key: bytes
     graph: GraphReader | None = None
     snapshots: Snapshots | None = None
+    graph_job_memory: int = 4_000_000_000  # bytes that an analysis of the whole graph may hold
     access: LogReview | None = None
     read_number: Callable[[bytes], str] | None = None  # decrypts a person's document number
     # Under what a person's identity card number is indexed.

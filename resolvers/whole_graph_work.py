@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any, Protocol
@@ -26,7 +26,7 @@ from graph.snapshot.circle import find_circles
 from graph.snapshot.column import Array
 from graph.snapshot.mask import View
 from graph.snapshot.view import Snapshot
-from graph.whole import Groups, communities, components, grouped
+from graph.whole import Groups, Uniting, communities, components, grouped
 from resolvers.context import Call, Context
 from resolvers.errors import QuestionError
 from resolvers.graph_question import Question, decimal, places_of
@@ -42,6 +42,9 @@ _CHECK = 20_000  # relations asked of the store together
 _BUNCH = 5_000  # members of groups that are checked together
 _LARGE = 100_000  # ties from which on a computation has a process of its own
 _RINGS = 20
+# Bytes that computing takes for each relation held: what was read, and what is made of it.
+_TIE = 260
+_CHANNEL = 150
 
 
 class Preparing(Protocol):
@@ -78,7 +81,7 @@ async def analyse(
 ) -> None:
     """The handler of GRAPH_CIRCLES and the other kinds.
 
-    Raises QuestionError FEATURE_MISSING, GRAPH_UNAVAILABLE.
+    Raises QuestionError FEATURE_MISSING, GRAPH_MEMORY, GRAPH_UNAVAILABLE.
     """
     if kind == "COMMUNITIES" and find_spec("igraph") is None:
         raise QuestionError(
@@ -120,18 +123,44 @@ class _Work:
             return await asyncio.to_thread(function, *given)
         return await self.progress.compute(function, *given)
 
-    async def ties(self, kinds: Sequence[str]) -> _Ties:
-        """All visible relations of these kinds."""
-        view, found, done = self.view, list[_Ties](), 0
+    async def blocks(self, kinds: Sequence[str]) -> AsyncIterator[_Ties]:
+        """All visible relations of these kinds, some at a time."""
+        view, done = self.view, 0
         of = [kind for kind in EdgeKind if kind in kinds]
         total = sum(view.snapshot.tables[kind].size for kind in of)
         for kind in of:
             blocks = view.blocks(kind, _BLOCK)
             while (block := await asyncio.to_thread(_next, view, kind, blocks)) is not None:
-                found.append(block)
+                yield block
                 done = min(done + _BLOCK, total)
                 await self.progress.told(done, total, "reading")
+
+    async def united(self, kinds: Sequence[str]) -> tuple[Array, Array]:
+        """The weak components of these kinds; no more than one block of relations is held."""
+        found = Uniting(len(self.view.snapshot.nodes))
+        async for block in self.blocks(kinds):
+            for begin in range(0, len(block), _LARGE):
+                some = slice(begin, begin + _LARGE)
+                await asyncio.to_thread(found.unite, block.source[some], block.target[some])
+        return await asyncio.to_thread(found.components)
+
+    async def ties(self, kinds: Sequence[str]) -> _Ties:
+        """All visible relations of these kinds, held at once."""
+        found = list[_Ties]()
+        async for block in self.blocks(kinds):
+            found.append(block)
+            self.hold(sum(map(len, found)) * _TIE)
         return _joined(found)
+
+    def hold(self, size: int) -> None:
+        """Refuse to hold so many bytes where they are more than the node gives a job."""
+        most = self.question.call.context.graph_job_memory
+        if size > most:
+            raise QuestionError(
+                "GRAPH_MEMORY",
+                f"the analysis would hold more than {most // 1_000_000} MB (graph_job_memory):"
+                " ask for fewer kinds of relations, or from fewer seeds",
+            )
 
     async def among(self, groups: Groups, numbers: range, kinds: Sequence[str]) -> _Ties:
         """The relations of these kinds that the store shows, within each of some groups."""
@@ -210,21 +239,13 @@ async def _circles(work: _Work) -> None:
 
 async def _components(work: _Work) -> None:
     kinds = work.arguments["kinds"]
-    ties = await work.ties(kinds)
-    await work.progress.told(0, None, "computing")
-    found = await work.compute(components, len(ties), ties.source, ties.target)
-    del ties
-    whole = grouped(found, work.arguments["minSize"])
+    whole = grouped(await work.united(kinds), work.arguments["minSize"])
     await _groups(work, whole, kinds, components, _component)
 
 
 async def _guarantee_circles(work: _Work) -> None:
     kinds = (EdgeKind.GUARANTEES,)
-    ties = await work.ties(kinds)
-    await work.progress.told(0, None, "computing")
-    found = await work.compute(components, len(ties), ties.source, ties.target)
-    del ties
-    whole = grouped(found, work.arguments["minSize"])
+    whole = grouped(await work.united(kinds), work.arguments["minSize"])
     await _groups(work, whole, kinds, components, _guarantee_circle)
 
 
@@ -352,6 +373,7 @@ async def _reached(work: _Work, seeds: Sequence[int], decay: Mapping[Course, flo
         here = await asyncio.to_thread(channels, work.view, decay, frontier)
         here = here.only(here.weight > 0)
         found.append(here)
+        work.hold(sum(len(one) for one in found) * _CHANNEL)
         frontier = np.unique(here.target[~known[here.target]])
         known[frontier] = True
         await work.progress.told(int(known.sum()), len(known), "reading")

@@ -157,6 +157,7 @@ class Node:
             partner_kinds={to: one.shared_kinds for to, one in self.agreements.items()},
             graph=self.reader,
             snapshots=self.snapshots,
+            graph_job_memory=self.settings.graph_job_memory * 1_000_000,
             access=self.review if scope.row.log != "NONE" else None,
             matcher=self._matcher(scope),
             read_number=self._read_number,

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 _DAY = 24.0  # hours
-_POSITIVE = frozenset({"workers", "jobs_at_once", "jobs_per_caller", "job_part_subjects"})
+_POSITIVE = frozenset(
+    {"workers", "jobs_at_once", "jobs_per_caller", "job_part_subjects", "graph_job_memory"}
+)
 _KEY = re.compile(r"""\s*["']?([A-Za-z0-9_-]+)["']?\s*[=.]""")
 
 
@@ -132,6 +134,9 @@ class Settings:
     jobs_per_caller: int = _setting("Jobs of one caller at work at once.", 1)
     group_interval: float = _setting(
         "Seconds between two findings of company groups, at least.", 600.0
+    )
+    graph_job_memory: int = _setting(
+        "Megabytes that one analysis of the whole graph may hold beside the snapshot.", 4000
     )
     jobs_at_once: int = _setting("Jobs that the node works on at once.", 2)
     job_hours: float = _setting("Hours for which a job's result is kept.", 24.0)

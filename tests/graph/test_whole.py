@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graph.whole import communities, components, grouped
+from graph.whole import Uniting, communities, components, grouped
 
 ties = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=40)
 
@@ -28,6 +28,19 @@ def test_groups_are_the_largest_components(
     )
     found = grouped(components(*_ends(pairs)), least, most)
     assert [found.at(number).tolist() for number in range(len(found))] == expected[:most]
+
+
+@given(ties, st.integers(1, 9))
+def test_components_are_the_same_of_ties_that_come_in_blocks(
+    pairs: list[tuple[int, int]], block: int
+) -> None:
+    source, target = _ends(pairs)
+    uniting = Uniting(31)
+    for begin in range(0, len(pairs), block):
+        uniting.unite(source[begin : begin + block], target[begin : begin + block])
+    found, expected = grouped(uniting.components(), 1), grouped(components(source, target), 1)
+    assert found.start.tolist() == expected.start.tolist()
+    assert found.members.tolist() == expected.members.tolist()
 
 
 def test_communities_are_the_cliques_that_one_tie_joins() -> None:

@@ -95,6 +95,19 @@ async def test_communities_without_igraph_say_what_to_install(
     assert "xinqiao[communities]" in job["error"]["message"]
 
 
+@pytest.mark.parametrize(("kind", "held"), [("COMMUNITIES", "_TIE"), ("RISK", "_CHANNEL")])
+async def test_what_would_hold_more_than_a_job_may_is_refused(
+    inner: InnerNode, monkeypatch: pytest.MonkeyPatch, kind: str, held: str
+) -> None:
+    await _kept(inner)
+    monkeypatch.setattr(whole_graph_work, held, 1 << 40)
+    seeds = ["91210500XD00000011"] if kind == "RISK" else None
+    told = (await _start(inner, kind, f"memory-{kind}", seeds=seeds)).require().data
+    async with inner.jobs(handlers_of(inner.node)):
+        job = await _until(inner, told["startGraphAnalysis"]["id"], "FAILED", "DONE")
+    assert job["error"]["code"] == "GRAPH_MEMORY"
+
+
 async def test_a_whole_graph_job_is_cancelled_while_it_computes(
     inner: InnerNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
