@@ -80,7 +80,7 @@ class Workbook:
         self._zip = zipfile.ZipFile(cast("IO[bytes]", _Sink(file)), "w", zipfile.ZIP_STORED)
         for name, content in _PARTS:
             self._zip.writestr(_entry(name), _XML + content)
-        self._sheet = self._zip.open(_entry("xl/worksheets/sheet1.xml"), "w", force_zip64=True)
+        self._sheet = self._zip.open(_entry("xl/worksheets/sheet1.xml"), "w")
         self._sheet.write(f'{_XML}<worksheet xmlns="{_MAIN}"><sheetData>'.encode())
 
     def head(self, labels: Sequence[str]) -> None:

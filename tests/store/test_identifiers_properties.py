@@ -109,7 +109,10 @@ def test_a_mistyped_identity_number_does_not_pass_as_an_open_code(
     number: str, place: int, digit: str
 ) -> None:
     assume(number[place] != digit)
-    found = identify(number[:place] + digit + number[place + 1 :], on=ON, demo=True)
+    mistyped = number[:place] + digit + number[place + 1 :]
+    # Of 18 digits one in hundreds has both check characters of a credit code: that is one.
+    assume(not uscc(mistyped, on=ON, demo=True).valid)
+    found = identify(mistyped, on=ON, demo=True)
     assert found.kind == "id_number" or not found.valid
 
 

@@ -61,7 +61,7 @@ class Writer:
         parts = []
         for _ in range(self.number(1, 3)):
             name = self.pick(_FULL if self.chance(2) else self.roots)
-            parts.append(self.field(query, name, 6, alias=True))
+            parts.append(self.field(query, name, 5, alias=True))
         if self.chance(8):
             parts.append("__typename")
         body = " ".join(part for part in parts if part)
