@@ -115,7 +115,7 @@ async def measure(dsn: str, size: str, times: int) -> Table:
     scope = load_policy().scope(
         "analyst", Role.ANALYST, "P12", "", Grounds(government_kinds=every), kinds=every
     )
-    readers = await open_readers(dsn, max_size=1, wall=wall_of(Role.ANALYST), day=TODAY.isoformat())
+    readers = await open_readers(dsn, max_size=4, wall=wall_of(Role.ANALYST), day=TODAY.isoformat())
     plan = Operations(CreditSchema(kinds())).prepare(ASK, None, scope)
     context = Context(readers, scope, TODAY, b"k" * 32)
     rows = []
