@@ -22,6 +22,7 @@ from graph.snapshot.column import SHARE_SCALE, UNKNOWN, Array
 from graph.snapshot.mask import View
 from graph.snapshot.table import index_of
 from graph.walk import Limit, Truncation
+from graph.whole import numbered
 
 DAMPING = 0.85
 MAX_NODES = 20_000
@@ -96,11 +97,6 @@ class Channels:
 
     def __len__(self) -> int:
         return len(self.source)
-
-    @property
-    def ends(self) -> tuple[Array, Array]:
-        """Where each begins and ends."""
-        return self.source, self.target
 
     def only(self, kept: Array) -> Channels:
         """The channels that a mask keeps."""
@@ -240,13 +236,7 @@ def spread(found: Channels, seeds: Sequence[int], model: Model) -> Impact:
     """What reaches whom; scores from 0 to 1, seeds among them."""
     edges = found.strongest()
     begun = np.unique(np.array(seeds, np.int64))
-    known = np.zeros(
-        max((int(one.max()) for one in (*edges.ends, begun) if len(one)), default=0) + 1, bool
-    )
-    for one in (*edges.ends, begun):
-        known[one] = True
-    places, number = np.flatnonzero(known), np.cumsum(known) - 1
-    source, target, start = number[edges.source], number[edges.target], number[begun]
+    places, source, target, start = numbered(edges.source, edges.target, begun)
     size = len(places)
     if model is Model.DEBTRANK:
         score, via = _debtrank(source, target, edges.weight, start, size)

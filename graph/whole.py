@@ -56,16 +56,14 @@ def grouped(labelled: tuple[Array, Array], least: int, most: int | None = None) 
     return Groups(start, places[order[at]])
 
 
-def numbered(source: Array, target: Array) -> tuple[Array, Array, Array]:
-    """The places at either end, sorted, and both ends by number among them."""
-    if not len(source):
-        none = np.zeros(0, np.int64)
-        return none, none, none
-    known = np.zeros(int(max(source.max(), target.max())) + 1, bool)
-    known[source] = True
-    known[target] = True
+def numbered(*ends: Array) -> tuple[Array, ...]:
+    """The places among these, sorted, and each array by number among them."""
+    size = max((int(one.max()) + 1 for one in ends if len(one)), default=0)
+    known = np.zeros(size, bool)
+    for one in ends:
+        known[one] = True
     number = np.cumsum(known) - 1
-    return np.flatnonzero(known), number[source], number[target]
+    return np.flatnonzero(known), *(number[one] for one in ends)
 
 
 def components(source: Array, target: Array) -> tuple[Array, Array]:

@@ -112,10 +112,7 @@ def shared_with_caller(context: Context, kinds: Kinds, day: dt.date) -> frozense
     if basis is KindsOf.AGREEMENT:
         return granted & kinds_on(context, day)
     found = frozenset[str]() if basis is KindsOf.NONE else granted & kinds_on(context, day)
-    if scope.row.open is Reach.NONE:
-        return found
-    items = context.catalogues.on(day).items.values()
-    return found | frozenset(item.kind for item in items if item.share == "O")
+    return found | _open_kinds(context, day)
 
 
 def shared_since(context: Context, kinds: Kinds, day: dt.date) -> dict[str, dt.date]:
@@ -151,10 +148,15 @@ def _coming(context: Context, day: dt.date) -> frozenset[str]:
         found &= scope.authorised_kinds
     if basis is KindsOf.AGREEMENT:
         return found & context.partner_kinds.get(scope.grounds.partner or "", frozenset())
-    if scope.row.open is Reach.NONE:
-        return found
+    return found | _open_kinds(context, day)
+
+
+def _open_kinds(context: Context, day: dt.date) -> frozenset[str]:
+    """What the catalogue of a day opens to everybody, for roles that read what is open."""
+    if context.scope.row.open is Reach.NONE:
+        return frozenset()
     items = context.catalogues.on(day).items.values()
-    return found | frozenset(item.kind for item in items if item.share == "O")
+    return frozenset(item.kind for item in items if item.share == "O")
 
 
 @dataclass(frozen=True, slots=True)

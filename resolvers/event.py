@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from resolvers.answer import Disclosure
+from resolvers.context import Changes, Context
+from resolvers.errors import QuestionError
+from store.errors import StoreError
+from store.outbox import Place, Row
+
+_MOST = 200  # changes of one step
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,3 +36,27 @@ class Step:
     position: str = ""
     ended: bool = False
     more: bool = False
+
+
+def changes_of_node(context: Context) -> Changes:
+    """The outbox to follow. Raises QuestionError OPERATION_NOT_SUPPORTED."""
+    if context.changes is None:
+        raise QuestionError("OPERATION_NOT_SUPPORTED", "this node tells of no changes here")
+    return context.changes
+
+
+async def rows_after(
+    changes: Changes, position: str | None, entities: frozenset[str]
+) -> tuple[Sequence[Row], Place, bool]:
+    """What was written after a position, where that ends, and whether more is there already.
+
+    Without a position nothing, and where the outbox ends now. Raises QuestionError
+    POSITION_INVALID.
+    """
+    if position is None:
+        return (), await changes.now(), False
+    try:
+        place = Place.parse(position)
+    except StoreError as error:
+        raise QuestionError(error.code, error.message) from error
+    return await changes.after(place, entities, _MOST)

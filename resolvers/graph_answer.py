@@ -11,7 +11,7 @@ from uuid import UUID
 
 import orjson
 
-from graph.walk import NeighbourEdge
+from graph.walk import NeighbourEdge, Truncation
 from resolvers.answer import Disclosure, distinct
 from resolvers.context import Call
 from resolvers.party import party_json
@@ -20,6 +20,11 @@ from resolvers.reading import fetch
 from resolvers.relation import share_bound
 from resolvers.statement import Level, Selected, Statement
 from resolvers.visibility import relation_visible
+
+
+def truncated_value(cuts: Iterable[Truncation]) -> list[dict[str, Any]]:
+    """What was cut off, as answers say it."""
+    return [{"reason": str(cut.reason), "stage": cut.stage} for cut in cuts]
 
 
 @dataclass(slots=True)

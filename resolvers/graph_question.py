@@ -28,13 +28,21 @@ from graph.errors import GraphUnavailable
 from graph.holding import Finding, Holding, Holdings, Statement
 from graph.known import KnownClosure
 from graph.snapshot.mask import Mask, View
+from graph.snapshot.view import Snapshot
 from graph.walk import Truncation
 from resolvers.answer import Disclosure, distinct
 from resolvers.concert import agreements_seen
 from resolvers.context import Call
 from resolvers.errors import QuestionError
-from resolvers.graph_answer import Parties
-from resolvers.graph_scope import categories, classes, closed, subject_asked
+from resolvers.graph_answer import Parties, truncated_value
+from resolvers.graph_scope import (
+    categories,
+    classes,
+    closed,
+    demand_search,
+    given_to,
+    subject_asked,
+)
 from resolvers.reading import fetch
 from resolvers.statement import Selected
 from resolvers.statement import Statement as Sql
@@ -152,14 +160,7 @@ class Question:
     def scoped(self) -> View:
         """The snapshot in the caller's scope. Raises QuestionError GRAPH_UNAVAILABLE."""
         statement, call = self.statement, self.call
-        if call.context.snapshots is None:
-            raise QuestionError("GRAPH_UNAVAILABLE", "this node has no graph")
-        try:
-            snapshot = call.context.snapshots.current()
-        except GraphUnavailable as error:
-            raise QuestionError(
-                "GRAPH_UNAVAILABLE", "the graph is being made: try later"
-            ) from error
+        snapshot = current_snapshot(call)
         row = statement.scope.row
         barred = snapshot.places_of(sorted(statement.scope.grounds.barred))
         mask = Mask(
@@ -234,9 +235,7 @@ class Question:
             "knownAt": self.known_at,
             "position": closure.position,
             "snapshot": closure.snapshot or None,
-            "truncated": [
-                {"reason": str(cut.reason), "stage": cut.stage} for cut in closure.truncated
-            ],
+            "truncated": truncated_value(closure.truncated),
         }
 
     def step(self, keys: Mapping[int, str], one: Holding) -> dict[str, Any]:
@@ -308,6 +307,16 @@ async def asked_of(
     return _question(fresh, selected, call, given, first), list(found), missing
 
 
+def current_snapshot(call: Call) -> Snapshot:
+    """The node's newest snapshot of the graph. Raises QuestionError GRAPH_UNAVAILABLE."""
+    if call.context.snapshots is None:
+        raise QuestionError("GRAPH_UNAVAILABLE", "this node has no graph")
+    try:
+        return call.context.snapshots.current()
+    except GraphUnavailable as error:
+        raise QuestionError("GRAPH_UNAVAILABLE", "the graph is being made: try later") from error
+
+
 def places_of(view: View, ids: Sequence[UUID]) -> list[int]:
     """The places of subjects. Raises QuestionError GRAPH_UNAVAILABLE."""
     places: list[int] = view.snapshot.places_of(ids).tolist()
@@ -320,11 +329,8 @@ def _given(
     statement: Sql, selected: Selected, call: Call, kind: str
 ) -> tuple[Sql, Mapping[str, Any]]:
     fresh = statement.anew(call.context.scope)
-    row = fresh.scope.row
-    if row.hops == 0 or kind not in row.relations:
-        raise QuestionError("FORBIDDEN", "the role does not search the graph")
-    found = {name: selected.given(name) for name in selected.arguments}
-    return fresh, {name: value.read(call) for name, value in found.items() if value is not None}
+    demand_search(fresh, kind)
+    return fresh, given_to(selected, call)
 
 
 def _question(

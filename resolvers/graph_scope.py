@@ -26,10 +26,19 @@ from security.policy import Reach, Row
 _ORGANISATIONS = frozenset({"LEGAL_ENTITY", "INDIVIDUAL_BUSINESS"})
 
 
-def demand_search(statement: Statement) -> None:
-    """Raise QuestionError FORBIDDEN when the role does not search the graph at all."""
-    if statement.scope.row.hops == 0:
+def demand_search(statement: Statement, kind: str | None = None) -> None:
+    """Raise QuestionError FORBIDDEN when the role does not search the graph, or not this kind."""
+    row = statement.scope.row
+    if row.hops == 0 or (kind is not None and kind not in row.relations):
         raise QuestionError("FORBIDDEN", "the role does not search the graph")
+
+
+def demand_hops(statement: Statement, hops: int) -> None:
+    """Raise QuestionError FORBIDDEN, or HOPS_LIMIT when the role does not search so many levels."""
+    demand_search(statement)
+    most = statement.scope.row.hops
+    if not 1 <= hops <= most:
+        raise QuestionError("HOPS_LIMIT", f"ask for 1 to {most} levels")
 
 
 def given_to(selected: Selected, call: Call) -> dict[str, Any]:

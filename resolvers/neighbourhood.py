@@ -14,8 +14,8 @@ from graph.neighbourhood import Neighbourhood
 from resolvers.answer import Disclosure
 from resolvers.context import Call
 from resolvers.errors import QuestionError
-from resolvers.graph_answer import Parties, edge_values, edges_seen
-from resolvers.graph_scope import categories, classes, closed, subject_asked
+from resolvers.graph_answer import Parties, edge_values, edges_seen, truncated_value
+from resolvers.graph_scope import categories, classes, closed, demand_hops, subject_asked
 from resolvers.statement import Selected, Statement
 
 MAX_NODES = 5_000
@@ -68,11 +68,8 @@ def _budget(statement: Statement, selected: Selected, call: Call) -> _Budget:
         given = selected.given(name)
         return None if given is None else given.read(call)
 
-    hops, limit = read("hops") or 0, statement.scope.row.hops
-    if limit == 0:
-        raise QuestionError("FORBIDDEN", "the role does not search the graph")
-    if not 1 <= hops <= limit:
-        raise QuestionError("HOPS_LIMIT", f"ask for 1 to {limit} levels")
+    hops = read("hops") or 0
+    demand_hops(statement, hops)
     max_nodes, max_fan = read("maxNodes"), read("maxFan")
     if not 1 <= max_nodes <= MAX_NODES or not 1 <= max_fan <= MAX_FAN:
         raise QuestionError(
@@ -135,7 +132,7 @@ def _value(
     return {
         "asOf": found.as_of,
         "position": found.position,
-        "truncated": [{"reason": str(cut.reason), "stage": cut.stage} for cut in found.truncated],
+        "truncated": truncated_value(found.truncated),
         "nodes": [
             {
                 "id": node.id,

@@ -9,30 +9,26 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from resolvers.answer import Disclosure
 from resolvers.change import given_arguments
 from resolvers.context import Call
 from resolvers.errors import QuestionError
-from resolvers.event import Happened, Step
-from resolvers.graph_answer import Parties
-from resolvers.graph_scope import subject_asked
+from resolvers.event import Happened, Step, changes_of_node, rows_after
+from resolvers.graph_answer import Parties, truncated_value
+from resolvers.graph_scope import demand_hops, subject_asked
 from resolvers.neighbourhood_state import Became, Touched, records_became, relations_became
-from resolvers.projection import shanghai
+from resolvers.projection import shanghai, shanghai_day
 from resolvers.reading import Store, fetch
 from resolvers.statement import Selected, Statement
 from resolvers.surroundings import Around, Surroundings, surroundings
-from store.errors import StoreError
-from store.outbox import Place, Row
+from store.outbox import Row
 
 _ENTITIES = frozenset({"RELATION", "RECORD"})
-_MOST = 200  # changes of one step
 MAX_FIRST = 500
 MAX_CHANGES = 5_000  # of one digest
 _PERIOD = dt.timedelta(days=5 * 366)
 _TICK = dt.timedelta(microseconds=1)
-_SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +57,7 @@ async def _asked(
     """
     fresh = statement.anew(call.context.scope)
     row, hops = fresh.scope.row, given["hops"]
-    if row.hops == 0:
-        raise QuestionError("FORBIDDEN", "the role does not search the graph")
-    if not 1 <= hops <= row.hops:
-        raise QuestionError("HOPS_LIMIT", f"ask for 1 to {row.hops} levels")
+    demand_hops(fresh, hops)
     start = await subject_asked(fresh, given["subject"], call)
     if start is None:
         return fresh, None
@@ -78,21 +71,12 @@ async def take(statement: Statement, selected: Selected, call: Call, position: s
     Raises QuestionError FORBIDDEN, HOPS_LIMIT, CASE_REQUIRED, SUBJECT_UNKNOWN, POSITION_INVALID,
     and as `resolvers.reading.fetch`.
     """
-    changes = call.context.changes
-    if changes is None:
-        raise QuestionError("OPERATION_NOT_SUPPORTED", "this node tells of no changes here")
+    changes = changes_of_node(call.context)
     given = given_arguments(selected, call)
     fresh, asked = await _asked(statement, call, given)
     if asked is None:
         raise QuestionError("SUBJECT_UNKNOWN", "name a subject from which you may search")
-    told = position or given.get("after")
-    if told is None:
-        return Step(position=(await changes.now()).text)
-    try:
-        place = Place.parse(told)
-    except StoreError as error:
-        raise QuestionError(error.code, error.message) from error
-    rows, then, more = await changes.after(place, _ENTITIES, _MOST)
+    rows, then, more = await rows_after(changes, position or given.get("after"), _ENTITIES)
     if not rows:
         return Step(position=then.text, more=more)
     last = {row.entity_id: row for row in rows}
@@ -105,10 +89,10 @@ async def take(statement: Statement, selected: Selected, call: Call, position: s
     parties = Parties.prepare(fresh, selected)
     near = await _near(parties, call, became, around)
     near.sort(key=lambda one: last[one.id].place)
-    happened = []
+    happened, cut = [], truncated_value(around.truncated)
     for one in near:
         where = last[one.id].place.text
-        value = {"position": where, "change": _value(one, around), "truncated": _cut(around)}
+        value = {"position": where, "change": _value(one, around), "truncated": cut}
         happened.append(Happened(parties.shape(value), _disclosed(parties, [one]), where))
     return Step(tuple(happened), then.text, more=more)
 
@@ -149,7 +133,8 @@ async def digest(statement: Statement, selected: Selected, call: Call) -> tuple[
     if store is None:
         raise QuestionError("OPERATION_NOT_SUPPORTED", "this node tells of no changes here")
     today = call.context.today
-    days = (min(_day_of(since), today), min(_day_of(until), today) if until < now else today)
+    ending = min(shanghai_day(until), today) if until < now else today
+    days = (min(shanghai_day(since), today), ending)
     around = await asked.around(*days)
     touched = await _stated(store, around, (since, until), days)
     became = await _became(asked, store, touched, days, marked=False)
@@ -164,7 +149,7 @@ async def digest(statement: Statement, selected: Selected, call: Call) -> tuple[
         "until": shanghai(until),
         "changes": [_value(one, around) for one in page],
         "endCursor": _cursor_text(page[-1]) if left else None,
-        "truncated": _cut(around),
+        "truncated": truncated_value(around.truncated),
     }
     return parties.shape(value), _disclosed(parties, page)
 
@@ -254,14 +239,6 @@ def _value(one: Became, around: Surroundings) -> dict[str, Any]:
         "relation": {**said, "relationId": str(one.id)} if relation else None,
         "record": None if relation else {**said, "recordId": str(one.id)},
     }
-
-
-def _cut(around: Surroundings) -> list[dict[str, Any]]:
-    return [{"reason": str(cut.reason), "stage": cut.stage} for cut in around.truncated]
-
-
-def _day_of(moment: dt.datetime) -> dt.date:
-    return moment.astimezone(_SHANGHAI).date()
 
 
 def _key(one: Became) -> tuple[dt.datetime, UUID]:

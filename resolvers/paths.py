@@ -17,7 +17,7 @@ from resolvers.answer import Disclosure
 from resolvers.association import addresses_of_both
 from resolvers.context import Call, GraphReader
 from resolvers.errors import QuestionError
-from resolvers.graph_answer import Parties, edge_values, edges_seen
+from resolvers.graph_answer import Parties, edge_values, edges_seen, truncated_value
 from resolvers.graph_scope import categories, classes, closed, given_to, subject_asked
 from resolvers.neighbourhood import MAX_FAN
 from resolvers.statement import Selected, Statement
@@ -179,7 +179,7 @@ def _value(
     return {
         "asOf": found.as_of,
         "position": found.position,
-        "truncated": [{"reason": str(cut.reason), "stage": cut.stage} for cut in found.truncated],
+        "truncated": truncated_value(found.truncated),
         "nodes": [{"id": node.id, "key": keys[node.id], "hub": node.id in hubs} for node in kept],
         "paths": shown,
     }

@@ -72,6 +72,11 @@ def shanghai(moment: dt.datetime | None) -> str | None:
     return None if moment is None else moment.astimezone(_SHANGHAI).isoformat(timespec="seconds")
 
 
+def shanghai_day(moment: dt.datetime) -> dt.date:
+    """The day on which a time is in Shanghai."""
+    return moment.astimezone(_SHANGHAI).date()
+
+
 def scalar(value: Any) -> Any:
     """A scalar as JSON shows it."""
     if isinstance(value, Decimal):

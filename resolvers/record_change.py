@@ -13,18 +13,15 @@ from resolvers.argument import Given
 from resolvers.bulk import codes_given, subjects_of
 from resolvers.change import given_arguments
 from resolvers.context import Call, Changes
-from resolvers.errors import QuestionError
-from resolvers.event import Happened, Step
+from resolvers.event import Happened, Step, changes_of_node, rows_after
 from resolvers.projection import Shape, shaper
 from resolvers.reading import fetch
 from resolvers.record import record_json
 from resolvers.statement import Level, Selected, Statement
 from resolvers.visibility import record_visible
-from store.errors import StoreError
-from store.outbox import Place, Row
+from store.outbox import Row
 
 _ENTITY = frozenset({"RECORD"})
-_MOST = 200  # changes of one step
 
 # A record that has ended, as it was while it was valid: whoever might see it then is told.
 _BEFORE = """(SELECT x.record_id, x.subject_id, x.kind, x.subject_category, x.class,
@@ -40,17 +37,9 @@ async def take(statement: Statement, selected: Selected, call: Call, position: s
 
     Raises QuestionError POSITION_INVALID, LIST_LIMIT, and as `resolvers.reading.fetch`.
     """
-    changes = call.context.changes
-    if changes is None:
-        raise QuestionError("OPERATION_NOT_SUPPORTED", "this node tells of no changes here")
+    changes = changes_of_node(call.context)
     told = position or given_arguments(selected, call).get("after")
-    if told is None:
-        return Step(position=(await changes.now()).text)
-    try:
-        place = Place.parse(told)
-    except StoreError as error:
-        raise QuestionError(error.code, error.message) from error
-    rows, then, more = await changes.after(place, _ENTITY, _MOST)
+    rows, then, more = await rows_after(changes, told, _ENTITY)
     if not rows:
         return Step(position=then.text, more=more)
     latest = {row.entity_id: row for row in rows}

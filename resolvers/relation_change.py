@@ -22,6 +22,7 @@ from resolvers.context import Call
 from resolvers.errors import QuestionError
 from resolvers.graph_answer import Parties
 from resolvers.graph_scope import demand_search, given_to, subject_asked
+from resolvers.projection import shanghai_day
 from resolvers.reading import fetch
 from resolvers.statement import Selected, Statement
 from resolvers.visibility import persons_visible, relation_visible
@@ -42,7 +43,7 @@ class State:
 
     @property
     def day(self) -> dt.date:
-        return self.stated_at.astimezone(_SHANGHAI).date()
+        return shanghai_day(self.stated_at)
 
     def in_force(self, day: dt.date) -> bool:
         begins, ends = self.said["valid_from"], self.said["valid_to"]

@@ -10,12 +10,11 @@ from typing import Any
 
 import orjson
 
-from graph.errors import GraphUnavailable
 from graph.layout import EdgeKind
 from resolvers import job
 from resolvers.change import Change, Outcome
 from resolvers.errors import QuestionError
-from resolvers.graph_question import FULL_HOPS
+from resolvers.graph_question import FULL_HOPS, current_snapshot
 from resolvers.graph_scope import names_case, subject_asked
 from resolvers.projection import scalar
 from security.policy import Reach, Role
@@ -40,12 +39,7 @@ async def start(change: Change) -> Outcome:
     kind = str(change.arguments["kind"])
     if kind != "CIRCLES" and not names_case(change.call):
         raise QuestionError("CASE_REQUIRED", "name the case in credit-case: it leads over persons")
-    try:
-        snapshot = None if context.snapshots is None else context.snapshots.current()
-    except GraphUnavailable as error:
-        raise QuestionError("GRAPH_UNAVAILABLE", "the graph is being made: try later") from error
-    if snapshot is None:
-        raise QuestionError("GRAPH_UNAVAILABLE", "this node has no graph")
+    snapshot = current_snapshot(change.call)
     arguments = await _arguments(change, kind)
     likeness = change.desk.keeping.digest(
         orjson.dumps([kind, arguments, snapshot.id, context.scope.digest.hex()])

@@ -41,6 +41,7 @@ _BLOCK = 1_000_000  # relations read together
 _CHECK = 20_000  # relations asked of the store together
 _BUNCH = 5_000  # members of groups that are checked together
 _LARGE = 100_000  # ties from which on a computation has a process of its own
+_PIECE = 100_000  # ties merged together: the node's other work goes on in between
 _RINGS = 20
 # Bytes that computing takes for each relation held: what was read, and what is made of it.
 _TIE = 260
@@ -139,8 +140,8 @@ class _Work:
         """The weak components of these kinds; no more than one block of relations is held."""
         found = Uniting(len(self.view.snapshot.nodes))
         async for block in self.blocks(kinds):
-            for begin in range(0, len(block), _LARGE):
-                some = slice(begin, begin + _LARGE)
+            for begin in range(0, len(block), _PIECE):
+                some = slice(begin, begin + _PIECE)
                 await asyncio.to_thread(found.unite, block.source[some], block.target[some])
         return await asyncio.to_thread(found.components)
 
