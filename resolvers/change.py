@@ -127,7 +127,8 @@ async def _once(
         if former is not None:
             if former.input != given:
                 raise QuestionError(
-                    "IDEMPOTENCY_CONFLICT", "this clientKey was used for another change: take a new"
+                    "IDEMPOTENCY_CONFLICT",
+                    "this clientKey was used for another change: take a new one",
                 )
             return _kept(desk.keeping.opened(former.outcome, place))
         outcome = await one.act(Change(statement, call, desk, connection, arguments))

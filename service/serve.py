@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import sys
 from contextlib import ExitStack
 from functools import partial
@@ -17,7 +18,7 @@ import asyncpg
 from service.answering import Ending
 from service.database import database, graph_server, holds_data
 from service.enrolment import establish, token_paths
-from service.home import NodeHome, cache, home
+from service.home import NodeHome, cache, home, open_folder
 from service.installation import install
 from service.neo4j import Neo4jAddress
 from service.neo4j_import import fill_first, never_filled
@@ -41,6 +42,15 @@ def confine_node(root: Path, node_home: NodeHome) -> bool:
         writable=[node_home.path],
         withheld=[root],
     )
+
+
+def keep_temporary_files(node_home: NodeHome) -> None:
+    """Have this process and its children keep temporary files in the node's folder.
+
+    They hold what units report; and around a home below /tmp no other folder is open to a
+    confined process.
+    """
+    os.environ["TMPDIR"] = str(open_folder(node_home.path / "tmp", 0o700))
 
 
 async def serve(settings: Settings, root: Path) -> None:
@@ -95,6 +105,7 @@ def main(arguments: list[str]) -> int:
     install(postgres=settings.postgres_url is None, graph=settings.graph_uri is None)
     # Landlock binds the calling thread and what comes after it, so before any other thread.
     confine_node(root, node_home.create())
+    keep_temporary_files(node_home)
     with asyncio.Runner(loop_factory=_loop) as runner:
         runner.run(serve(settings, root))
     return 0

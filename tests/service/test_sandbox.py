@@ -131,6 +131,23 @@ neo4j.stop(), postgres.stop()
 
 
 @needs_landlock
+def test_a_confined_node_has_room_for_temporary_files_in_its_own_folder(
+    nodes: tuple[NodeHome, NodeHome],
+) -> None:
+    # The home of these tests lies below /tmp, around which nothing can be written then.
+    body = """
+import tempfile
+from service.home import NodeHome
+from service.serve import keep_temporary_files
+keep_temporary_files(NodeHome(root, "benxi"))
+with tempfile.NamedTemporaryFile() as file:
+    print(Path(file.name).parent == own / "tmp")
+"""
+    done = _confined(nodes[0].root, nodes[0].path, body)
+    assert done.stdout == "True\n", done.stderr
+
+
+@needs_landlock
 def test_process_with_threads_is_not_half_confined(tmp_path: Path) -> None:
     code = (
         "import threading, time\n"
