@@ -19,6 +19,7 @@ import uvicorn
 
 from bench.graphql import BY_HAND, arguments_by_hand
 from service.app import read_body
+from service.collecting import ANSWERING, seldom_collected
 from store.pool import open_pool
 
 Message = MutableMapping[str, Any]
@@ -70,7 +71,8 @@ async def run_server(application: Any, port: int) -> None:
         log_level="warning",
         server_header=False,
     )
-    await uvicorn.Server(config).serve()
+    with seldom_collected(ANSWERING):
+        await uvicorn.Server(config).serve()
 
 
 def main() -> None:

@@ -2,13 +2,14 @@
 
 Appends queue up; one committer per worker writes what is waiting in one statement and one
 commit. A lone append is committed at once; while a commit runs the next batch gathers, and when
-several came together it waits until the event loop has nothing left that could add to it.
+several came together it waits a moment for those that are under way.
 """
 
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -88,6 +89,9 @@ class AccessLog:
         self._bytes = 0
         self._committer: asyncio.Task[None] | None = None
         self._idle: asyncio.Future[None] | None = None  # the committer waits for more by this
+        self._enough = 1  # so many entries end its wait
+        self._under_way = 0  # requests that have begun and not ended
+        self._late = 0  # of these, those that a batch has waited for in vain
         self._together = False  # the last batch was of several
         self._looks: deque[tuple[float, int]] = deque()
         self._behind = False
@@ -107,6 +111,15 @@ class AccessLog:
         since, last = looks[0]
         first = waiting["first"]
         self._behind = first is not None and first <= last and since <= now - self.longest_wait
+
+    @contextmanager
+    def request(self) -> Iterator[None]:
+        """A request that will append: a batch of several may wait a moment for it."""
+        self._under_way += 1
+        try:
+            yield
+        finally:
+            self._under_way -= 1
 
     async def append(self, entry: Entry, evidence: Evidence, once: Once | None = None) -> Receipt:
         """Store an access and give its receipt once it is committed.
@@ -130,7 +143,7 @@ class AccessLog:
         self._bytes += size
         if self._committer is None:
             self._committer = asyncio.create_task(self._commit_waiting())
-        elif self._idle is not None:
+        elif self._idle is not None and len(self._waiting) >= self._enough:
             _wake(self._idle)
         await done
         return Receipt(recorded.leaf, int(now), MAX_DELAY, self.origin, entry.request_body)
@@ -171,7 +184,7 @@ class AccessLog:
             self._fail_waiting()
             return
         try:
-            while self._waiting or await self._next():
+            while self._waiting or await self._next(_LINGER):
                 if self._together:
                     await self._coming()
                 if not await self._commit(connection, self._gathered()):
@@ -179,11 +192,12 @@ class AccessLog:
         finally:
             await self._pool.release(connection)
 
-    async def _next(self) -> bool:
-        """Wait until something comes, and tell whether it did."""
+    async def _next(self, seconds: float, enough: int = 1) -> bool:
+        """Wait until so many entries are there, and tell whether any is."""
         loop = asyncio.get_running_loop()
         self._idle = idle = loop.create_future()
-        timer = loop.call_later(_LINGER, _wake, idle)
+        self._enough = enough
+        timer = loop.call_later(seconds, _wake, idle)
         try:
             await idle
         finally:
@@ -192,12 +206,12 @@ class AccessLog:
         return bool(self._waiting)
 
     async def _coming(self) -> None:
-        """Let the loop finish what it can do now: each commit costs more than many entries."""
-        loop = asyncio.get_running_loop()
-        latest, seen = loop.time() + _GATHERING, 0
-        while seen < len(self._waiting) < BATCH and loop.time() < latest:
-            seen = len(self._waiting)
-            await asyncio.sleep(0)
+        """Wait for requests that began a moment ago: each commit costs more than many entries."""
+        await asyncio.sleep(0)  # those that the last commit answered end
+        enough = min(BATCH, self._under_way - self._late)
+        if len(self._waiting) < enough:
+            await self._next(_GATHERING, enough)
+        self._late = max(0, self._under_way - len(self._waiting))
 
     def _fail_waiting(self) -> None:
         for item in self._waiting:

@@ -13,6 +13,7 @@ from typing import Any
 
 import asyncpg
 
+from security.access_index import LATER
 from security.finding import Access, Rule, Rules, Watch, signs, too_many, too_much
 from security.review_queue import KEPT_INDEXES, Deadline, NewFinding, record_finding
 
@@ -141,6 +142,7 @@ class AfterReview:
         if start >= end:
             return 0
         async with self.pool.acquire() as connection, connection.transaction():
+            await connection.execute(LATER)
             if not await connection.fetchval(_ADVANCE, log_id, self.rules.version, start, end):
                 return 0
             rows = await connection.fetch(_ENTRIES, log_id, start, end)

@@ -58,7 +58,11 @@ _ADVANCE = """
 UPDATE log_state SET size = $5, root = $6, updated_at = now()
  WHERE log = $1 AND size = $2 AND root = $3 AND fence = $4 RETURNING true
 """
-_PUBLISH = "UPDATE log_state SET checkpoint = $3 WHERE log = $1 AND size = $2"
+# The head's file is on disk, and the next start publishes it again: nobody waits for this commit.
+_PUBLISH = """
+WITH later AS (SELECT set_config('synchronous_commit', 'off', true))
+UPDATE log_state SET checkpoint = $3 FROM later WHERE log = $1 AND size = $2
+"""
 _TAKE = "DELETE FROM access_batch WHERE id = ANY ($1::bigint[]) RETURNING id"
 _MARK = "UPDATE access_batch SET changed_at = now() WHERE id = ANY ($1::bigint[])"
 _REIMPORT = """

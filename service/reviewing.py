@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from security.access_index import AccessIndex
-from security.after_review import AfterReview
+from security.after_review import BATCH, AfterReview
 from security.direct_access import DirectAccess
 from security.errors import LogError
 from security.finding import Rules, load_rules
@@ -58,11 +58,15 @@ async def reviewing(node: Node, stop: asyncio.Event) -> None:
     }
     for ended, its_review, _ in former:
         await _finish(ended, its_review, stop)
-    published, look = 0, 0.0
+    published, look, unseen = 0, 0.0, 0
     while not stop.is_set():
         moved, now = 0, time.monotonic()
         if (newest := await asyncio.to_thread(_published, index)) != published or now >= look:
-            moved = await index.advance() + await review.advance()
+            moved = await index.advance()
+            unseen += moved
+            if not moved or unseen >= BATCH:
+                unseen = 0
+                moved += await review.advance()
             published, look = (0 if moved else newest), now + _LOOK_INTERVAL
         for work, (at, interval) in due.items():
             if time.monotonic() >= at:

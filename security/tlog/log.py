@@ -55,6 +55,7 @@ class TileLog:
         self._edges: tuple[tuple[bytes, ...], ...] = ()
         self._bundle: tuple[bytes, ...] = ()
         self._lock = lock
+        self._settled = {directory}  # folders whose own names are known to be on disk
 
     @classmethod
     def open(
@@ -151,7 +152,9 @@ class TileLog:
         self._edges, self._bundle = staged.edges, staged.bundle
         note = self._publish()
         for tile in staged.filled:
-            shutil.rmtree(self.directory / f"{tile.path}.p", ignore_errors=True)
+            partial = self.directory / f"{tile.path}.p"
+            shutil.rmtree(partial, ignore_errors=True)
+            self._settled.discard(partial)
         return note
 
     def append(self, entries: Sequence[bytes]) -> Staged:
@@ -184,19 +187,21 @@ class TileLog:
             level += 1
 
     def _write(self, files: dict[Tile, bytes]) -> None:
-        folders: set[Path] = set()
+        grown: set[Path] = set()  # folders with new names in them
+        named: set[Path] = set()  # folders that are such a name
         for tile, data in files.items():
             path = self.directory / tile.path
-            folder = path.parent
-            while folder not in folders:
-                folders.add(folder)
-                if folder == self.directory:
-                    break
-                folder = folder.parent
             path.parent.mkdir(parents=True, exist_ok=True)
             _write_synced(path, data)
-        for folder in folders:
+            folder = path.parent
+            grown.add(folder)
+            while folder not in self._settled and folder not in named:
+                named.add(folder)
+                folder = folder.parent
+                grown.add(folder)
+        for folder in grown:
             _sync_folder(folder)
+        self._settled |= named
 
     def _publish(self) -> bytes:
         note = sign_checkpoint(self.size, self.root, self.signer)
