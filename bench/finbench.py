@@ -45,6 +45,7 @@ from schema.records import kinds
 from security.field_encryption import FieldCipher
 from security.keys import KeyFolder
 from security.policy import Grounds, Role, load_policy
+from service.collecting import ANSWERING, seldom_collected
 from service.home import NodeHome, open_folder
 from service.neo4j import Neo4jAddress, Neo4jServer
 from service.neo4j_import import import_graph
@@ -145,9 +146,10 @@ async def measure(
 
             async with GraphConnection(address.uri, address.user, address.password) as graph:
                 await graph.create_constraints()
-                found = await _ours(database, graph, root, drawn, questions, servers)
-                found |= await _cypher(graph, drawn, questions, servers)
-                peers = await _peers(graph, address, npm, drawn, questions, servers)
+                with seldom_collected(ANSWERING):  # as a node that answers
+                    found = await _ours(database, graph, root, drawn, questions, servers)
+                    found |= await _cypher(graph, drawn, questions, servers)
+                    peers = await _peers(graph, address, npm, drawn, questions, servers)
     return {
         "nodes": imported.nodes, "edges": imported.edges, "questions": questions,
         "versions": versions(npm), "figures": found | peers,

@@ -44,6 +44,7 @@ from resolvers.whole_graph_work import analyse
 from schema.definition import CreditSchema
 from schema.records import kinds
 from security.policy import Grounds, Role, Scope, load_policy
+from service.collecting import ANSWERING, seldom_collected
 from service.computing import computed
 from service.home import NodeHome
 from service.postgres import PostgresServer
@@ -186,7 +187,8 @@ async def measure(
         _said(f"made the snapshot: {told['snapshot']}")
         told["refresh"] = await _refreshed(database, folder, postgres)
         _said(f"took in {_CHANGED} changed relations: {told['refresh']}")
-        told["questions"] = await _asked(database, folder, questions, postgres)
+        with seldom_collected(ANSWERING):  # as a node that answers
+            told["questions"] = await _asked(database, folder, questions, postgres)
         told["jobs"] = {}
         for kind, arguments in _JOBS.items():
             seeds = [one[1] for one in (await _drawn(database, folder))["standing"][:100]]
