@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import datetime as dt
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
@@ -193,6 +194,19 @@ def window(statement: Statement, selected: Selected) -> Window:
     )
 
 
+def _columns_read(alias: str, sql: str) -> list[str]:
+    """The columns of a row that SQL reads, all of them where it reads the row as a whole.
+
+    Below a limit PostgreSQL keeps a column that nobody reads, as a null that each execution sets
+    up: all columns of `record` were a quarter of what a short list cost.
+    """
+    if re.search(rf"\b{alias}\b(?!\.[a-z_])", sql):
+        return [f"{alias}.*"]
+    found = dict.fromkeys(re.findall(rf"\b{alias}\.([a-z0-9_]+)", sql))
+    found.pop("n_", None)
+    return [f"{alias}.{name}" for name in found]
+
+
 @dataclass
 class Page:
     """A list being compiled into its connection object."""
@@ -307,18 +321,6 @@ class Page:
             f"{alias}.{key.column} {'DESC' if key.descending != shape.backward else 'ASC'}"
             for key in source.keys
         )
-        number = f", row_number() OVER (ORDER BY {order}) AS n_" if numbered else ""
-        rows = (
-            f"SELECT {alias}.*{number} FROM {source.table} {alias}"
-            f" WHERE {' AND '.join(where)} ORDER BY {order}"
-        )
-        if shape.literal_size is not None:
-            rows = f"({rows} LIMIT {int(size) + 1 if numbered else size}) {alias}"
-        else:
-            # The literal bound lets the planner see that few rows are wanted.
-            bound = statement.scope.row.list_limit + 1
-            more = f"{size} + 1" if numbered else size
-            rows = f"(SELECT * FROM ({rows} LIMIT {bound}) {alias} LIMIT {more}) {alias}"
         inside = f" FILTER (WHERE {alias}.n_ <= {size})" if numbered else ""
         ordered = f" ORDER BY {alias}.n_ DESC" if shape.backward else ""
         shown = [
@@ -339,6 +341,20 @@ class Page:
             shown.append("count(*) AS n_")
             shown.append(f"min({shown_cursor}) FILTER (WHERE {alias}.n_ = 1) AS near_")
             shown.append(f"(array_agg({shown_cursor} ORDER BY {alias}.n_ DESC){inside})[1] AS far_")
+        columns = _columns_read(alias, " ".join([*shown, *inner.joins]))
+        if numbered:
+            columns.append(f"row_number() OVER (ORDER BY {order}) AS n_")
+        rows = (
+            f"SELECT {', '.join(columns)} FROM {source.table} {alias}"
+            f" WHERE {' AND '.join(where)} ORDER BY {order}"
+        )
+        if shape.literal_size is not None:
+            rows = f"({rows} LIMIT {int(size) + 1 if numbered else size}) {alias}"
+        else:
+            # The literal bound lets the planner see that few rows are wanted.
+            bound = statement.scope.row.list_limit + 1
+            more = f"{size} + 1" if numbered else size
+            rows = f"(SELECT * FROM ({rows} LIMIT {bound}) {alias} LIMIT {more}) {alias}"
         parent.take(
             f"CROSS JOIN LATERAL (SELECT {', '.join(shown)} FROM {rows}"
             f" {' '.join(inner.joins)}) {result}"

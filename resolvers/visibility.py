@@ -132,6 +132,8 @@ def _not_narrowed(statement: Statement, record: str, kinds: frozenset[str]) -> s
     left_out = [pair for pair in sorted(statement.scope.narrowed) if pair[0] in kinds]
     if not left_out:
         return TRUE
+    if len(kinds) == 1:
+        return all_of(*(f"{record}.subject_category <> '{of}'" for _, of in left_out))
     pairs = ", ".join([f"('{kind}', '{category}')" for kind, category in left_out])
     return f"({record}.kind, {record}.subject_category) NOT IN ({pairs})"
 

@@ -57,6 +57,46 @@ def _seen(today: int) -> str:
       OR EXISTS (SELECT FROM record r WHERE r.subject_id = o.subject_id AND {shown} OFFSET 0))"""
 
 
+def _grade(today: int) -> str:
+    """The recognised grade of an evaluation, as a partner city asks for it under the agreement."""
+    shown = _SHOWN.format(today=f"{today}::date", open=_FIRM, kinds="")
+    in_force = "{0}.valid_from <= ${1} AND ({0}.valid_to IS NULL OR ${1} < {0}.valid_to)"
+    agreed = "'210500' = ANY (i.parties) AND i.agreement_id = 'benxi-shenyang-2026-3'"
+    return f"""(SELECT json_build_object('recognised', g.reason IS NULL, 'band',
+        CASE g.reason WHEN 'UNRATED' THEN 'UNRATED' WHEN 'VETO' THEN 'POOR'
+          ELSE CASE WHEN g.reason IS NULL THEN g.band END END, 'reason', g.reason)
+      FROM (SELECT b.band, CASE WHEN e.record_id IS NULL THEN 'UNRATED'
+            WHEN NOT e.agreed THEN 'NO_AGREEMENT'
+            WHEN m.mapping_id IS NULL THEN 'SCHEME_VERSION_UNKNOWN'
+            WHEN NOT m.in_force THEN 'EXPIRED' WHEN NOT m.covered THEN 'PURPOSE_NOT_COVERED'
+            WHEN ${today} > e.x_valid_until OR repaired_within(o.subject_id, e.origin_region,
+              e.decision_date, ${today}) THEN 'STALE'
+            WHEN b.band IS NULL THEN 'SCHEME_VERSION_UNKNOWN'
+            WHEN EXISTS (SELECT FROM record r WHERE r.subject_id = o.subject_id
+              AND r.kind IN ('serious_list', 'court_defaulter') AND r.decision_date <= ${today}
+              AND {shown}) THEN 'VETO' END AS reason
+          FROM (SELECT 1) one LEFT JOIN LATERAL (
+            SELECT r.record_id, r.x_scheme, r.x_scheme_version, r.x_grade, r.x_score,
+              r.x_valid_until, r.decision_date, r.origin_region,
+              EXISTS (SELECT FROM grade_mapping h JOIN agreement i USING (agreement_id)
+                WHERE h.scheme = r.x_scheme AND {agreed}
+                AND r.origin_region = ANY (i.parties)) AS agreed
+            FROM record r WHERE r.subject_id = o.subject_id AND r.kind = 'evaluation' AND {shown}
+            ORDER BY agreed DESC, r.origin_region = '210500' DESC, r.decision_date DESC,
+              r.record_id LIMIT 1) e ON true
+          LEFT JOIN LATERAL (SELECT h.mapping_id, 'P3' = ANY (h.purposes) AS covered,
+              {in_force.format("h", today)} AND {in_force.format("i", today)} AS in_force
+            FROM grade_mapping h JOIN agreement i USING (agreement_id)
+            WHERE h.scheme = e.x_scheme AND h.version = e.x_scheme_version AND {agreed}
+              AND e.origin_region = ANY (i.parties)
+            ORDER BY in_force DESC, covered DESC, h.valid_from DESC, h.mapping_id DESC
+            LIMIT 1) m ON true
+          LEFT JOIN LATERAL (SELECT b.band FROM grade_mapping_row b
+            WHERE b.mapping_id = m.mapping_id AND (b.grade = e.x_grade
+              OR e.x_score >= b.low AND (b.below IS NULL OR e.x_score < b.below))
+            LIMIT 1) b ON true) g)"""
+
+
 def statements() -> dict[str, str]:
     """Each question's statement; $1 is the code where there is one, the day comes last."""
     one = "FROM organisation o JOIN identifier i USING (subject_id)"
@@ -68,7 +108,8 @@ def statements() -> dict[str, str]:
         "Q2": f"SELECT json_agg(q) FROM (SELECT o.name, o.uscc, {_records('penalty', 10, 1)}"
         f" AS penalties FROM (SELECT o.* {first} LIMIT 20) o) q",
         "Q3": f"SELECT json_agg(q) FROM (SELECT {_FIELDS} {first} LIMIT 1000) q",
-        "Q4": f"SELECT row_to_json(q) FROM (SELECT o.name, o.uscc, {kinds} {one} WHERE {named}) q",
+        "Q4": f"SELECT row_to_json(q) FROM (SELECT o.name, o.uscc, {kinds},"
+        f' {_grade(2)} AS "recognisedGrade" {one} WHERE {named}) q',
     }
 
 
