@@ -13,10 +13,13 @@ class QuestionError(Exception):
     """A question that is refused or failed; `code` is stable."""
 
     def __init__(self, code: str, message: str, path: tuple[str, ...] = ()) -> None:
-        super().__init__(message)
+        super().__init__(code, message, path)  # what another process needs to raise it again
         self.code = code
         self.message = message
         self.path = path
+
+    def __str__(self) -> str:
+        return self.message
 
     def as_json(self) -> dict[str, Any]:
         """The error as an answer shows it (GraphQL §7.1.2)."""

@@ -38,7 +38,7 @@ from resolvers.whole_graph_result import PARTIES, Result
 from security.policy import Scope
 
 _BLOCK = 1_000_000  # relations read together
-_CHECK = 20_000  # relations asked of the store together
+_CHECK = 5_000  # relations asked of the store together: within a read's time on a busy machine
 _BUNCH = 5_000  # members of groups that are checked together
 _LARGE = 100_000  # ties from which on a computation has a process of its own
 _PIECE = 100_000  # ties merged together: the node's other work goes on in between

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 
+from resolvers.errors import QuestionError
 from resolvers.request import GraphQLRequest, RequestError, parse_request
 
 
@@ -71,3 +74,13 @@ def test_what_cannot_be_read_is_refused_with_its_status(
     with pytest.raises(RequestError) as refused:
         parse_request(method, content_type, query, body)
     assert (refused.value.status, refused.value.code) == (status, code)
+
+
+def test_an_error_passes_from_one_process_to_another() -> None:
+    error = QuestionError("GRAPH_MEMORY", "ask for less", ("circles",))
+    told = pickle.loads(pickle.dumps(error))
+    assert (told.code, str(told), told.as_json()) == (
+        "GRAPH_MEMORY",
+        "ask for less",
+        error.as_json(),
+    )
