@@ -14,7 +14,7 @@ from uuid import UUID
 
 import numpy as np
 
-from graph.control import Concert, Votes, controlled_by
+from graph.control import Concert, Spread, Votes
 from graph.holding import ONE, ZERO, Basis, Company, Statement, together
 from graph.layout import EdgeKind
 from graph.snapshot.column import (
@@ -133,14 +133,18 @@ class Agreement:
 
 def with_concerts(closure: Closure, agreements: Iterable[Agreement]) -> Closure:
     """The closure with the agreements that tie subjects in it, as far as they are in it."""
-    numbers = {id_: number for number, id_ in enumerate(closure.ids)}
+    return replace(closure, concerts=_numbered(agreements, closure.ids))
+
+
+def _numbered(agreements: Iterable[Agreement], ids: Sequence[UUID]) -> tuple[Concert, ...]:
+    numbers = {id_: number for number, id_ in enumerate(ids)}
     found = []
     for one in agreements:
         members = frozenset(numbers[id_] for id_ in one.members if id_ in numbers)
         if len(members) > 1 and (one.company is None or one.company in numbers):
             company = None if one.company is None else numbers[one.company]
             found.append(Concert(members, company))
-    return replace(closure, concerts=tuple(found))
+    return tuple(found)
 
 
 class _Numbering:
@@ -164,6 +168,10 @@ class _Numbering:
 
     def numbers(self, places: Array) -> list[int]:
         return [self._known[place] for place in places.tolist()]
+
+    def ids(self) -> list[UUID]:
+        """The ids of all that were met, by number."""
+        return self._view.snapshot.ids_at(np.array(self.places))
 
     def __len__(self) -> int:
         return len(self.places)
@@ -199,6 +207,7 @@ def control_closure(
     numbering = _Numbering(view, start)
     frontier, truncated = [start], set[Truncation]()
     rows = [np.zeros(0, np.int64)]
+    spread = Spread(0)
     walked: set[int] = set()
     met: set[int] = set()
     level = 0
@@ -220,11 +229,31 @@ def control_closure(
         if len(numbering) > MAX_NODES:
             truncated.add(Truncation(level, Limit.NODES))
             break
-        found_now = with_concerts(_made(view, numbering, rows, truncated), agreements)
-        control = controlled_by(found_now.votes(), 0)
-        under = {one.company for one in control.companies} | control.possible
+        firms = _firms(view, numbering, companies)
+        votes = together(_stated(view, numbering, found), firms, Basis.VOTES)
+        under = spread.learn(votes, _numbered(agreements, numbering.ids()) if agreements else ())
         frontier = sorted({numbering.places[number] for number in under} - walked)
     return _made(view, numbering, rows, truncated)
+
+
+def _firms(view: View, numbering: _Numbering, places: Sequence[int]) -> dict[int, Company]:
+    """What decides how votes in these firms count; those who represent partnerships are met."""
+    nodes, at = view.snapshot.nodes, np.array(places, np.int64)
+    homes = _texts(view, "origin", nodes.column("origin", at))
+    partnership = nodes.column("traits", at) & PARTNERSHIP > 0
+    managers: dict[int, list[int]] = {}
+    if partnership.any():
+        rows = view.incoming(EdgeKind.LEGAL_REP_OF, np.sort(at[partnership]))
+        people = view.column(EdgeKind.LEGAL_REP_OF, "source", rows)
+        numbering.meet(people)
+        led = numbering.numbers(view.column(EdgeKind.LEGAL_REP_OF, "target", rows))
+        for firm, person in zip(led, numbering.numbers(people), strict=True):
+            managers.setdefault(firm, []).append(person)
+    told = zip(numbering.numbers(at), homes, partnership.tolist(), strict=True)
+    return {
+        number: Company(home, is_one, tuple(managers.get(number, ())))
+        for number, home, is_one in told
+    }
 
 
 def _companies(view: View, holders: Array) -> list[int]:
@@ -288,20 +317,34 @@ def _made(
     rows = np.unique(np.concatenate(found))
     places = np.array(numbering.places)
     nodes = snapshot.nodes
+    inexact = rows[view.column(kind, "flags", rows) & INEXACT > 0]
+    closure = Closure(
+        position=str(snapshot.position),
+        snapshot=snapshot.id,
+        ids=tuple(numbering.ids()),
+        categories=tuple(CATEGORIES[code] for code in nodes.column("category", places).tolist()),
+        traits=tuple(nodes.column("traits", places).tolist()),
+        homes=tuple(_texts(view, "origin", nodes.column("origin", places))),
+        statements=tuple(_stated(view, numbering, rows)),
+        inexact=frozenset(snapshot.relation_ids(kind, inexact)),
+        truncated=tuple(sorted(truncated)),
+    )
+    partnerships = [n for n, trait in enumerate(closure.traits) if trait & PARTNERSHIP]
+    return with_offices(view, closure, partnerships) if partnerships else closure
 
-    def texts(table: str, codes: Array) -> list[str]:
-        return [snapshot.text(table, code) or "" for code in codes.tolist()]
 
+def _stated(view: View, numbering: _Numbering, rows: Rows) -> list[Statement]:
+    """What these rows of holdings state, company by company."""
+    kind = EdgeKind.HOLDS
     column: Callable[[str], Array] = lambda name: view.column(kind, name, rows)  # noqa: E731
-    ids = snapshot.relation_ids(kind, rows)
     stated = zip(
-        ids,
+        view.snapshot.relation_ids(kind, rows),
         numbering.numbers(column("source")),
         numbering.numbers(column("target")),
-        texts("origin", column("origin")),
+        _texts(view, "origin", column("origin")),
         column("share_min").tolist(),
         column("share_max").tolist(),
-        texts("share_class", column("share_class")),
+        _texts(view, "share_class", column("share_class")),
         column("subscribed").tolist(),
         column("paid").tolist(),
         strict=True,
@@ -313,22 +356,11 @@ def _made(
         for id_, holder, company, origin, low, high, class_, sub, paid in stated
     ]
     statements.sort(key=lambda one: (one.company, one.holder, one.origin, one.id))
-    flags = column("flags")
-    closure = Closure(
-        position=str(snapshot.position),
-        snapshot=snapshot.id,
-        ids=tuple(snapshot.ids_at(places)),
-        categories=tuple(CATEGORIES[code] for code in nodes.column("category", places).tolist()),
-        traits=tuple(nodes.column("traits", places).tolist()),
-        homes=tuple(texts("origin", nodes.column("origin", places))),
-        statements=tuple(statements),
-        inexact=frozenset(
-            id_ for id_, flag in zip(ids, flags.tolist(), strict=True) if flag & INEXACT
-        ),
-        truncated=tuple(sorted(truncated)),
-    )
-    partnerships = [n for n, trait in enumerate(closure.traits) if trait & PARTNERSHIP]
-    return with_offices(view, closure, partnerships) if partnerships else closure
+    return statements
+
+
+def _texts(view: View, table: str, codes: Array) -> list[str]:
+    return [view.snapshot.text(table, code) or "" for code in codes.tolist()]
 
 
 def bounds(low: int, high: int) -> tuple[Fraction, Fraction]:

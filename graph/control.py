@@ -8,7 +8,7 @@ partner, controls it. Computed controllers are suspected ones 疑似, beside wha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
@@ -61,6 +61,22 @@ class Control:
         return self.by_company.get(company)
 
 
+@dataclass(frozen=True, slots=True)
+class Firm:
+    """The votes in one company: `places` tells a voter's among those `held`, `known` their sum."""
+
+    held: tuple[Holding, ...]
+    places: Mapping[int, int]
+    known: Fraction
+
+    def of(self, members: Collection[int], allies: Collection[int]) -> list[Holding]:
+        """Those of some voters, in the order in which they are held."""
+        if len(self.held) <= len(members) + len(allies):
+            return [one for one in self.held if one.holder in members or one.holder in allies]
+        found = {self.places[one] for one in (*members, *allies) if one in self.places}
+        return [self.held[place] for place in sorted(found)]
+
+
 @dataclass(frozen=True)
 class Votes:
     """The votes of a closure, from both ends, and who acts in concert."""
@@ -69,11 +85,20 @@ class Votes:
     concerts: tuple[Concert, ...] = ()
     held: Mapping[int, tuple[int, ...]] = field(default_factory=dict)  # companies by voter
     exact: bool = True  # every vote is known
+    firms: dict[int, Firm] = field(default_factory=dict, repr=False, compare=False)  # looked at
 
     @classmethod
     def of(cls, holdings: Holdings, concerts: Iterable[Concert] = ()) -> Votes:
         """The votes that holdings on the basis of votes tell of."""
         return cls(holdings, tuple(concerts), holdings.held, holdings.exact)
+
+    def firm(self, company: int) -> Firm:
+        """The votes in a company by voter, and all that are known of together."""
+        if company not in self.firms:
+            held = self.holdings.of[company]
+            places = {one.holder: place for place, one in enumerate(held)}
+            self.firms[company] = Firm(held, places, sum((one.low for one in held), ZERO))
+        return self.firms[company]
 
     def partners(self, member: int) -> frozenset[int]:
         """Those with whom somebody acts in concert, in whatever company, itself among them."""
@@ -97,67 +122,107 @@ class Votes:
 
 def controlled_by(votes: Votes, controller: int) -> Control:
     """All that a party controls within the closure."""
-    certain, near = _fixpoint(votes, controller, lambda one: one.low)
+    certain = _Fixpoint(controller, _low)
+    certain.follow(votes)
     possible: frozenset[int] = frozenset()
     if not votes.exact:
-        more, _ = _fixpoint(votes, controller, lambda one: one.high)
-        possible = frozenset(one.company for one in more) - {one.company for one in certain}
-    found = frozenset(near) - {one.company for one in certain}
-    return Control(controller, tuple(certain), possible, found)
+        more = _Fixpoint(controller, _high)
+        more.follow(votes)
+        possible = frozenset(more.members) - certain.members.keys()
+    found = frozenset(certain.near) - certain.members.keys()
+    return Control(controller, tuple(certain.found), possible, found)
 
 
-def _fixpoint(
-    votes: Votes, controller: int, counted: Callable[[Holding], Fraction]
-) -> tuple[list[Controlled], set[int]]:
-    members = {controller: 0}
-    found: list[Controlled] = []
-    near: set[int] = set()
-    waiting = [controller]
-    while waiting:
-        touched: dict[int, None] = {}
-        for member in waiting:
-            for voter in sorted(votes.partners(member)):
-                touched.update(dict.fromkeys(votes.held.get(voter, ())))
-        waiting = []
-        for company in sorted(touched):
-            if company in members:
-                continue
-            allies = votes.allies(members, company)
-            voters = tuple(
-                one
-                for one in votes.holdings.of[company]
-                if (one.holder in members or one.holder in allies) and counted(one) > 0
-            )
-            if not any(one.holder in members for one in voters):
-                continue  # allies alone are somebody else's votes
-            total = _total(votes.holdings.of[company], voters, counted)
-            if borderline(total, HALF):
-                near.add(company)
-            if exceeds(total, HALF):
-                own = [members[one.holder] for one in voters if one.holder in members]
-                members[company] = 1 + max(own)
-                waiting.append(company)
-                found.append(
-                    Controlled(
-                        company,
-                        total,
-                        voters,
-                        frozenset(one.holder for one in voters) - members.keys(),
-                        members[company],
-                    )
-                )
-    return found, near
+class Spread:
+    """Who comes under a party's control, or might, as companies become known one after another.
+
+    It asks each company once and then only when another of its voters has come in, so that a long
+    chain costs its length and not the square of it.
+    """
+
+    def __init__(self, controller: int) -> None:
+        self._certain, self._more = _Fixpoint(controller, _low), _Fixpoint(controller, _high)
+        self._of: dict[int, tuple[Holding, ...]] = {}
+        self._held: dict[int, tuple[int, ...]] = {}
+        self._firms: dict[int, Firm] = {}
+        self._exact = True
+
+    def learn(self, holdings: Holdings, concerts: tuple[Concert, ...]) -> set[int]:
+        """Take the votes in further companies, all of them; returns who has come under control."""
+        for voter, companies in holdings.held.items():
+            self._held[voter] = (*self._held.get(voter, ()), *companies)
+        self._of.update(holdings.of)
+        votes = Votes(Holdings(holdings.basis, self._of), concerts, self._held, True, self._firms)
+        new = set(self._certain.follow(votes, holdings.of))
+        was, self._exact = self._exact, self._exact and holdings.exact
+        if not self._exact:
+            new |= set(self._more.follow(votes, self._of if was else holdings.of))
+        return new
+
+
+def _low(one: Holding) -> Fraction:
+    return one.low
+
+
+def _high(one: Holding) -> Fraction:
+    return one.high
+
+
+class _Fixpoint:
+    """What a party controls, by the votes that are counted; `near` stand on one half."""
+
+    def __init__(self, controller: int, counted: Callable[[Holding], Fraction]) -> None:
+        self.members = {controller: 0}
+        self.found: list[Controlled] = []
+        self.near: set[int] = set()
+        self._counted = counted
+
+    def follow(self, votes: Votes, companies: Iterable[int] | None = None) -> list[int]:
+        """Follow what comes of these companies, None: of all. Returns what came under control."""
+        touched = set(self._touched(votes, self.members) if companies is None else companies)
+        followed: list[int] = []
+        while touched:
+            new = [one for one in sorted(touched) if self._joins(votes, one)]
+            followed += new
+            touched = set(self._touched(votes, new))
+        return followed
+
+    def _touched(self, votes: Votes, members: Iterable[int]) -> Iterable[int]:
+        for member in members:
+            for voter in votes.partners(member):
+                yield from votes.held.get(voter, ())
+
+    def _joins(self, votes: Votes, company: int) -> bool:
+        """Whether a company comes under control now, and was not before."""
+        counted, members = self._counted, self.members
+        if company in members:
+            return False
+        allies = votes.allies(members, company)
+        firm = votes.firm(company)
+        voters = tuple(one for one in firm.of(members, allies) if counted(one) > 0)
+        own = [members[one.holder] for one in voters if one.holder in members]
+        if not own:
+            return False  # allies alone are somebody else's votes
+        total = _total(firm.known, voters, counted)
+        if borderline(total, HALF):
+            self.near.add(company)
+        if not exceeds(total, HALF):
+            return False
+        outside = frozenset(one.holder for one in voters) - members.keys() - {company}
+        members[company] = 1 + max(own)
+        self.found.append(Controlled(company, total, voters, outside, members[company]))
+        return True
 
 
 def _total(
-    held: Sequence[Holding], voters: Sequence[Holding], counted: Callable[[Holding], Fraction]
+    known: Fraction, voters: Sequence[Holding], counted: Callable[[Holding], Fraction]
 ) -> Fraction:
-    """The voters' votes together. Unknown ones are dealt once and not to each of them: beyond
-    what is known, they have at most what the known votes of all others leave."""
+    """The voters' votes together, of those known in the company. Unknown ones are dealt once and
+    not to each of them: beyond what is known, they have at most what the known votes of all
+    others leave."""
     least = sum((one.low for one in voters), ZERO)
-    others = sum((one.low for one in held), ZERO) - least
     most = sum((counted(one) for one in voters), ZERO)
-    return min(ONE, max(least, min(most, ONE - others)))
+    return min(ONE, max(least, min(most, ONE - (known - least))))
 
 
 @dataclass(frozen=True, slots=True)

@@ -213,7 +213,7 @@ def _voting(found: Sequence[Holding], about: Company) -> list[Holding]:
             if any(GENERAL_PARTNER in said.share_class for said in one.shown)
         }
         company = found[0].company if found else 0
-        holders = sorted(general) or sorted(about.managers)
+        holders = sorted(general) or sorted(set(about.managers))
         each = Fraction(1, len(holders)) if holders else ZERO
         return [
             _with(general[holder], each, each)

@@ -129,7 +129,9 @@ class Question:
             known = self._known(self.known_at)
             return await self.seen(await known.controlled(from_, self.levels, limits.get))
         view, place = self.view(from_)
-        closure = control_closure(view, place, levels=self.levels, agreements=self.agreements)
+        closure = await asyncio.to_thread(
+            control_closure, view, place, levels=self.levels, agreements=self.agreements
+        )
         return await self.seen(closure)
 
     async def with_controlled(self, closure: Closure, starts: Sequence[UUID]) -> Closure:

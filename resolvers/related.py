@@ -50,7 +50,7 @@ async def answer(statement: Statement, selected: Selected, call: Call) -> tuple[
 async def _gathered(question: Question) -> tuple[Closure, set[Truncation]]:
     """Who holds the firm, who runs it and its parents, and what all of these control."""
     above = await question.owners(offices_of=[0])
-    control = _controllers(above)
+    control = await asyncio.to_thread(_controllers, above)
     parents = [one.node for one in control.controllers if one.node not in above.persons]
     if parents:
         above = await question.owners(offices_of=[0, *parents])
@@ -69,9 +69,9 @@ async def _gathered(question: Question) -> tuple[Closure, set[Truncation]]:
     return found, cut
 
 
-def _controllers(closure: Closure) -> Controllers:
+def _controllers(closure: Closure, votes: Votes | None = None) -> Controllers:
     candidates = sorted({*closure.above(), *(one.person for one in closure.offices)} - {0})
-    return controllers_of(closure.votes(), 0, candidates)
+    return controllers_of(votes or closure.votes(), 0, candidates)
 
 
 def _people(closure: Closure, control: Controllers) -> list[int]:
@@ -83,9 +83,7 @@ def _people(closure: Closure, control: Controllers) -> list[int]:
 
 def _found(closure: Closure) -> tuple[Related, ...]:
     votes = closure.votes()
-    control = controllers_of(
-        votes, 0, sorted({*closure.above(), *(one.person for one in closure.offices)} - {0})
-    )
+    control = _controllers(closure, votes)
     starts = {0, *(one.node for one in control.controllers), *_people(closure, control)}
     controls: dict[int, Control] = {node: controlled_by(votes, node) for node in sorted(starts)}
     managers: dict[int, list[tuple[int, str]]] = {}

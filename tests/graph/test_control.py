@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graph.beneficial import BeneficialOwners, Officer, Rights, Rule, beneficial_owners
-from graph.control import Concert, Votes, chain, controlled_by, controllers_of
-from graph.holding import Basis, Company, Statement, together
+from graph.control import Concert, Spread, Votes, chain, controlled_by, controllers_of
+from graph.holding import Basis, Company, Holdings, Statement, together
 from graph.ownership import integrated
 from graph.related import Surroundings, Tie, related_parties
 
@@ -153,6 +153,42 @@ def test_the_fixpoint_is_least_closed_and_monotone(
         if h == controller:
             after = {one.company for one in controlled_by(wider, controller).companies}
             assert found - {controller} <= after
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 7), st.integers(0, 4), st.sampled_from(("0.3", "0.6", "0..1"))),
+        max_size=14,
+        unique_by=lambda edge: edge[:2],
+    ),
+    st.integers(0, 7),
+    st.permutations(range(5)),
+    st.sets(st.integers(0, 7), max_size=3),
+)
+@settings(max_examples=60)
+def test_companies_that_become_known_one_by_one_are_as_those_known_at_once(
+    edges: list[tuple[int, int, str]], controller: int, order: list[int], together_: set[int]
+) -> None:
+    network = votes(said(*edges), concerts=(Concert(frozenset(together_)),))
+    spread = Spread(controller)
+    found: set[int] = set()
+    for company in order:
+        met = {company: network.holdings.of[company]} if company in network.holdings.of else {}
+        found |= spread.learn(Holdings(Basis.VOTES, met), network.concerts)
+    whole = controlled_by(network, controller)
+    assert found == {one.company for one in whole.companies} | whole.possible
+
+
+def test_a_star_of_two_thousand_holders_is_asked_once_for_each() -> None:
+    told = said(*((n, 0, "0.0005") for n in range(1, 2001)))
+    found = controllers_of(votes(told), 0, range(1, 2001))
+    assert (found.controllers, found.possible, found.borderline) == ((), (), ())
+
+
+def test_a_partner_whom_two_cities_name_is_one_manager() -> None:
+    told = said((P, A, "0.5", "有限合伙人"), (Q, A, "0.5", "有限合伙人"))
+    about = {A: Company(partnership=True, managers=(R, R, S))}
+    assert [one.low for one in votes(told, about).holdings.of[A]] == [Fraction(1, 2)] * 2
 
 
 def rights(
