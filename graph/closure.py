@@ -198,16 +198,17 @@ def owners_closure(view: View, start: int, *, levels: int | None) -> Closure:
 
 
 def control_closure(
-    view: View, start: int, *, levels: int | None, agreements: Iterable[Agreement] = ()
+    view: View, starts: Sequence[int], *, levels: int | None, agreements: Iterable[Agreement] = ()
 ) -> Closure:
-    """What a subject controls or might, with all holdings in what it touches.
+    """What some subjects control or might, each on its own, with all holdings in what they touch.
 
-    Level by level: what the subject and whatever it may control hold, and who else holds that.
+    Level by level: what the subjects and whatever they may control hold, and who else holds that.
     """
-    numbering = _Numbering(view, start)
-    frontier, truncated = [start], set[Truncation]()
+    numbering = _Numbering(view, starts[0])
+    numbering.meet(np.array(starts))
+    frontier, truncated = list(starts), set[Truncation]()
     rows = [np.zeros(0, np.int64)]
-    spread = Spread(0)
+    spread = Spread(numbering.numbers(np.array(starts)))
     walked: set[int] = set()
     met: set[int] = set()
     level = 0

@@ -134,29 +134,33 @@ def controlled_by(votes: Votes, controller: int) -> Control:
 
 
 class Spread:
-    """Who comes under a party's control, or might, as companies become known one after another.
+    """Who comes under the control of some parties, each on its own, or might, as companies become
+    known one after another.
 
-    It asks each company once and then only when another of its voters has come in, so that a long
+    Each company is asked once and then only when another of its voters has come in, so that a long
     chain costs its length and not the square of it.
     """
 
-    def __init__(self, controller: int) -> None:
-        self._certain, self._more = _Fixpoint(controller, _low), _Fixpoint(controller, _high)
+    def __init__(self, controllers: Iterable[int]) -> None:
+        parties = list(controllers)
+        self._certain = [_Fixpoint(one, _low) for one in parties]
+        self._more = [_Fixpoint(one, _high) for one in parties]
         self._of: dict[int, tuple[Holding, ...]] = {}
         self._held: dict[int, tuple[int, ...]] = {}
         self._firms: dict[int, Firm] = {}
         self._exact = True
 
-    def learn(self, holdings: Holdings, concerts: tuple[Concert, ...]) -> set[int]:
+    def learn(self, holdings: Holdings, concerts: tuple[Concert, ...] = ()) -> set[int]:
         """Take the votes in further companies, all of them; returns who has come under control."""
         for voter, companies in holdings.held.items():
             self._held[voter] = (*self._held.get(voter, ()), *companies)
         self._of.update(holdings.of)
         votes = Votes(Holdings(holdings.basis, self._of), concerts, self._held, True, self._firms)
-        new = set(self._certain.follow(votes, holdings.of))
+        new = {node for one in self._certain for node in one.follow(votes, holdings.of)}
         was, self._exact = self._exact, self._exact and holdings.exact
         if not self._exact:
-            new |= set(self._more.follow(votes, self._of if was else holdings.of))
+            met = self._of if was else holdings.of
+            new |= {node for one in self._more for node in one.follow(votes, met)}
         return new
 
 

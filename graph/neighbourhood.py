@@ -129,6 +129,26 @@ async def neighbourhood(
     return Neighbourhood(as_of, position, nodes, edges, truncated)
 
 
+async def plan_neighbourhood(graph: GraphConnection, kinds: frozenset[str], seconds: float) -> None:
+    """Have the graph plan the statements of a search over these kinds, which finds nothing.
+
+    Raises GraphUnavailable, GraphTimeout.
+    """
+    nobody = [str(UUID(int=0))]  # a list of the same type: plans are kept by types
+    nowhere: dict[str, Any] = {
+        "classes": nobody,
+        "categories": nobody,
+        "as_of": "",
+        "max_fan": 1,
+        "degree_limit": DEGREE_LIMIT,
+        "frontier": nobody,
+        "within": nobody,
+    }
+    await graph.read(START, {"ids": nobody}, seconds=seconds)
+    for within in (False, True):
+        await graph.read(_statement(kinds, within), nowhere, seconds=seconds)
+
+
 def _statement(kinds: frozenset[str], within: bool) -> str:
     visible = VISIBLE.format(kinds="|".join(kind for kind in EdgeKind if kind in kinds))
     among = {"within": "CASE WHEN m.id IN $within THEN", "end": "END"} if within else {}

@@ -154,6 +154,15 @@ async def find_links(
     return await search.told([found[pair] for pair in pairs if pair in found], truncated)
 
 
+async def plan_paths(graph: GraphConnection, following: Following, seconds: float) -> None:
+    """Have the graph plan the statements of a search that follows these, which finds nothing.
+
+    Raises GraphUnavailable, GraphTimeout.
+    """
+    search = _Search(graph, following, Budget(1, 1, 1), monotonic() + seconds, "", {})
+    await search.plan()
+
+
 class _Search:
     """One search of one graph: its statements, its clock, and what it knows."""
 
@@ -245,6 +254,12 @@ class _Search:
             tuple(map(UUID, hubs)),
             truncated,
         )
+
+    async def plan(self) -> None:
+        """Ask each statement about nobody."""
+        nobody = str(UUID(int=0))
+        await self._read(_BESIDE, frontier=[nobody], cap=1)
+        await self._read(_BETWEEN, pairs=[[nobody, nobody]])
 
     async def _look(self, frontier: Sequence[str], fan: int) -> list[Beside]:
         if not self._kinds:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from graph.connection import GraphConnection
-from graph.neighbourhood import Neighbourhood, neighbourhood
+from graph.neighbourhood import Neighbourhood, neighbourhood, plan_neighbourhood
 from graph.path import Budget
-from graph.paths import Following, Paths, find_links, find_paths
+from graph.paths import Following, Paths, find_links, find_paths, plan_paths
 from graph.walk import Limit
 
 
@@ -20,6 +20,17 @@ class GraphReader:
 
     graph: GraphConnection
     seconds: float = 5.0
+
+    async def warm(self, kinds: Iterable[frozenset[str]], seconds: float = 60.0) -> None:
+        """Have the graph plan what is asked of it, over each of these sets of kinds: just after
+        its start a plan takes it longer than a question may take.
+
+        Raises GraphUnavailable, GraphTimeout.
+        """
+        for one in kinds:
+            await plan_neighbourhood(self.graph, one, seconds)
+            following = Following(dt.date.min, one, frozenset("O"), frozenset("O"))
+            await plan_paths(self.graph, following, seconds)
 
     async def neighbourhood(
         self,

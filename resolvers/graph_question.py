@@ -130,7 +130,7 @@ class Question:
             return await self.seen(await known.controlled(from_, self.levels, limits.get))
         view, place = self.view(from_)
         closure = await asyncio.to_thread(
-            control_closure, view, place, levels=self.levels, agreements=self.agreements
+            control_closure, view, [place], levels=self.levels, agreements=self.agreements
         )
         return await self.seen(closure)
 
@@ -143,11 +143,8 @@ class Question:
         places = places_of(view, starts)
 
         def gathered() -> Closure:
-            below = [
-                control_closure(view, place, levels=self.levels, agreements=self.agreements)
-                for place in places
-            ]
-            return merged([closure, *below])
+            below = control_closure(view, places, levels=self.levels, agreements=self.agreements)
+            return merged([closure, below])
 
         return await self.seen(await asyncio.to_thread(gathered))
 

@@ -166,6 +166,7 @@ async def at_work(node: Node, dsn: str) -> AsyncIterator[Work]:
             _again(stop, partial(reviewing, node)),
             _again(stop, partial(grouping, node)),
             projection.run(stop, node.settings.graph_interval),
+            _warming(node, stop),
             keeper.run(stop, node.settings.graph_interval),
         ]
         running += [_sealing(node, connect, name, stop) for name in ("access", "audit")]
@@ -211,6 +212,16 @@ def _hearing(
 def _transport(node: Node, partner: Partner) -> SignedTransport:
     key = identity_key(node.root, node.settings.node)
     return SignedTransport(partner.url, key, node_keys(node.root, partner.name))
+
+
+async def _warming(node: Node, stop: asyncio.Event) -> None:
+    """Have the graph plan what callers will ask, before the first of them waits for it."""
+    kinds = {one.relations for one in node.policy.rows.values() if one.hops and one.relations}
+    while not stop.is_set():
+        try:
+            return await node.reader.warm(sorted(kinds, key=sorted))
+        except GraphError:  # the projector says that it is down
+            await _pause(stop, 1.0)
 
 
 async def _tokening(node: Node, stop: asyncio.Event) -> None:

@@ -170,13 +170,15 @@ def test_companies_that_become_known_one_by_one_are_as_those_known_at_once(
     edges: list[tuple[int, int, str]], controller: int, order: list[int], together_: set[int]
 ) -> None:
     network = votes(said(*edges), concerts=(Concert(frozenset(together_)),))
-    spread = Spread(controller)
+    spread = Spread([controller, 6])
     found: set[int] = set()
     for company in order:
         met = {company: network.holdings.of[company]} if company in network.holdings.of else {}
         found |= spread.learn(Holdings(Basis.VOTES, met), network.concerts)
-    whole = controlled_by(network, controller)
-    assert found == {one.company for one in whole.companies} | whole.possible
+    whole = [controlled_by(network, one) for one in (controller, 6)]
+    assert found == {one.company for each in whole for one in each.companies}.union(
+        *(each.possible for each in whole)
+    )
 
 
 def test_a_star_of_two_thousand_holders_is_asked_once_for_each() -> None:

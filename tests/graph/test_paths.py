@@ -75,6 +75,15 @@ async def test_a_path_over_the_border_with_evidence_and_origin(
     without = await ask(graph, a, z, closed=closed)
     assert without.paths == ()
     assert {cut.reason for cut in without.truncated} == {Limit.CASE_REQUIRED}
+    # What is asked was planned before: warming knows every statement, lists of the same types.
+    planned, asked = Watched(graph), Watched(graph)
+    await GraphReader(planned).warm([frozenset(EdgeKind)])
+    await ask(asked, a, z)
+    everything = {"allowed_kinds": frozenset(EdgeKind), "allowed_classes": frozenset("O")}
+    await GraphReader(asked).neighbourhood(
+        [a], hops=2, kinds=None, as_of=TODAY, max_nodes=3, max_fan=5, **everything
+    )
+    assert {said for said, _ in asked.asked} == {said for said, _ in planned.asked}
     # A person that was asked about is an end, and ends are not passed but reached.
     assert (await ask(graph, a, p, closed=closed)).paths == ((a, h, p),)
     assert (await ask(graph, a, z, budget=Budget(2, 1_000, 50))).truncated[0].reason == "LEVELS"
