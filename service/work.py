@@ -219,7 +219,8 @@ async def _warming(node: Node, stop: asyncio.Event) -> None:
     kinds = {one.relations for one in node.policy.rows.values() if one.hops and one.relations}
     while not stop.is_set():
         try:
-            return await node.reader.warm(sorted(kinds, key=sorted))
+            await node.reader.warm(sorted(kinds, key=sorted))
+            return
         except GraphError:  # the projector says that it is down
             await _pause(stop, 1.0)
 

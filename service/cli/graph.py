@@ -8,7 +8,15 @@ from typing import Annotated
 import typer
 
 from service.cli import graph_guarantee, graph_ownership, graph_paths
-from service.cli.completion import identities, nodes, purposes
+from service.cli.graph_asking import (
+    ACTOR,
+    AS_NAME,
+    AUTHORISATION,
+    CASE,
+    NODE,
+    PURPOSE,
+    Asker,
+)
 from service.cli.output import JSON_OPTION, console, explained, print_json
 from service.cli.query import show
 
@@ -16,8 +24,6 @@ application = typer.Typer(help="关系图谱 the relationship graph.", no_args_i
 application.add_typer(graph_paths.application)
 application.add_typer(graph_ownership.application)
 application.add_typer(graph_guarantee.application)
-
-NODE = Annotated[str, typer.Option("--node", help="Name of the node.", autocompletion=nodes)]
 
 _NEIGHBOURHOOD = """\
 query Neighbourhood($subject: String!, $hops: Int!) {
@@ -84,29 +90,17 @@ def neighbourhood(
     subject: Annotated[str, typer.Argument(help="USCC, any other code, or scheme:value.")],
     hops: Annotated[int, typer.Option(min=1, max=4, help="Levels around the subject.")] = 1,
     node: NODE = "benxi",
-    as_name: Annotated[
-        str | None, typer.Option("--as", help="Identity that signs.", autocompletion=identities)
-    ] = None,
-    purpose: Annotated[
-        str | None, typer.Option(help="Purpose, P1 to P17.", autocompletion=purposes)
-    ] = None,
-    case: Annotated[str, typer.Option(help="Case number.")] = "",
+    as_name: AS_NAME = None,
+    purpose: PURPOSE = None,
+    case: CASE = "",
+    actor: ACTOR = None,
+    authorization: AUTHORISATION = None,
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Show who is around a subject, through the API with the identity's scope."""
-    from service.home import home
-    from service.inquiry import ask
-
+    asker = Asker(node, as_name, purpose, case, actor, authorization)
     with explained():
-        found = ask(
-            home(),
-            node,
-            as_name,
-            _NEIGHBOURHOOD,
-            {"subject": subject, "hops": hops},
-            purpose=purpose,
-            case=case,
-        )
+        found = asker.ask(_NEIGHBOURHOOD, {"subject": subject, "hops": hops})
     if as_json:
         print_json(found.to_json())
     else:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from service.cli.completion import identities, nodes, purposes
 from service.cli.output import console, explained, notices, print_json, print_table
+
+if TYPE_CHECKING:
+    from service.inquiry import Found
 
 NODES = "nodes { key party { __typename id name ... on Organisation { uscc } } }"
 
@@ -27,13 +31,51 @@ AS_NAME = Annotated[
 ]
 PURPOSE = Annotated[str | None, typer.Option(help="Purpose, P1 to P17.", autocompletion=purposes)]
 CASE = Annotated[str, typer.Option(help="Case number.")]
+ACTOR = Annotated[str | None, typer.Option(help="Person who acts, for systems.")]
+AUTHORISATION = Annotated[
+    str | None, typer.Option("--authorization", help="Id of the subject's authorisation 授权.")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Which node is asked, by whom and why."""
+
+    node: str
+    as_name: str | None
+    purpose: str | None
+    case: str
+    actor: str | None
+    authorization: str | None
+
+    def ask(self, document: str, variables: dict[str, Any]) -> Found:
+        """The node's answer. Raises as `service.inquiry.ask`."""
+        from service.home import home
+        from service.inquiry import ask
+
+        return ask(
+            home(),
+            self.node,
+            self.as_name,
+            document,
+            variables,
+            purpose=self.purpose,
+            case=self.case,
+            actor=self.actor,
+            authorization=self.authorization,
+        )
+
+
+def refusal(found: Found) -> tuple[str, str]:
+    """Code and message of a question that has no answer."""
+    if found.answer.errors:
+        first = found.answer.errors[0]
+        return first["extensions"]["code"], first["message"]
+    return "NOT_FOUND", "there is no such subject to see: name it by a code or an id, not by a name"
 
 
 def ask_graph(
-    node: str,
-    as_name: str | None,
-    purpose: str | None,
-    case: str,
+    asker: Asker,
     document: str,
     variables: dict[str, Any],
     rows: Callable[[dict[str, Any], dict[str, Any]], list[dict[str, Any]]],
@@ -41,17 +83,12 @@ def ask_graph(
     *,
     as_json: bool,
 ) -> None:
-    from service.home import home
-    from service.inquiry import ask
-
     with explained():
-        found = ask(home(), node, as_name, document, variables, purpose=purpose, case=case)
+        found = asker.ask(document, variables)
     told = found.to_json()
     answer = (told["answer"].get("data") or {}).get("answer")
-    errors = told["answer"].get("errors") or []
     if answer is None:
-        code = errors[0]["extensions"]["code"] if errors else "NOT_FOUND"
-        message = errors[0]["message"] if errors else "there is no such subject to see"
+        code, message = refusal(found)
         if as_json:
             print_json(
                 {"subject": variables["subject"], "error": code, "verified": told["verified"]}

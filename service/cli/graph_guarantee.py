@@ -7,14 +7,17 @@ from typing import Annotated, Any
 import typer
 
 from service.cli.graph_asking import (
+    ACTOR,
     AS_NAME,
     AS_OF,
+    AUTHORISATION,
     CASE,
     FIRST,
     NODE,
     NODES,
     PURPOSE,
     SUBJECT,
+    Asker,
     ask_graph,
     named,
 )
@@ -58,6 +61,8 @@ def exposure(
     as_name: AS_NAME = None,
     purpose: PURPOSE = None,
     case: CASE = "",
+    actor: ACTOR = None,
+    authorization: AUTHORISATION = None,
     as_json: bool = JSON_OPTION,
 ) -> None:
     """What a guarantor may have to pay 担保敞口: whom it stands for, each loan once.
@@ -65,10 +70,8 @@ def exposure(
     Exit status: 0 answered, 1 the answer does not verify, 2 refused or no such subject to see.
     """
     variables = {"subject": subject, "first": first, "asOf": as_of}
-    ask_graph(
-        node, as_name, purpose, case, _EXPOSURE, variables, _exposure_rows, "guaranteed",
-        as_json=as_json,
-    )  # fmt: skip
+    asker = Asker(node, as_name, purpose, case, actor, authorization)
+    ask_graph(asker, _EXPOSURE, variables, _exposure_rows, "guaranteed", as_json=as_json)
 
 
 @application.command("circle")
@@ -81,14 +84,14 @@ def circle(
     as_name: AS_NAME = None,
     purpose: PURPOSE = None,
     case: CASE = "",
+    actor: ACTOR = None,
+    authorization: AUTHORISATION = None,
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Who is tied to a subject by guarantees 担保圈, with rings, cycles and chains."""
     variables = {"subject": subject, "first": first, "cycles": cycles, "asOf": as_of}
-    ask_graph(
-        node, as_name, purpose, case, _CIRCLE, variables, _circle_rows, "members",
-        as_json=as_json,
-    )  # fmt: skip
+    asker = Asker(node, as_name, purpose, case, actor, authorization)
+    ask_graph(asker, _CIRCLE, variables, _circle_rows, "members", as_json=as_json)
 
 
 @application.command("risk")
@@ -102,6 +105,8 @@ def risk(
     as_name: AS_NAME = None,
     purpose: PURPOSE = None,
     case: CASE = "",
+    actor: ACTOR = None,
+    authorization: AUTHORISATION = None,
     as_json: bool = JSON_OPTION,
 ) -> None:
     """How far trouble of some subjects reaches 风险传导, by a stated model."""
@@ -113,9 +118,8 @@ def risk(
         "steps": steps,
         "asOf": as_of,
     }
-    ask_graph(
-        node, as_name, purpose, case, _RISK, variables, _risk_rows, "impacts", as_json=as_json
-    )  # fmt: skip
+    asker = Asker(node, as_name, purpose, case, actor, authorization)
+    ask_graph(asker, _RISK, variables, _risk_rows, "impacts", as_json=as_json)
 
 
 def _exposure_rows(answer: dict[str, Any], parties: dict[str, Any]) -> list[dict[str, Any]]:

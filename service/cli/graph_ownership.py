@@ -7,8 +7,10 @@ from typing import Annotated, Any
 import typer
 
 from service.cli.graph_asking import (
+    ACTOR,
     AS_NAME,
     AS_OF,
+    AUTHORISATION,
     CASE,
     FIRST,
     KNOWN_AT,
@@ -16,6 +18,7 @@ from service.cli.graph_asking import (
     NODES,
     PURPOSE,
     SUBJECT,
+    Asker,
     ask_graph,
     named,
 )
@@ -94,6 +97,8 @@ def owners(
     as_name: AS_NAME = None,
     purpose: PURPOSE = None,
     case: CASE = "",
+    actor: ACTOR = None,
+    authorization: AUTHORISATION = None,
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Who finally owns a company 穿透持股: integrated shares, exact.
@@ -106,9 +111,8 @@ def owners(
         "basis": basis.upper(),
         **_days(as_of, known_at),
     }
-    ask_graph(
-        node, as_name, purpose, case, _OWNERS, variables, _owner_rows, "owners", as_json=as_json
-    )
+    asker = Asker(node, as_name, purpose, case, actor, authorization)
+    ask_graph(asker, _OWNERS, variables, _owner_rows, "owners", as_json=as_json)
 
 
 @application.command("controllers")
@@ -120,14 +124,14 @@ def controllers(
     as_name: AS_NAME = None,
     purpose: PURPOSE = None,
     case: CASE = "",
+    actor: ACTOR = None,
+    authorization: AUTHORISATION = None,
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Who controls a company 疑似控制人: more than one half of the votes, with the chain."""
     variables = {"subject": subject, **_days(as_of, known_at)}
-    ask_graph(
-        node, as_name, purpose, case, _CONTROLLERS, variables, _controller_rows, "controllers",
-        as_json=as_json,
-    )  # fmt: skip
+    asker = Asker(node, as_name, purpose, case, actor, authorization)
+    ask_graph(asker, _CONTROLLERS, variables, _controller_rows, "controllers", as_json=as_json)
 
 
 @application.command("controlled")
@@ -140,14 +144,14 @@ def controlled(
     as_name: AS_NAME = None,
     purpose: PURPOSE = None,
     case: CASE = "",
+    actor: ACTOR = None,
+    authorization: AUTHORISATION = None,
     as_json: bool = JSON_OPTION,
 ) -> None:
     """What a subject controls 控制企业, in the order in which control follows."""
     variables = {"subject": subject, "first": first, **_days(as_of, known_at)}
-    ask_graph(
-        node, as_name, purpose, case, _CONTROLLED, variables, _controlled_rows, "controlled",
-        as_json=as_json,
-    )  # fmt: skip
+    asker = Asker(node, as_name, purpose, case, actor, authorization)
+    ask_graph(asker, _CONTROLLED, variables, _controlled_rows, "controlled", as_json=as_json)
 
 
 @application.command("beneficial")
@@ -159,14 +163,14 @@ def beneficial(
     as_name: AS_NAME = None,
     purpose: PURPOSE = None,
     case: CASE = "",
+    actor: ACTOR = None,
+    authorization: AUTHORISATION = None,
     as_json: bool = JSON_OPTION,
 ) -> None:
     """The beneficial owners 受益所有人 of a firm, each with the rule that fired."""
     variables = {"subject": subject, **_days(as_of, known_at)}
-    ask_graph(
-        node, as_name, purpose, case, _BENEFICIAL, variables, _beneficial_rows, "owners",
-        as_json=as_json,
-    )  # fmt: skip
+    asker = Asker(node, as_name, purpose, case, actor, authorization)
+    ask_graph(asker, _BENEFICIAL, variables, _beneficial_rows, "owners", as_json=as_json)
 
 
 @application.command("related")
@@ -178,14 +182,14 @@ def related(
     as_name: AS_NAME = None,
     purpose: PURPOSE = None,
     case: CASE = "",
+    actor: ACTOR = None,
+    authorization: AUTHORISATION = None,
     as_json: bool = JSON_OPTION,
 ) -> None:
     """The related parties 关联方 of a firm by 企业会计准则第36号."""
     variables = {"subject": subject, "first": first, "asOf": as_of}
-    ask_graph(
-        node, as_name, purpose, case, _RELATED, variables, _related_rows, "related",
-        as_json=as_json,
-    )  # fmt: skip
+    asker = Asker(node, as_name, purpose, case, actor, authorization)
+    ask_graph(asker, _RELATED, variables, _related_rows, "related", as_json=as_json)
 
 
 @application.command("circular")
@@ -197,14 +201,14 @@ def circular(
     as_name: AS_NAME = None,
     purpose: PURPOSE = None,
     case: CASE = "",
+    actor: ACTOR = None,
+    authorization: AUTHORISATION = None,
     as_json: bool = JSON_OPTION,
 ) -> None:
     """The circle of holdings 循环持股 that a firm is in."""
     variables = {"subject": subject, "first": first, "asOf": as_of}
-    ask_graph(
-        node, as_name, purpose, case, _CIRCULAR, variables, _circle_rows, "members",
-        as_json=as_json,
-    )  # fmt: skip
+    asker = Asker(node, as_name, purpose, case, actor, authorization)
+    ask_graph(asker, _CIRCULAR, variables, _circle_rows, "members", as_json=as_json)
 
 
 def _days(as_of: str | None, known_at: str | None) -> dict[str, str | None]:

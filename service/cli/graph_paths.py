@@ -7,8 +7,18 @@ from typing import Annotated, Any
 
 import typer
 
-from service.cli.completion import identities, nodes, purposes
-from service.cli.output import JSON_OPTION, console, explained, fail, print_json
+from service.cli.graph_asking import (
+    ACTOR,
+    AS_NAME,
+    AUTHORISATION,
+    CASE,
+    NODE,
+    PURPOSE,
+    Asker,
+    named,
+    refusal,
+)
+from service.cli.output import JSON_OPTION, console, explained, fail, notices, print_json
 from service.cli.query import show
 
 application = typer.Typer()
@@ -44,12 +54,6 @@ query Export($format: ExportFormat!, $subject: String!, $to: String, $hops: Int!
 }
 """
 
-_NODE = Annotated[str, typer.Option("--node", help="Name of the node.", autocompletion=nodes)]
-_AS = Annotated[
-    str | None, typer.Option("--as", help="Identity that signs.", autocompletion=identities)
-]
-_PURPOSE = Annotated[str | None, typer.Option(help="Purpose, P1 to P17.", autocompletion=purposes)]
-_CASE = Annotated[str, typer.Option(help="Case number.")]
 _LENGTH = Annotated[int, typer.Option(min=1, max=8, help="Steps of a path at most.")]
 _KINDS = Annotated[
     list[str] | None, typer.Option("--kind", help="Kind of relation to follow; may be repeated.")
@@ -73,14 +77,18 @@ def paths(
     as_of: _AS_OF = None,
     max_fan: _FAN = 100,
     hubs: _HUBS = False,
-    node: _NODE = "benxi",
-    as_name: _AS = None,
-    purpose: _PURPOSE = None,
-    case: _CASE = "",
+    node: NODE = "benxi",
+    as_name: AS_NAME = None,
+    purpose: PURPOSE = None,
+    case: CASE = "",
+    actor: ACTOR = None,
+    authorization: AUTHORISATION = None,
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """Show the shortest paths 路径 between two subjects. Exit status: 0 the answer verifies, 1 it
-    does not, 2 not asked."""
+    """Show the shortest paths 路径 between two subjects.
+
+    Exit status: 0 answered, 1 the answer does not verify, 2 refused or no such subject to see.
+    """
     variables = {
         "from": source,
         "to": target,
@@ -92,7 +100,8 @@ def paths(
         "maxFan": max_fan,
         "hubs": hubs,
     }
-    _ask(node, as_name, _PATHS, variables, purpose, case, as_json=as_json)
+    asker = Asker(node, as_name, purpose, case, actor, authorization)
+    _ask(asker, _PATHS, variables, as_json=as_json)
 
 
 @application.command("links")
@@ -107,10 +116,12 @@ def links(
     as_of: _AS_OF = None,
     max_fan: _FAN = 100,
     hubs: _HUBS = False,
-    node: _NODE = "benxi",
-    as_name: _AS = None,
-    purpose: _PURPOSE = None,
-    case: _CASE = "",
+    node: NODE = "benxi",
+    as_name: AS_NAME = None,
+    purpose: PURPOSE = None,
+    case: CASE = "",
+    actor: ACTOR = None,
+    authorization: AUTHORISATION = None,
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Show a shortest path 关联 between each two subjects of a group."""
@@ -124,7 +135,8 @@ def links(
         "maxFan": max_fan,
         "hubs": hubs,
     }
-    _ask(node, as_name, _LINKS, variables, purpose, case, as_json=as_json)
+    asker = Asker(node, as_name, purpose, case, actor, authorization)
+    _ask(asker, _LINKS, variables, as_json=as_json)
 
 
 @application.command("export")
@@ -138,17 +150,16 @@ def export(
     hops: Annotated[int, typer.Option(min=1, max=4, help="Levels around the subject.")] = 1,
     max_length: _LENGTH = 4,
     as_of: _AS_OF = None,
-    node: _NODE = "benxi",
-    as_name: _AS = None,
-    purpose: _PURPOSE = None,
-    case: _CASE = "",
+    node: NODE = "benxi",
+    as_name: AS_NAME = None,
+    purpose: PURPOSE = None,
+    case: CASE = "",
+    actor: ACTOR = None,
+    authorization: AUTHORISATION = None,
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Write what the identity sees around a subject, or the paths to another, to a file. Exit
     status: 0 written and the answer verifies, 1 it does not, 2 not asked or nothing to see."""
-    from service.home import home
-    from service.inquiry import ask
-
     if out.exists():
         fail("FILE_EXISTS", f"{out} is there already: name a new file")
     variables = {
@@ -160,7 +171,7 @@ def export(
         "asOf": as_of,
     }
     with explained():
-        found = ask(home(), node, as_name, _EXPORT, variables, purpose=purpose, case=case)
+        found = Asker(node, as_name, purpose, case, actor, authorization).ask(_EXPORT, variables)
         told = found.to_json()
         export = (told["answer"].get("data") or {}).get("graphExport")
         if export is not None and found.verified:
@@ -176,43 +187,54 @@ def export(
     raise typer.Exit(0 if found.verified else 1)
 
 
-def _ask(
-    node: str,
-    as_name: str | None,
-    document: str,
-    variables: dict[str, Any],
-    purpose: str | None,
-    case: str,
-    *,
-    as_json: bool,
-) -> None:
-    from service.home import home
-    from service.inquiry import ask
-
+def _ask(asker: Asker, document: str, variables: dict[str, Any], *, as_json: bool) -> None:
     with explained():
-        found = ask(home(), node, as_name, document, variables, purpose=purpose, case=case)
+        found = asker.ask(document, variables)
     told = found.to_json()
+    answer = next(iter((told["answer"].get("data") or {}).values()), None)
+    if answer is None:
+        code, message = refusal(found)
+        if as_json:
+            print_json({**told, "error": code})
+        notices().print(f"[bold red]{code}[/]: {message}")
+        raise typer.Exit(2 if found.verified else 1)
     if as_json:
-        print_json(told)
+        print_json({**told, **_told(answer)})
     else:
-        for value in (told["answer"].get("data") or {}).values():
-            _draw(value)
+        _draw(answer)
         show(told)
     raise typer.Exit(0 if found.verified else 1)
 
 
-def _draw(value: dict[str, Any] | None) -> None:
+def _told(answer: dict[str, Any]) -> dict[str, Any]:
+    """What a script reads: the subjects of each path by USCC or id, and what is left out."""
+    parties = {one["key"]: one["party"] or {} for one in answer["nodes"]}
+    return {
+        "paths": [
+            {
+                "length": one["length"],
+                "subjects": [named(parties, key, "subject")["subject"] for key in one["nodes"]],
+                "steps": one["steps"],
+            }
+            for one in answer["paths"]
+        ],
+        "truncated": answer["truncated"],
+        "missing": answer["missing"],
+    }
+
+
+def _draw(value: dict[str, Any]) -> None:
     """Each path on a line: names, and the kinds of relation between them."""
     out = console()
-    if value is None or not value["paths"]:
+    if not value["paths"]:
         out.print("没有可见的路径 no visible path")
         return
-    named = {one["key"]: (one["party"] or {}).get("name", "借款 loan") for one in value["nodes"]}
+    names = {one["key"]: (one["party"] or {}).get("name", "借款 loan") for one in value["nodes"]}
     for path in value["paths"]:
-        line = named[path["nodes"][0]]
+        line = names[path["nodes"][0]]
         for step in path["steps"]:
             kinds = ", ".join(sorted({edge["kind"] for edge in step["edges"]}))
             forward = step["edges"][0]["source"] == step["source"]
             arrow = f"—{kinds}→" if forward else f"←{kinds}—"
-            line += f" {arrow} {named[step['target']]}"
+            line += f" {arrow} {names[step['target']]}"
         out.print(line, markup=False)

@@ -672,6 +672,14 @@ def test_the_command_line_tells_owners_and_what_is_controlled(world: Cities) -> 
     assert (status, told["rule"]) == (0, "DAILY_MANAGEMENT")
     status, told = world.xinqiao("graph", "controllers", "91210500XD0000016N", *who)
     assert (status, told["error"]) == (2, "NOT_FOUND")
+    ends = [code(world, "W03", label) for label in "AB"]
+    status, told = world.xinqiao("graph", "paths", *ends, *who)
+    assert (status, told["paths"][0]["subjects"], told["verified"]) == (0, ends, True)
+    status, told = world.xinqiao("graph", "paths", ends[0], "91210500XD0000016N", *who)
+    assert (status, told["error"]) == (2, "NOT_FOUND")
+    unit = ("--as=department", "--purpose=P1", "--actor=wang")  # no matter of its unit names it
+    status, told = world.xinqiao("graph", "owners", ends[0], *unit)
+    assert (status, told["error"]) == (2, "NOT_FOUND")
 
 
 EXPOSURE = """
