@@ -41,34 +41,37 @@ class Neighbourhood:
     truncated: tuple[Truncation, ...]
 
 
+# Values come in one map `asked`: Neo4j keeps a plan for each order of magnitude of a list's length,
+# and planning anew costs more than most answers do, and tells a length that nobody should know.
 START = """
 OPTIONAL MATCH (c:Checkpoint {name: 'graph'})
 WITH properties(c) AS checkpoint
-UNWIND $ids AS id
+UNWIND $asked.ids AS id
 OPTIONAL MATCH (n:Subject {id: id})
 RETURN checkpoint, n.id AS id, n.category AS category
 """
 
 VISIBLE = """
 MATCH (n)-[r:{kinds}]-(m:Subject)
-WHERE r.class IN $classes
-  AND m.category IN $categories AND NOT m.class IN ['R', 'I']
-  AND (r.valid_from IS NULL OR r.valid_from <= $as_of)
-  AND (r.valid_to IS NULL OR $as_of < r.valid_to)
+WHERE r.class IN $asked.classes
+  AND m.category IN $asked.categories AND NOT m.class IN ['R', 'I']
+  AND (r.valid_from IS NULL OR r.valid_from <= $asked.as_of)
+  AND (r.valid_to IS NULL OR $asked.as_of < r.valid_to)
 """
 # One row for a level: what a row costs the driver is many times what an element of a list does.
 # An edge is looked at once, for the degree and for the answer, and its properties are read at once.
 _EXPAND = """
-UNWIND $frontier AS id
+UNWIND $asked.frontier AS id
 MATCH (n:Subject {{id: id}})
 CALL (n) {{
   {visible}
-  WITH n, r, m LIMIT $degree_limit
+  WITH n, r, m LIMIT $asked.degree_limit
   RETURN count(*) AS degree, collect({within}
     [r.id, type(r), startNode(r) = n, m.id, m.category, properties(r)]
   {end}) AS found
 }}
-RETURN collect([n.id, degree, CASE WHEN degree <= $max_fan THEN found ELSE [] END]) AS expansions
+RETURN collect([n.id, degree, CASE WHEN degree <= $asked.max_fan THEN found ELSE [] END])
+  AS expansions
 """
 
 
@@ -113,14 +116,14 @@ async def neighbourhood(
             return [Expansion(id_, 0, ()) for id_ in frontier]
         rows = await graph.read(
             _statement(followed, within is not None),
-            {**scope, "frontier": ids, "within": [str(id_) for id_ in within or ()]},
+            {"asked": {**scope, "frontier": ids, "within": [str(id_) for id_ in within or ()]}},
             seconds=deadline - monotonic(),
         )
         return [_expansion(*one) for one in rows[0]["expansions"]]
 
     ids = sorted({str(id_) for id_ in subject_ids})
     try:
-        rows = await graph.read(START, {"ids": ids}, seconds=seconds) if ids else []
+        rows = await graph.read(START, {"asked": {"ids": ids}}, seconds=seconds) if ids else []
     except GraphTimeout as cause:
         raise GraphUnavailable from cause
     position = read_position(rows[0]["checkpoint"]) if rows else ""
@@ -134,24 +137,15 @@ async def plan_neighbourhood(graph: GraphConnection, kinds: frozenset[str], seco
 
     Raises GraphUnavailable, GraphTimeout.
     """
-    nobody = [str(UUID(int=0))]  # a list of the same type: plans are kept by types
-    nowhere: dict[str, Any] = {
-        "classes": nobody,
-        "categories": nobody,
-        "as_of": "",
-        "max_fan": 1,
-        "degree_limit": DEGREE_LIMIT,
-        "frontier": nobody,
-        "within": nobody,
-    }
-    await graph.read(START, {"ids": nobody}, seconds=seconds)
+    await graph.read(START, {"asked": {"ids": []}}, seconds=seconds)
     for within in (False, True):
-        await graph.read(_statement(kinds, within), nowhere, seconds=seconds)
+        values = {"frontier": [], "degree_limit": 1}
+        await graph.read(_statement(kinds, within), {"asked": values}, seconds=seconds)
 
 
 def _statement(kinds: frozenset[str], within: bool) -> str:
     visible = VISIBLE.format(kinds="|".join(kind for kind in EdgeKind if kind in kinds))
-    among = {"within": "CASE WHEN m.id IN $within THEN", "end": "END"} if within else {}
+    among = {"within": "CASE WHEN m.id IN $asked.within THEN", "end": "END"} if within else {}
     return _EXPAND.format(visible=visible, **{"within": "", "end": "", **among})
 
 

@@ -14,6 +14,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import count
+from math import prod
 
 import numpy as np
 
@@ -325,8 +326,8 @@ def paths(
     beneath = _beneath(holdings, company, owner)
     found: list[Path] = []
     order = count()
-    waiting: list[tuple[float, int, int, tuple[Holding, ...], Fraction]] = [
-        (-1.0, next(order), company, (), ONE)
+    waiting: list[tuple[float, int, int, tuple[Holding, ...], float]] = [
+        (-1.0, next(order), company, (), 1.0)
     ]
     for _ in range(steps_at_most):
         if not waiting:
@@ -335,13 +336,13 @@ def paths(
         if node == owner:
             if len(found) == most:
                 return tuple(found), True
-            found.append(Path(share, steps[::-1]))
+            found.append(Path(prod((step.low for step in steps), start=ONE), steps[::-1]))
             continue
         passed = {company, *(step.holder for step in steps)}
         for one in of.get(node, ()):
             if one.high > 0 and one.holder not in passed and one.holder in beneath:
-                contribution = share * one.low
-                rank = -float(contribution) if contribution else -1e-15 * float(one.high)
+                contribution = share * float(one.low)  # in rational numbers only what is found
+                rank = -contribution if contribution else -1e-15 * float(one.high)
                 heapq.heappush(
                     waiting, (rank, next(order), one.holder, (*steps, one), contribution)
                 )

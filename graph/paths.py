@@ -80,20 +80,20 @@ class Paths:
     truncated: tuple[Truncation, ...]
 
 
-_NOT_HIDDEN = "  AND NOT m.id IN $barred AND NOT r.id IN $hidden"
+_NOT_HIDDEN = "  AND NOT m.id IN $asked.barred AND NOT r.id IN $asked.hidden"
 _CONTROLLING = "\n  AND (type(r) <> 'HOLDS' OR toFloat(r.share_min) > 0.5)"
 _BESIDE = """
-UNWIND $frontier AS id
+UNWIND $asked.frontier AS id
 MATCH (n:Subject {{id: id}})
 CALL (n) {{
   {visible}
-  WITH m LIMIT $cap
+  WITH m LIMIT $asked.cap
   RETURN collect([m.id, m.category]) AS found
 }}
 RETURN collect([n.id, found]) AS beside
 """
 _BETWEEN = """
-UNWIND $pairs AS pair
+UNWIND $asked.pairs AS pair
 MATCH (n:Subject {{id: pair[0]}})
 MATCH (m:Subject {{id: pair[1]}})
 {visible}
@@ -206,7 +206,9 @@ class _Search:
     ) -> _Search:
         deadline = monotonic() + seconds
         try:
-            rows = await graph.read(START, {"ids": sorted(map(str, subjects))}, seconds=seconds)
+            rows = await graph.read(
+                START, {"asked": {"ids": sorted(map(str, subjects))}}, seconds=seconds
+            )
         except GraphTimeout as cause:
             raise GraphUnavailable from cause
         position = read_position(rows[0]["checkpoint"])
@@ -257,9 +259,8 @@ class _Search:
 
     async def plan(self) -> None:
         """Ask each statement about nobody."""
-        nobody = str(UUID(int=0))
-        await self._read(_BESIDE, frontier=[nobody], cap=1)
-        await self._read(_BETWEEN, pairs=[[nobody, nobody]])
+        await self._read(_BESIDE, frontier=[], cap=1)
+        await self._read(_BETWEEN, pairs=[])
 
     async def _look(self, frontier: Sequence[str], fan: int) -> list[Beside]:
         if not self._kinds:
@@ -285,6 +286,6 @@ class _Search:
             visible += _CONTROLLING
         return await self._graph.read(
             statement.format(visible=visible),
-            {**self._scope, **parameters},
+            {"asked": {**self._scope, **parameters}},
             seconds=self._deadline - monotonic(),
         )

@@ -42,10 +42,8 @@ async def answer(statement: Statement, selected: Selected, call: Call) -> tuple[
     basis = Basis(question.given["basis"])
     closure = await question.owners()
     holdings = together(closure.statements, closure.companies(), basis)
-    if len(closure.statements) > _LARGE:
-        found = await asyncio.to_thread(integrated, holdings, 0)
-    else:
-        found = integrated(holdings, 0)
+    large = len(closure.statements) > _LARGE
+    found = await asyncio.to_thread(integrated, holdings, 0) if large else integrated(holdings, 0)
     least = Fraction(question.given.get("minShare") or Decimal(0))
     owners = [one for one in found.owners if one.high >= least][:first]
     shown = Shown(question, closure)
@@ -53,7 +51,11 @@ async def answer(statement: Statement, selected: Selected, call: Call) -> tuple[
     for one in owners:
         shown.key(one.node)
     steps = max(200, _STEPS // max(1, len(owners)))
-    told = [_owner(shown, holdings, one, ways, steps) for one in owners]
+
+    def ways_of() -> list[dict[str, Any]]:
+        return [_owner(shown, holdings, one, ways, steps) for one in owners]
+
+    told = await asyncio.to_thread(ways_of) if large else ways_of()
     value = {
         **question.frame(closure),
         "basis": str(basis),

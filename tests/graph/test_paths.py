@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -47,7 +48,7 @@ class Watched(GraphConnection):
         self.asked: list[tuple[str, int]] = []
 
     async def read(self, statement: str, parameters: Any, **how: Any) -> list[neo4j.Record]:
-        self.asked.append((statement, len(parameters.get("frontier", ()))))
+        self.asked.append((statement, len(parameters["asked"].get("frontier", ()))))
         return await self.inner.read(statement, parameters, **how)
 
 
@@ -75,15 +76,22 @@ async def test_a_path_over_the_border_with_evidence_and_origin(
     without = await ask(graph, a, z, closed=closed)
     assert without.paths == ()
     assert {cut.reason for cut in without.truncated} == {Limit.CASE_REQUIRED}
-    # What is asked was planned before: warming knows every statement, lists of the same types.
+    # What is asked was planned before, and by no list of its own: a plan is for one length of it.
     planned, asked = Watched(graph), Watched(graph)
     await GraphReader(planned).warm([frozenset(EdgeKind)])
     await ask(asked, a, z)
-    everything = {"allowed_kinds": frozenset(EdgeKind), "allowed_classes": frozenset("O")}
     await GraphReader(asked).neighbourhood(
-        [a], hops=2, kinds=None, as_of=TODAY, max_nodes=3, max_fan=5, **everything
+        [a],
+        hops=2,
+        kinds=None,
+        as_of=TODAY,
+        max_nodes=3,
+        max_fan=5,
+        allowed_kinds=frozenset(EdgeKind),
+        allowed_classes=frozenset("O"),
     )
     assert {said for said, _ in asked.asked} == {said for said, _ in planned.asked}
+    assert all(set(re.findall(r"\$\w+", said)) == {"$asked"} for said, _ in asked.asked)
     # A person that was asked about is an end, and ends are not passed but reached.
     assert (await ask(graph, a, p, closed=closed)).paths == ((a, h, p),)
     assert (await ask(graph, a, z, budget=Budget(2, 1_000, 50))).truncated[0].reason == "LEVELS"
