@@ -17,7 +17,6 @@ import asyncio
 import json
 import os
 import platform
-import signal
 import sys
 import tempfile
 import time
@@ -272,8 +271,6 @@ def main() -> int:
     peers = asked.parts == ["graphql"]
     if asked.write and ((asked.parts and not peers) or asked.quick):
         parser.error("--write wants figures of all parts, or of `graphql` alone")
-    # As Ctrl-C, so that no server outlives a benchmark that is told to end.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     head = f"Measured {date.today().isoformat()}: {machine()}."  # noqa: DTZ011
     tables: list[Table] = []
     if not asked.json:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -15,16 +16,23 @@ from service.home import cache, home, open_folder
 
 @contextmanager
 def private_home() -> Iterator[Path]:
-    """A folder that is gone after the block; `XINQIAO_HOME` names it inside."""
+    """A folder that is gone after the block; `XINQIAO_HOME` names it inside.
+
+    SIGTERM ends the block as Ctrl-C does: no server outlives a benchmark that is told to end.
+    """
     root = os.geteuid() == 0
     above = open_folder(home(), 0o711) if root else Path(tempfile.gettempdir())
     path = above / f"{'' if root else 'xinqiao-'}bench-{os.getpid()}"
-    with environment({"XINQIAO_CACHE": str(cache()), "XINQIAO_HOME": str(path)}):
-        open_folder(path, 0o711 if root else 0o700)
-        try:
-            yield path
-        finally:
-            shutil.rmtree(path, ignore_errors=True)
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with environment({"XINQIAO_CACHE": str(cache()), "XINQIAO_HOME": str(path)}):
+            open_folder(path, 0o711 if root else 0o700)
+            try:
+                yield path
+            finally:
+                shutil.rmtree(path, ignore_errors=True)
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
