@@ -129,7 +129,8 @@ async def _value(found: Investigation, desk: Desk, call: Call) -> dict[str, Any]
         "id": str(found.id),
         "position": found.position,
         "asOf": found.as_of,
-        "savedAt": shanghai(found.saved_at),
+        # Whole: what came in the same second before was seen when it was saved.
+        "savedAt": shanghai(found.saved_at, "microseconds"),
         "own": found.owner == call.context.scope.caller,
         "shared": found.unit is not None,
         "changes": await kept.statements_since(desk.pool, ids, found.saved_at),

@@ -67,9 +67,10 @@ def _listed(shape: Shape) -> Shape:
     return each
 
 
-def shanghai(moment: dt.datetime | None) -> str | None:
-    """An instant as the schema shows it: RFC 3339 with the offset of Shanghai, seconds."""
-    return None if moment is None else moment.astimezone(_SHANGHAI).isoformat(timespec="seconds")
+def shanghai(moment: dt.datetime | None, precision: str = "seconds") -> str | None:
+    """An instant as the schema shows it: RFC 3339 with the offset of Shanghai, seconds unless
+    another `precision` is named."""
+    return None if moment is None else moment.astimezone(_SHANGHAI).isoformat(timespec=precision)
 
 
 def shanghai_day(moment: dt.datetime) -> dt.date:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import datetime
 from typing import Any, cast
 
 import orjson
@@ -21,7 +22,7 @@ SAVE = """mutation($k: String!, $s: [String!]!, $shared: Boolean!, $v: String!) 
       position: "7-1", variables: $v, layout: "{\\"x\\": 1}", shared: $shared) {
     id title subjects layout variables position asOf own shared changes } }"""
 LIST = "{ investigations { id title own shared changes } }"
-OPEN = "query($id: ID!) { investigation(id: $id) { id title document layout own changes } }"
+OPEN = "query($id: ID!) { investigation(id: $id) { id title document layout own changes savedAt } }"
 DELETE = """mutation($k: String!, $id: ID!) {
   deleteInvestigation(clientKey: $k, id: $id) { deleted } }"""
 At = Callable[..., Awaitable[Asked]]
@@ -73,6 +74,8 @@ async def test_an_investigation_opens_as_it_was_saved(at: At, pool: Any) -> None
     assert [one["id"] for one in (await at(LIST)).data["investigations"]] == [saved["id"]]
     opened = (await at(OPEN, id=saved["id"])).data["investigation"]
     assert opened["document"] == "{ neighbourhood }"
+    moment = await pool.fetchval("SELECT saved_at FROM investigation")
+    assert datetime.fromisoformat(opened["savedAt"]) == moment  # whole: it is given as knownAt
     kept = await pool.fetchval("SELECT content FROM investigation")
     assert "研判".encode() not in kept
     assert A.encode() not in kept
