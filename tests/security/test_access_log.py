@@ -506,3 +506,35 @@ async def test_a_broken_connection_costs_one_batch_and_the_next_takes_another(
         promised = 1 + sum(not isinstance(one, BaseException) for one in results)
         await n.log.append(ENTRY, EVIDENCE)
         assert await n.waiting() == promised + 1
+
+
+async def _ask(n: Node, steps: int = 0) -> None:
+    with n.log.request():
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        await n.log.append(ENTRY, EVIDENCE)
+
+
+async def test_a_batch_of_several_waits_for_the_requests_that_are_under_way(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("security.access_log._GATHERING", 60.0)
+    async with node(database, tmp_path) as n:
+        await asyncio.gather(_ask(n), _ask(n))
+        await asyncio.gather(_ask(n), _ask(n, steps=20))
+        await _ask(n)
+        batches = "SELECT octet_length(leaves) / 32 FROM access_batch ORDER BY id"
+        assert [row[0] for row in await n.pool.fetch(batches)] == [2, 2, 1]
+
+
+async def test_a_batch_waits_in_vain_once_for_a_request_that_takes_long(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with node(database, tmp_path) as n:
+        with n.log.request():
+            await asyncio.gather(_ask(n), _ask(n))
+            await _ask(n)  # a moment, in vain
+            monkeypatch.setattr("security.access_log._GATHERING", 60.0)
+            async with asyncio.timeout(30):
+                await asyncio.gather(_ask(n), _ask(n))
+                await _ask(n)
