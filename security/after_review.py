@@ -6,6 +6,7 @@ Position, counts and findings change in one transaction.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -18,6 +19,7 @@ from security.finding import Access, Rule, Rules, Watch, signs, too_many, too_mu
 from security.review_queue import KEPT_INDEXES, Deadline, NewFinding, record_finding
 
 BATCH = 512
+_BREATH = 64  # entries that are looked at in one go: half a millisecond
 _BASELINE = timedelta(days=28)
 _SEEN_DAYS = 40
 
@@ -104,18 +106,16 @@ class Found:
             self.indexes.append(access.index)
 
 
-def gathered(
-    accesses: Iterable[Access], watch: Watch, rules: Rules
-) -> dict[tuple[Rule, str], Found]:
-    """The signs of a batch, gathered to findings by rule and key."""
-    found: dict[tuple[Rule, str], Found] = {}
+def gather(
+    found: dict[tuple[Rule, str], Found], accesses: Iterable[Access], watch: Watch, rules: Rules
+) -> None:
+    """Add the signs of accesses to findings by rule and key."""
     for access in accesses:
         for sign in signs(access, watch, rules):
             one = found.setdefault(
                 (sign.rule, sign.key), Found(sign.rule, sign.key, access, access)
             )
             one.add(access)
-    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,10 @@ class AfterReview:
             rows = await connection.fetch(_ENTRIES, log_id, start, end)
             watch = await self._watch(connection)
             accesses = await _accesses(connection, rows, watch, self.rules)
-            found = gathered(accesses, watch, self.rules)
+            found: dict[tuple[Rule, str], Found] = {}
+            for at in range(0, len(accesses), _BREATH):
+                gather(found, accesses[at : at + _BREATH], watch, self.rules)
+                await asyncio.sleep(0)  # the process answers meanwhile
             await self._count(connection, log_id, accesses, found)
             for one in found.values():
                 await self._keep(connection, log_id, one)
@@ -261,7 +264,9 @@ async def _accesses(
         for row in await connection.fetch(_PEOPLE, with_persons):
             people.setdefault(row["leaf"], {})[row["audit_ref"]] = row["name"] or ""
     found = []
-    for row in rows:
+    for at, row in enumerate(rows):
+        if at % _BREATH == 0:
+            await asyncio.sleep(0)
         named = people.get(row["leaf"], {})
         few = len(named) <= rules.surname_persons
         found.append(
