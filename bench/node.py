@@ -30,8 +30,8 @@ from bench.table import Cell, Table
 from client.connection import Client
 from service.enrolment import establish, identity_key, node_keys
 from service.home import NodeHome
-from service.node import prepare_database
 from service.postgres import PostgresServer
+from service.preparation import prepare_database
 from service.settings import Settings, load_settings
 from service.supervisor import start_node
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import base64
 import binascii
+from typing import TYPE_CHECKING
 from uuid import UUID
 
-from resolvers.context import Call
 from resolvers.pseudonym import person_of
+
+if TYPE_CHECKING:
+    from resolvers.context import Call
 
 
 def global_id(type_name: str, key: str) -> str:

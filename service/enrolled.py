@@ -33,7 +33,7 @@ from service.database import database
 from service.demo import SELF_IDENTITIES
 from service.enrolment import EnrolmentError, establish, node_directory
 from service.home import NodeHome
-from service.node import prepare_database
+from service.preparation import prepare_database
 from service.settings import load_settings
 from service.subject import subject_of
 from store.restriction import restrict_subject

@@ -25,7 +25,7 @@ from service.database import database
 from service.enrolment import establish
 from service.home import NodeHome
 from service.kinds import served_kinds
-from service.node import prepare_database
+from service.preparation import prepare_database
 from service.settings import Settings, load_settings
 from service.world.city import CITIES
 from store.errors import StoreError

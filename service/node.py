@@ -37,35 +37,26 @@ from security.trusted import TrustedDocuments, load_trusted
 from service.enrolment import (
     AnswerKey,
     OwnKeys,
-    enrol_identities,
     former_logs,
     keys_stamp,
-    node_directory,
     own_keys,
     partner_region,
-    record_agreements,
 )
 from service.home import NodeHome
 from service.kinds import kinds_with
 from service.neo4j import Neo4jAddress
-from service.partnership import enrol_partners
 from service.rate import Allowance, Budget, RateLimit, RateTable
-from service.recognition import AgreementMatcher, match_key, record_mappings
+from service.recognition import AgreementMatcher, match_key
 from service.settings import Partner, Settings
 from service.standing import Sharing
 from service.witnessing import policy_of
 from store.catalogue import Catalogues, load_catalogues
 from store.catalogue_kind import declarations
-from store.edition import load_demo_catalogues
-from store.hot import ensure_hot_columns
 from store.intake.party import NUMBER_CONTEXT
 from store.kind import Kinds
-from store.migrations import migrate
 from store.pool import Readers, open_pool, open_readers
-from store.reference import load_reference
-from store.scheme import load_schemes
 from store.subject import NUMBER
-from store.wall import Wall, raise_walls, walls_stand
+from store.wall import Wall, walls_stand
 from sync.agreement import Agreement, agreements_in_force
 from sync.endpoints import Exchange
 from sync.person_token import MatchKey
@@ -233,28 +224,6 @@ class Node:
         self.data_version = str(
             await self.work_pool.fetchval("SELECT pg_snapshot_xmin(pg_current_snapshot())::text")
         )
-
-
-async def prepare_database(dsn: str, root: Path, settings: Settings) -> None:
-    """Bring a node's database up to this release: tables, reference data, who is known."""
-    await migrate(dsn)
-    connection = await asyncpg.connect(dsn)
-    try:
-        await ensure_hot_columns(connection, kinds())
-        await raise_walls(connection, kinds())
-        await load_reference(connection, demo=settings.demo)
-        await load_schemes(connection)
-        node_home = NodeHome(root, settings.node)
-        if settings.demo:
-            await load_demo_catalogues(connection, kinds(), settings.region, settings.domain_date())
-            await enrol_identities(node_directory(connection, node_home, "demo"), root)
-        else:
-            by = "papers of the partner"
-            await enrol_partners(node_directory(connection, node_home, by), root, settings)
-        await record_agreements(connection, root)
-        await record_mappings(connection, root)
-    finally:
-        await connection.close()
 
 
 def _operations(settings: Settings, declared: Kinds, counts: LaneCount | None = None) -> Operations:

@@ -19,7 +19,7 @@ from service.enrolment import establish
 from service.home import NodeHome
 from service.neo4j import Neo4jServer
 from service.neo4j_import import import_graph, is_worthwhile
-from service.node import prepare_database
+from service.preparation import prepare_database
 from service.settings import load_settings
 
 

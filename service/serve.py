@@ -22,8 +22,9 @@ from service.home import NodeHome, cache, home, open_folder
 from service.installation import install
 from service.neo4j import Neo4jAddress
 from service.neo4j_import import fill_first, never_filled
-from service.node import open_node, prepare_database
+from service.node import open_node
 from service.partnership import enrolment_folder, publish_own, receive_papers
+from service.preparation import prepare_database
 from service.sandbox import confine
 from service.settings import Settings, load_settings
 from service.supervisor import end_with_parent

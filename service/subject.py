@@ -9,7 +9,6 @@ from uuid import UUID
 import asyncpg
 
 from resolvers.global_id import read_global_id
-from resolvers.lookup import read_code
 from resolvers.pseudonym import person_of, scope_key
 from security.field_encryption import FieldCipher
 from security.keys import KeyFolder
@@ -49,6 +48,8 @@ async def subject_of(
                 connection, "value = ANY($1) AND scheme = 'person_number'", indexes
             )
         if not found:
+            from resolvers.lookup import read_code  # loads the compiler: many commands need none
+
             code = read_code(text)
             found = await _carriers(
                 connection,

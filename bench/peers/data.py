@@ -15,8 +15,8 @@ from schema.records import kinds
 from security.field_encryption import FieldCipher
 from security.keys import KeyFolder
 from service.home import NodeHome
-from service.node import prepare_database
 from service.postgres import PostgresServer
+from service.preparation import prepare_database
 from service.settings import Settings
 from service.world import DEFAULT_SEED, write_world
 from service.world.city import CITIES

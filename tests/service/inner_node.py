@@ -32,7 +32,8 @@ from service.enrolment import establish, identity_key, node_keys
 from service.home import NodeHome
 from service.jobs import Jobs
 from service.neo4j import Neo4jAddress
-from service.node import Node, open_node, prepare_database
+from service.node import Node, open_node
+from service.preparation import prepare_database
 from service.settings import load_settings
 from service.work import Work, looking_on
 from store.hot import ensure_hot_columns
