@@ -389,7 +389,9 @@ def _party(statement: Statement, party: Party, name: str, day: Given | None) -> 
     if party.region is not None:
         region = statement.given(party.region, "text")
         where.append(
-            f"x.region_id IN (WITH RECURSIVE inside AS (SELECT {region} AS region_id"
+            # Where another city keeps its registration, its code says where it is.
+            "coalesce(x.region_id, CASE WHEN NOT x.registered THEN substr(x.uscc, 3, 6) END)"
+            f" IN (WITH RECURSIVE inside AS (SELECT {region} AS region_id"
             " UNION SELECT g.region_id FROM region g, inside i WHERE g.parent_id = i.region_id)"
             " SELECT region_id FROM inside) AND x.reg_status IS DISTINCT FROM '迁出'"
         )

@@ -31,7 +31,8 @@ _FILL = """
 INSERT INTO region (region_id, name, kind, parent_id) VALUES
   ('P', '辽宁省', 'PROVINCE', NULL), ('1', '本溪市', 'PREFECTURE', 'P'),
   ('A', '甲区', 'COUNTY', '1'), ('B', '乙区', 'COUNTY', '1'), ('C', '丙区', 'COUNTY', '1'),
-  ('D', '丁区', 'COUNTY', '1'), ('2', '沈阳市', 'PREFECTURE', 'P');
+  ('D', '丁区', 'COUNTY', '1'), ('2', '沈阳市', 'PREFECTURE', 'P'),
+  ('210106', '铁西区', 'COUNTY', '2');
 CREATE TEMP TABLE made AS SELECT i, md5('f' || i)::uuid AS id FROM generate_series(0, 142) i;
 INSERT INTO subject (subject_id, category) SELECT id, 'LEGAL_ENTITY' FROM made;
 INSERT INTO organisation (subject_id, category, name, region_id, industry, reg_status, currency,
@@ -56,6 +57,17 @@ INSERT INTO relation (relation_id, subject_id, other_id, direction, kind, origin
     source_unit_name, source_unit_uscc, digest, stamp, batch_sha, line_no)
 SELECT md5('e' || i)::uuid, id, md5('f123')::uuid, 'IN', 'HOLDS', '1', 'O', '', '', '', now(),
     '', i FROM made WHERE i < 14 AND i % 10 < 4;
+INSERT INTO subject (subject_id, category) VALUES (md5('abroad')::uuid, 'LEGAL_ENTITY');
+INSERT INTO organisation (subject_id, category, name, uscc, origin_region, registered, audit_ref,
+    stamp, batch_sha, line_no, digest)
+VALUES (md5('abroad')::uuid, 'LEGAL_ENTITY', '外地股东', '91210106XD31789K5G', '1', false, '',
+    now(), '', 0, '');
+INSERT INTO relation (relation_id, subject_id, other_id, direction, kind, origin_region, class,
+    source_unit_name, source_unit_uscc, digest, stamp, batch_sha, line_no)
+SELECT md5('h' || i)::uuid, CASE WHEN direction = 'IN' THEN id ELSE md5('abroad')::uuid END,
+    CASE WHEN direction = 'IN' THEN md5('abroad')::uuid ELSE id END, direction, 'HOLDS', '1', 'O',
+    '', '', '', now(), '', i
+FROM made, unnest(ARRAY['IN', 'OUT']) direction WHERE i < 18 AND i % 10 BETWEEN 4 AND 7;
 ANALYZE organisation;
 """
 ASK = """query($d: [AnalysisDimension!], $m: [AnalysisMeasure!]!, $f: AnalysisFilter,
@@ -153,6 +165,16 @@ async def test_a_filter_joins_across_relations_and_lists(ask: Ask) -> None:
     for other in ({"region": "1"}, {"list": "red_list"}, {"region": "2", "list": "penalty"}):
         assert cells(await ask(m=["ORGANISATIONS"], f={"region": "A", "holder": other})) == {}
     assert cells(await ask(m=["ORGANISATIONS"], f={"guarantor": owner})) == {}
+
+
+async def test_an_owner_whom_another_city_registers_is_where_its_code_says(ask: Ask) -> None:
+    """A node keeps no registration of the other city's firms: their owners here are known by
+    relations alone."""
+    for region in ("2", "210106"):
+        where = {"region": "B", "holder": {"region": region}}
+        assert cells(await ask("PUB", m=["ORGANISATIONS"], f=where)) == {(): ("8",)}
+    where = {"region": "B", "holder": {"region": "1"}}
+    assert cells(await ask("PUB", m=["ORGANISATIONS"], f=where)) == {}
 
 
 async def test_a_small_cell_is_not_had_by_subtracting_answers(ask: Ask) -> None:
