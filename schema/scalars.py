@@ -5,10 +5,11 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import re
+from collections.abc import Callable
 from typing import Any, NewType
 
 import strawberry
-from graphql import GraphQLError
+from graphql import GraphQLError, ValueNode, value_from_ast_untyped
 from strawberry.scalars import JSON
 from strawberry.types.scalar import ScalarDefinition
 
@@ -97,6 +98,18 @@ def canonical(value: decimal.Decimal) -> str:
     return "0" if text in ("-0", "") else text
 
 
+def _literal(parse: Callable[[Any], Any]) -> Callable[..., Any]:
+    """The same parsing of a literal, whose place in the document the error then tells."""
+
+    def parsed(node: ValueNode, variables: dict[str, Any] | None = None) -> Any:
+        try:
+            return parse(value_from_ast_untyped(node, variables))
+        except GraphQLError as error:
+            raise GraphQLError(error.message, node) from None
+
+    return parsed
+
+
 def _as_is(value: Any) -> Any:
     return value
 
@@ -107,6 +120,7 @@ SCALARS: dict[object, ScalarDefinition] = {
         description="日期 a date in Asia/Shanghai, `YYYY-MM-DD`.",
         serialize=dt.date.isoformat,
         parse_value=parse_date,
+        parse_literal=_literal(parse_date),
         specified_by_url=_LOCAL_DATE,
     ),
     dt.datetime: strawberry.scalar(
@@ -114,6 +128,7 @@ SCALARS: dict[object, ScalarDefinition] = {
         description="时间 an instant, RFC 3339 with the offset +08:00.",
         serialize=dt.datetime.isoformat,
         parse_value=parse_instant,
+        parse_literal=_literal(parse_instant),
         specified_by_url=_DATE_TIME,
     ),
     decimal.Decimal: strawberry.scalar(
@@ -124,6 +139,7 @@ SCALARS: dict[object, ScalarDefinition] = {
         ),
         serialize=canonical,
         parse_value=parse_decimal,
+        parse_literal=_literal(parse_decimal),
         specified_by_url=_XSD_DECIMAL,
     ),
     Share: strawberry.scalar(
@@ -134,6 +150,7 @@ SCALARS: dict[object, ScalarDefinition] = {
         ),
         serialize=canonical,
         parse_value=parse_share,
+        parse_literal=_literal(parse_share),
         specified_by_url=_XSD_DECIMAL,
     ),
     Uscc: strawberry.scalar(
@@ -144,6 +161,7 @@ SCALARS: dict[object, ScalarDefinition] = {
         ),
         serialize=str,
         parse_value=parse_uscc,
+        parse_literal=_literal(parse_uscc),
         specified_by_url=_GB_32100,
     ),
     JSON: strawberry.scalar(

@@ -94,18 +94,18 @@ class RateLimit:
 
 
 class Budget:
-    """What each asker may spend in a minute (0: anything), and on one question (`ceiling`).
+    """What each asker may spend in a minute (0: anything), and on one question (`ceiling`), which
+    is never more than a minute has.
 
     A process takes a hundredth from the table and spends that by itself, so that most questions
     cost no system call; what it holds when the asker is gone is lost to nobody else.
     """
 
     def __init__(self, of: str, per_minute: int, ceiling: int, table: RateTable) -> None:
-        self.ceiling = ceiling
+        self.ceiling = min(ceiling, per_minute) if per_minute else ceiling
         self._of = of
         self._per_second = per_minute / 60
-        # What one question may cost must be there when nothing else is asked.
-        self._burst = float(max(per_minute, ceiling))
+        self._burst = float(per_minute)
         self._table = table
         self._held: dict[str, float] = {}
 

@@ -82,6 +82,16 @@ def test_what_is_no_date_is_refused(text: object) -> None:
         parse_date(text)
 
 
+def test_a_literal_that_does_not_fit_is_told_with_its_place() -> None:
+    schema = CreditSchema(kinds()).graphql
+    document = parse('{\n  coverage(on: "2026-02-30") { kind }\n}')
+    [error] = validate(schema, document)
+    assert error.formatted == {
+        "message": "Date cannot represent the value: write it as YYYY-MM-DD.",
+        "locations": [{"line": 2, "column": 16}],
+    }
+
+
 @pytest.mark.parametrize("text", ["1e5", "NaN", "Infinity", "", "1.", ".5", 0.1, True, "1" * 30])
 def test_what_is_no_exact_decimal_is_refused(text: object) -> None:
     with pytest.raises(GraphQLError):

@@ -77,11 +77,13 @@ def test_workers_spend_one_budget_together_but_for_what_each_holds() -> None:
     assert workers[1].spend("dalian", 5_000, 5.0) == 0
 
 
-def test_a_budget_smaller_than_a_question_still_lets_one_through() -> None:
+def test_no_question_may_cost_more_than_a_minute_has() -> None:
     budget = Budget("cost", 60, 5_000, RateTable())
-    assert budget.spend("a", 5_000, 1.0) == 0
+    assert budget.ceiling == 60
+    assert budget.spend("a", 60, 1.0) == 0
     assert budget.spend("a", 1, 1.0) == 1.0
     unlimited = Budget("cost", 0, 5_000, RateTable())
+    assert unlimited.ceiling == 5_000
     assert [unlimited.spend("a", 5_000, 1.0) for _ in range(3)] == [0, 0, 0]
 
 
