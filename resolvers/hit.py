@@ -26,6 +26,7 @@ from store.sound import SOUNDINGS, soundings
 _CANDIDATES = 300  # names looked at that begin with the text, and again that hold it
 _NEAR = 100
 _LONGEST = 200
+_LONGEST_SENT = 1_000  # with blanks and what else does not count; nothing longer is looked at
 _RANKS = (
     Key("rank", "numeric"),
     Key("matched", "text"),
@@ -34,20 +35,31 @@ _RANKS = (
 _NAMED = "CASE WHEN w.is_former THEN 'FORMER_NAME' ELSE 'CURRENT_NAME' END"
 
 
+def _sent(call: Call, text: Given) -> str:
+    told: str = text.read(call)
+    if len(told) > _LONGEST_SENT:
+        raise _too_long()
+    return told
+
+
+def _too_long() -> QuestionError:
+    return QuestionError("NAME_TOO_LONG", f"search for at most {_LONGEST} characters of a name")
+
+
 def fragment(call: Call, text: Given) -> str:
     """The text as names are compared; raises QuestionError NAME_TOO_SHORT, NAME_TOO_LONG."""
-    told = searched_name(text.read(call))
+    told = searched_name(_sent(call, text))
     if len(told) < 2:
         raise QuestionError("NAME_TOO_SHORT", "search for two or more characters of the name")
     if len(told) > _LONGEST:
-        raise QuestionError("NAME_TOO_LONG", f"search for at most {_LONGEST} characters of a name")
+        raise _too_long()
     return told
 
 
 def name_terms(statement: Statement, text: Given) -> tuple[str, str]:
     """The text as names are compared, and its fragments of two characters."""
     plain = statement.bind(lambda call: fragment(call, text), "text")
-    return plain, statement.bind(lambda call: bigrams(text.read(call)), "text[]")
+    return plain, statement.bind(lambda call: bigrams(_sent(call, text)), "text[]")
 
 
 def search(row: Row, selected: Selected) -> str:
@@ -93,7 +105,7 @@ def _hits(statement: Statement, selected: Selected) -> str:
     plain, pairs = name_terms(statement, text)
 
     def core(call: Call) -> str | None:
-        return name_without_region(text.read(call))
+        return name_without_region(_sent(call, text))
 
     def core_pairs(call: Call) -> list[str] | None:
         rest = core(call)
@@ -101,10 +113,10 @@ def _hits(statement: Statement, selected: Selected) -> str:
 
     read = [_sounding(statement, text, slot) for slot in range(SOUNDINGS)]
     patterns = statement.bind(
-        lambda call: [one.pattern for one in soundings(text.read(call))], "text[]"
+        lambda call: [one.pattern for one in soundings(_sent(call, text))], "text[]"
     )
     initials = statement.bind(
-        lambda call: [one.initials for one in soundings(text.read(call))], "boolean[]"
+        lambda call: [one.initials for one in soundings(_sent(call, text))], "boolean[]"
     )
     near = statement.bind(core, "text")
     near_pairs = statement.bind(core_pairs, "text[]")
@@ -201,7 +213,7 @@ def _sounding(statement: Statement, text: Given, slot: int) -> str:
     """The fragments of one way of reading the text, null when there are fewer ways."""
 
     def fragments(call: Call) -> list[str] | None:
-        told = soundings(text.read(call))
+        told = soundings(_sent(call, text))
         return list(told[slot].fragments) if slot < len(told) else None
 
     return statement.bind(fragments, "text[]")

@@ -23,7 +23,8 @@ READINGS = 4  # of one character
 _LONGEST_WORD = 4
 _RUN = re.compile("[a-z]+")
 _VOWEL = re.compile("[aeiouv]")
-_TONED = re.compile(r"^([a-zü:]+[1-5]?[\s'-]*)+$")
+# A tone follows its letter. Each character fits in one way only: nothing is tried again.
+_TONED = re.compile(r"[a-zü:](?:[a-zü:\s'-]|(?<=[a-zü:])[1-5])*")
 _INITIALS = 12  # letters that may all be initials
 _SPELLINGS = 3  # ways of cutting a run of letters into syllables
 SOUNDINGS = _SPELLINGS + 1  # ways of reading one text

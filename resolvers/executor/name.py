@@ -14,14 +14,15 @@ from store.name import bigrams
 from store.simplified import searched_name
 
 _LONGEST = 200
+_LONGEST_SENT = 1_000
 
 
 def plain_text(text: str) -> str:
     """A text as names are compared; raises QuestionError NAME_TOO_SHORT, NAME_TOO_LONG."""
-    plain = searched_name(text)
+    plain = searched_name(text[: _LONGEST_SENT + 1])
     if len(plain) < 2:
         raise QuestionError("NAME_TOO_SHORT", "search for two or more characters of the name")
-    if len(plain) > _LONGEST:
+    if len(plain) > _LONGEST or len(text) > _LONGEST_SENT:
         raise QuestionError("NAME_TOO_LONG", f"search for at most {_LONGEST} characters of a name")
     return plain
 

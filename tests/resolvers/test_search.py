@@ -305,7 +305,8 @@ async def test_pages_follow_each_other_without_gap_or_repetition(find: Find) -> 
 
 
 @pytest.mark.parametrize(("text", "refusal"), [("楠", "NAME_TOO_SHORT"), (" ", "NAME_TOO_SHORT"),
-                                               ("楠禾" * 101, "NAME_TOO_LONG")])  # fmt: skip
+                                               ("楠禾" * 101, "NAME_TOO_LONG"),
+                                               ("xi an " * 50_000, "NAME_TOO_LONG")])  # fmt: skip
 async def test_texts_that_cannot_be_searched_are_refused(
     find: Find, text: str, refusal: str
 ) -> None:

@@ -65,6 +65,11 @@ def test_what_is_too_short_or_has_no_letters_is_no_sound(text: str) -> None:
     assert soundings(text) == ()
 
 
+def test_a_text_that_is_nearly_letters_alone_is_not_read_in_every_way() -> None:
+    """Each letter doubled the time once: sixty of them took longer than anybody lives."""
+    assert soundings("a" * 60 + "!") == ()
+
+
 def test_an_apostrophe_parts_syllables() -> None:
     assert found("xi'an", "西安饭店")
     assert not any(one.pattern.count("/") == 1 for one in soundings("xi'an"))
