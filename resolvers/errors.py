@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from graphql import GraphQLError
 
 _LONGEST = 300  # characters of a message
+# What graphql-core quotes of an exception of the interpreter, such as a number's too many digits.
+_INSIDE = re.compile(r", but encountered error '.*?'(?=; found: )", re.DOTALL)
 
 
 class QuestionError(Exception):
@@ -48,7 +51,7 @@ class FailedReadError(QuestionError):
 def graphql_error(error: GraphQLError, code: str) -> dict[str, Any]:
     """A graphql-core error as an answer shows it, with its code."""
     # What was sent is not sent back at length, and nothing is suggested.
-    message = error.message.partition(" Did you mean ")[0]
+    message = _INSIDE.sub("", error.message.partition(" Did you mean ")[0], count=1)
     shown: dict[str, Any] = {"message": message[:_LONGEST]}
     if error.locations:
         shown["locations"] = [{"line": at.line, "column": at.column} for at in error.locations]

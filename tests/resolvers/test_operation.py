@@ -56,6 +56,12 @@ async def test_refusals_have_codes(ask: Any, document: str, code: str, status: i
     assert asked.answer.disclosure.subjects == b""
 
 
+async def test_what_goes_wrong_inside_is_not_told(ask: Any) -> None:
+    asked = await ask("{ organisations(first: %s) { totalCount } }" % ("9" * 5000))
+    [error] = orjson.loads(asked.answer.body)["errors"]
+    assert error["message"].startswith("Expected value of type 'Int'; found: 999")
+
+
 @pytest.mark.parametrize(
     "level",
     [
