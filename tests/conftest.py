@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import secrets
 import shutil
@@ -9,11 +10,13 @@ import signal
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
 from hypothesis import settings
 
+from service.collecting import IMPORTING
 from service.home import NodeHome, cache, open_folder
 from service.neo4j import Neo4jAddress, Neo4jServer
 from service.postgres import PostgresServer
@@ -21,6 +24,7 @@ from service.process import end
 from store.migrations import migrate
 from tests.service.cities import BRIEF
 
+_TESTS = Path(__file__).parent
 _PREFIX = "test-"
 _TEMPLATE = "migrated"
 # A thousand databases are made and dropped: on a disk that takes longer than all the tests. What
@@ -35,48 +39,108 @@ settings.register_profile("xinqiao", deadline=None, derandomize=os.environ.get("
 settings.load_profile("xinqiao")
 
 
-# Begun first, in this order: a module that begins last leaves the other processes without work.
-_LONG_BY_FIXTURE = ("cities", "lone_node", "neo4j_server", "known")
+# Modules that share what is dear to start go to one process, so that it is started once. Shares
+# and modules are begun in the order they stand here: what begins last leaves the other processes
+# without work. A module that shares two things is named by the dearer one.
+_SHARING = {
+    "cities": (
+        "service/test_requirements.py",
+        "service/test_cities.py",
+        "service/test_city_catalogue.py",
+        "service/test_city_roles.py",
+        "service/test_console.py",
+        "service/test_doctor.py",
+        "service/test_evidence.py",
+        "service/test_examples.py",
+        "service/test_log_outside.py",
+        "service/test_plain_numbers.py",
+        "service/test_purposes.py",
+        "service/test_readme.py",
+        "service/test_review.py",
+        "service/test_witnessing.py",
+    ),
+    "lone_node": (
+        "service/test_attacks.py",
+        "service/test_enrolment.py",
+        "service/test_http.py",
+        "service/test_node.py",
+        "service/test_refusals.py",
+        "service/test_trusted.py",
+    ),
+    "neo4j_server": (
+        "service/test_neo4j.py",
+        "graph/test_neighbourhood.py",
+        "graph/test_outage.py",
+        "graph/test_paths.py",
+        "graph/test_projection.py",
+        "graph/test_verification.py",
+    ),
+    "inner": (
+        "service/test_bulk.py",
+        "service/test_changes.py",
+        "service/test_jobs.py",
+        "service/test_live_clients.py",
+        "service/test_subscriptions.py",
+        "service/test_whole_graph.py",
+    ),
+    "known": (
+        "resolvers/test_analysis_world.py",
+        "resolvers/test_search_world.py",
+    ),
+}
+_SHARED = {module: fixture for fixture, modules in _SHARING.items() for module in modules}
 _LONG = (
-    "test_requirements.py",
-    "test_container.py",
-    "test_intake_bulk.py",
-    "test_neo4j.py",
-    "test_intake_order.py",
-    "test_doctor.py",
-    "test_differential.py",
-    "test_neo4j_import.py",
-    "test_faults.py",
-    "test_go.py",
-    "test_litewitness.py",
-    "test_intake_world.py",
-    "test_postgres.py",
-    "test_finbench_analyses.py",
-    "test_kinds_by_role.py",
-    "test_completion.py",
-    "test_world_sizes.py",
+    "service/test_container.py",
+    "store/test_intake_bulk.py",
+    "store/test_intake_order.py",
+    "resolvers/test_differential.py",
+    "service/test_neo4j_import.py",
+    "faults/test_faults.py",
+    "outside/test_go.py",
+    "outside/test_litewitness.py",
+    "store/test_intake_world.py",
+    "service/test_postgres.py",
+    "resolvers/test_finbench_analyses.py",
+    "service/test_kinds_by_role.py",
+    "service/test_completion.py",
+    "service/test_world_sizes.py",
 )
+_FIRST = {module: place for place, module in enumerate((*_SHARED, *_LONG))}
 
 
 def pytest_configure() -> None:
     # As Ctrl-C: fixtures are finalised, so no server outlives a session that is told to end.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # All tests and all that they import are looked at for cycles too often otherwise.
+    gc.set_threshold(IMPORTING, 20, 50)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object | None:
+    """Whole modules to a process, and all modules that share something to the same one."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class Sharing(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            module = super()._split_scope(nodeid)
+            return _SHARED.get(module.removeprefix("tests/"), module)
+
+    return Sharing(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the long modules; inside a module the order stays."""
-    places: dict[Path, int] = {}
+    """Begin with what is shared and with the long modules; inside a module the order stays."""
     for item in items:
-        places[item.path] = min(_place(item), places.get(item.path, len(items)))
-    items.sort(key=lambda item: places[item.path])
+        asked = [name for name in _SHARING if name in getattr(item, "fixturenames", ())]
+        if asked and _module(item) not in _SHARED:
+            raise pytest.UsageError(f"{_module(item)} shares {asked[0]}: name it in {__file__}")
+    items.sort(key=lambda item: _FIRST.get(_module(item), len(_FIRST)))
 
 
-def _place(item: pytest.Item) -> int:
-    if item.path.name in _LONG:
-        return _LONG.index(item.path.name)
-    asked = getattr(item, "fixturenames", ())
-    dear = (place for place, name in enumerate(_LONG_BY_FIXTURE) if name in asked)
-    return len(_LONG) + next(dear, len(_LONG_BY_FIXTURE))
+def _module(item: pytest.Item) -> str:
+    return item.path.relative_to(_TESTS).as_posix() if item.path.is_relative_to(_TESTS) else ""
 
 
 @pytest.fixture(scope="session")

@@ -84,7 +84,7 @@ def test_demo_divisions_are_loaded_in_demo_mode_only() -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "known"),
+    ("code", "listed"),
     [
         ("219900", False),
         ("210599", False),
@@ -96,5 +96,5 @@ def test_demo_divisions_are_loaded_in_demo_mode_only() -> None:
         ("000000", False),
     ],
 )
-def test_outside_liaoning_the_province_digits_decide(code: str, known: bool) -> None:
-    assert is_division(code, demo=False) is known
+def test_outside_liaoning_the_province_digits_decide(code: str, listed: bool) -> None:
+    assert is_division(code, demo=False) is listed
