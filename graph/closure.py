@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 from uuid import UUID
 
 import numpy as np
@@ -67,12 +68,12 @@ class Closure:
     inexact: frozenset[UUID] = frozenset()
     truncated: tuple[Truncation, ...] = ()
 
-    @property
+    @cached_property
     def persons(self) -> frozenset[int]:
         """The natural persons."""
         return frozenset(n for n, one in enumerate(self.categories) if one == _PERSON)
 
-    @property
+    @cached_property
     def state(self) -> frozenset[int]:
         """The state organs."""
         return frozenset(n for n, one in enumerate(self.traits) if one & STATE_ORGAN)

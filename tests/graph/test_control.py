@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graph.beneficial import BeneficialOwners, Officer, Rights, Rule, beneficial_owners
+from graph.closure import Closure
 from graph.control import Concert, Spread, Votes, chain, controlled_by, controllers_of
 from graph.holding import Basis, Company, Holdings, Statement, together
 from graph.ownership import integrated
@@ -185,6 +186,13 @@ def test_a_star_of_two_thousand_holders_is_asked_once_for_each() -> None:
     told = said(*((n, 0, "0.0005") for n in range(1, 2001)))
     found = controllers_of(votes(told), 0, range(1, 2001))
     assert (found.controllers, found.possible, found.borderline) == ((), (), ())
+
+
+def test_the_persons_of_a_closure_are_gathered_once() -> None:
+    ids, none = (UUID(int=1), UUID(int=2)), (0, 0)
+    found = Closure("", "", ids, ("LEGAL_ENTITY", "NATURAL_PERSON"), none, ("", ""), ())
+    assert found.persons == {1}
+    assert (found.persons is found.persons, found.state is found.state) == (True, True)
 
 
 def test_a_partner_whom_two_cities_name_is_one_manager() -> None:
