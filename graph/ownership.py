@@ -24,6 +24,7 @@ from graph.holding import ONE, ZERO, Holding, Holdings
 EXACT = 400  # holdings
 _EXACT_CIRCLE = 16  # firms of a circle solved in rational numbers
 _DENSE_CIRCLE = 1_500  # firms of a circle of which every member's own circle is solved
+_COLUMNS = 1_500  # owners of which the most that they may hold is worked out at once
 _LARGEST = 1e9  # V[i, i] beyond which a circle counts as closed in double precision
 _STEPS = 4_000  # looks at nodes while paths of one owner are drawn
 
@@ -250,7 +251,19 @@ def _highs(
     The chance to meet the owner is maximised column by column until nothing changes (value
     iteration); without circles once through is enough.
     """
-    targets = list(nodes)[:_DENSE_CIRCLE]
+    found: dict[int, float] = {}
+    for begin in range(0, len(nodes), _COLUMNS):
+        found |= _highs_of(holdings, company, blocks, nodes[begin : begin + _COLUMNS], closed)
+    return found
+
+
+def _highs_of(
+    holdings: Holdings,
+    company: int,
+    blocks: Sequence[Sequence[int]],
+    targets: Sequence[int],
+    closed: Collection[int],
+) -> dict[int, float]:
     column = {node: place for place, node in enumerate(targets)}
     value: dict[int, np.ndarray] = {}
     for block in reversed(blocks):  # owners before what they own

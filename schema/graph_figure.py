@@ -56,7 +56,9 @@ class FigureFinding(Enum):
 @strawberry.type(description="比例 exact; an interval where shares are unknown.")
 class ShareRange:
     low: Share = described("下限 fraction of 1, exact or to 18 places.")
-    high: Share = described("上限 equal to low when known.")
+    high: Share = described(
+        "上限 equal to low when known; not above 1, or above low where stated shares exceed 1."
+    )
     fraction: str | None = described(
         "分数 low as a fraction such as 35/44 where it was worked out exactly."
     )

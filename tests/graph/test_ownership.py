@@ -114,6 +114,25 @@ def test_unknown_shares_are_intervals_within_what_is_left() -> None:
     assert (owner.low, float(owner.high)) == (Fraction(4, 10), 0.7)
 
 
+def test_every_owner_has_a_high_however_many_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = holdings(unknown=tuple((n, 0) for n in range(1, 9)))
+    few = integrated(told, 0).owners
+    monkeypatch.setattr(ownership, "_COLUMNS", 3)  # 1,500 at once
+    assert integrated(told, 0).owners == few
+    assert [one.high for one in few] == [1] * 8
+
+
+def test_a_high_stops_at_the_whole_or_at_its_low() -> None:
+    # B is stated to be held by 1.2 in all; what is unknown in A leaves no more than the whole.
+    stated = ((P, B, "0.7"), (Q, B, "0.5"), (B, A, "0.5"))
+    found = integrated(holdings(*stated, unknown=((P, A),)), A)
+    shares = {one.node: (one.low, one.high) for one in found.owners}
+    assert shares[P] == (Fraction(7, 20), pytest.approx(0.85))
+    stated = ((P, A, "0.7"), (B, A, "0.7"), (P, B, "0.9"))
+    twice = integrated(holdings(*stated, unknown=((Q, B),)), A)
+    assert {one.node: one.high for one in twice.owners}[P] == Fraction(133, 100)
+
+
 def test_both_cities_tell_of_one_holding_once() -> None:
     def told(origin: str, share: str, id_: int) -> Statement:
         return Statement(UUID(int=id_), P, A, origin, Fraction(share), Fraction(share))
