@@ -337,6 +337,21 @@ async def test_server_sent_events_carry_the_same_signed_events(inner: InnerNode)
     raise AssertionError("the stream is still followed after its reader has left")
 
 
+async def test_the_client_is_told_why_server_sent_events_end(inner: InnerNode) -> None:
+    key_id = await inner.enrol("reader", "ANALYST")
+    key, keys = identity_key(inner.root, "reader"), node_keys(inner.root, "benxi")
+    async with AsyncClient(inner.url, key, keys) as client:
+        events = client.subscribe(RECORDS, purpose="P12")
+        first = asyncio.ensure_future(anext(events))
+        await _begun(inner)
+        await touch(inner, "罚1")
+        assert (await asyncio.wait_for(first, 20)).data
+        await inner.revoke(key_id)
+        await touch(inner, "罚1")
+        with pytest.raises(ClientError, match="KEY_REVOKED"):
+            await asyncio.wait_for(anext(events), 20)
+
+
 async def _until_data(lines: AsyncIterator[str]) -> AsyncIterator[str]:
     async for line in lines:
         yield line
