@@ -5,6 +5,7 @@ Nothing of an answer is kept, so opening one shows nobody more than asking would
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -17,8 +18,9 @@ from resolvers.desk import Desk
 from resolvers.errors import QuestionError
 from resolvers.graph_scope import demand_search, subject_asked
 from resolvers.projection import shanghai, shaper
-from resolvers.reading import FAILURES, refusal_of
+from resolvers.reading import FAILURES, fetch, refusal_of
 from resolvers.statement import Selected, Statement
+from resolvers.visibility import relation_visible
 from security.policy import Role
 from store import investigation as kept
 from store.investigation import Investigation
@@ -70,7 +72,7 @@ async def save(change: Change) -> Outcome:
             given.get("asOf") or call.context.today,
         ),
     )
-    value = await _value(found, change.desk, call)
+    value = await _value(found, change.desk, change.statement, call)
     return Outcome(value, told={"investigation": str(id_), "shared": unit is not None})
 
 
@@ -88,7 +90,7 @@ async def listed(statement: Statement, selected: Selected, call: Call) -> tuple[
     scope = call.context.scope
     try:
         found = await kept.listed(desk.pool, scope.caller, scope.grounds.unit)
-        value = [await _value(one, desk, call) for one in found]
+        value = [await _value(one, desk, statement, call) for one in found]
     except FAILURES as error:
         raise refusal_of(error) from error
     return shaper(statement, selected)(value), Disclosure(
@@ -103,7 +105,7 @@ async def opened(statement: Statement, selected: Selected, call: Call) -> tuple[
     id_, scope = _id(asked), call.context.scope
     try:
         found = id_ and await kept.opened(desk.pool, id_, scope.caller, scope.grounds.unit)
-        value = await _value(found, desk, call) if found else None
+        value = await _value(found, desk, statement, call) if found else None
     except FAILURES as error:
         raise refusal_of(error) from error
     if value is None:
@@ -120,7 +122,9 @@ def _desk(call: Call) -> Desk:
     return desk
 
 
-async def _value(found: Investigation, desk: Desk, call: Call) -> dict[str, Any]:
+async def _value(
+    found: Investigation, desk: Desk, statement: Statement, call: Call
+) -> dict[str, Any]:
     told = orjson.loads(desk.keeping.opened(found.content, found.id.bytes))
     ids = [UUID(one) for one in told.pop("ids")]
     assert found.saved_at is not None
@@ -133,8 +137,30 @@ async def _value(found: Investigation, desk: Desk, call: Call) -> dict[str, Any]
         "savedAt": shanghai(found.saved_at, "microseconds"),
         "own": found.owner == call.context.scope.caller,
         "shared": found.unit is not None,
-        "changes": await kept.statements_since(desk.pool, ids, found.saved_at),
+        "changes": await _statements_since(statement, ids, found.saved_at, call),
     }
+
+
+async def _statements_since(
+    statement: Statement, subjects: list[UUID], moment: datetime, call: Call
+) -> int:
+    """How many statements came about relations of these subjects that the caller may see, or
+    might before they were withdrawn."""
+    check = statement.anew(call.context.scope)
+    ids = check.bind(lambda _: subjects, "uuid[]")
+    since = check.bind(lambda _: moment, "timestamptz")
+    kinds = tuple(sorted(check.scope.row.relations))
+    sql, binds = check.finished(
+        "SELECT count(*) FROM relation_version v CROSS JOIN LATERAL ("
+        "SELECT x.subject_id, x.other_id, x.kind, x.class, 'VALID'::text AS status FROM relation x"
+        " WHERE (x.subject_id, x.relation_id, x.direction)"
+        " = (v.subject_id, v.relation_id, v.direction)) w"
+        f" WHERE v.subject_id = ANY({ids}) AND v.recorded_from > {since}"
+        f" AND {relation_visible(check, 'w', kinds, walked=True)}"
+    )
+    rows = await fetch(call.context.pool, sql, [bind(call) for bind in binds])
+    count: int = rows[0][0]
+    return count
 
 
 def _demand_json(variables: str, layout: str) -> None:

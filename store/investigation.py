@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING
@@ -89,16 +88,6 @@ async def delete(connection: Connection, id_: UUID, owner: str) -> bool:
             owner,
         )
     )
-
-
-async def statements_since(connection: Queried, subjects: Sequence[UUID], moment: datetime) -> int:
-    """How many statements about relations of these subjects were recorded after a moment."""
-    count: int = await connection.fetchval(
-        "SELECT count(*) FROM relation_version WHERE subject_id = ANY($1) AND recorded_from > $2",
-        list(subjects),
-        moment,
-    )
-    return count
 
 
 def _read(row: asyncpg.Record) -> Investigation:

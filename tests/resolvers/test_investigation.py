@@ -82,16 +82,26 @@ async def test_an_investigation_opens_as_it_was_saved(at: At, pool: Any) -> None
     [(kind, event)] = at.told  # type: ignore[attr-defined]
     assert (kind, event["investigation"]) == ("MUTATION", saved["id"])
 
-    await pool.execute(
+    told = (
         "INSERT INTO relation_version (subject_id, relation_id, direction, stamp, batch_sha,"
-        " line_no, digest, status, content) VALUES ($1, $1, 'IN', now(), '', 1, '', 'VALID', '{}')",
-        uid("a"),
+        " line_no, digest, status, content)"
+        " SELECT subject_id, relation_id, direction, now(), 'told', 1, '', 'VALID', '{}'"
+        " FROM relation WHERE subject_id = $1 AND kind = 'HOLDS'"
+    )
+    count = int((await pool.execute(told, uid("a"))).split()[-1])
+    restricted = "UPDATE relation SET class = $2 WHERE subject_id = $1 AND class = $3"
+    assert not await pool.fetchval(
+        "SELECT count(*) FROM relation WHERE subject_id = $1 AND class = 'R'", uid("a")
     )
     try:
         changed = (await at(OPEN, id=saved["id"])).data["investigation"]
-        assert changed["changes"] == 1
+        assert changed["changes"] == count > 0
+        await pool.execute(restricted, uid("a"), "R", "O")  # what may not be seen is not counted
+        changed = (await at(OPEN, id=saved["id"])).data["investigation"]
+        assert changed["changes"] == 0
     finally:
-        await pool.execute("DELETE FROM relation_version WHERE subject_id = $1", uid("a"))
+        await pool.execute(restricted, uid("a"), "O", "R")
+        await pool.execute("DELETE FROM relation_version WHERE batch_sha = 'told'")
     assert (await at(DELETE, k="key-00000002", id=saved["id"])).data == {
         "deleteInvestigation": {"deleted": True}
     }
