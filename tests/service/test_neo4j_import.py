@@ -21,6 +21,7 @@ from service.neo4j_import import fill_first, import_graph, never_filled
 from service.neo4j_swap import complete, filling, holds, is_complete, take_over
 from service.process import ServerError
 from tests.graph.town import Town
+from tests.service.cities import BRIEF
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -56,7 +57,7 @@ async def test_an_imported_graph_is_the_store_and_is_followed(home: Path, databa
         assert await fill_first(node, connect, asyncio.Event(), least=1)
         assert await orphan.wait() == -signal.SIGKILL
         assert not never_filled(node)
-        with Neo4jServer(node) as server:
+        with Neo4jServer(node, java_options=BRIEF.split()) as server:
             address = server.address
             async with GraphConnection(address.uri, address.user, address.password) as graph:
                 report = await verify(connect, graph, seconds=60)
