@@ -105,7 +105,8 @@ FROM (SELECT e.record_id, e.x_scheme, e.x_scheme_version, e.x_grade, e.x_score, 
         repaired_within({subject}, e.origin_region, e.decision_date, {today}) AS repaired
     FROM (SELECT 1) one
     LEFT JOIN LATERAL (SELECT r.record_id, r.x_scheme, r.x_scheme_version, r.x_grade, r.x_score,
-            r.x_valid_until, r.decision_date, r.origin_region, r.objection, {whole} AS whole,
+            r.x_valid_until, r.decision_date, r.origin_region, r.objection,
+            coalesce({whole}, false) AS whole,
             EXISTS (SELECT FROM grade_mapping h JOIN agreement i USING (agreement_id)
                 WHERE h.scheme = r.x_scheme AND {_between("i", home, partner)}
                 AND r.origin_region = ANY (i.parties)) AS any_mapping

@@ -145,6 +145,7 @@ async def _fill(connection: Any) -> None:
 
     for index, firm in enumerate("abcdefghi"):
         await _organisation(connection, firm, f"本溪{firm}公司", f"91210500XD000000{index + 1}1")
+    await _organisation(connection, "j", "本溪j公司", "91210500XD00000001")
     score = {"x_score": Decimal(872)}
     await rated("a", "评a", "SY-1000", "v2", **score)
     await rated(
@@ -179,6 +180,7 @@ async def _fill(connection: Any) -> None:
     )
     await rated("h", "评h", "BX-ABCD", "2025", x_grade="A", origin_region="210500")
     await rated("i", "评i", "SY-1000", "v2", **score)
+    await rated("j", "评j", "SY-1000", "v1", **score, **{"class": "O"})  # not displayed on any day
     await _record(  # the copy of what the other city repaired, as its tombstone leaves it
         connection,
         "罚i",
@@ -348,6 +350,7 @@ async def test_a_purpose_of_membership_shows_that_there_is_a_grade_and_nothing_o
     found = await grade(1, "DEPT", signed="P8")
     assert found == await grade(2, "DEPT", signed="P8")  # vetoed
     assert found == await grade(6, "DEPT", signed="P8")  # another score, objected to
+    assert found == await grade(0, "DEPT", signed="P8")  # public one day, and no day is set
     assert (found["reason"], found["band"]) == ("PURPOSE_NOT_COVERED", None)
     assert (found["original"], found["mapping"], found["veto"]) == (None, None, None)
     assert (await grade(5, "DEPT", signed="P8"))["reason"] == "UNRATED"
