@@ -84,6 +84,14 @@ QUESTIONS: dict[str, tuple[dict[str, Any], str]] = {
             " GROUP BY CUBE (kind, extract(year FROM decision_date))"
         ),
     ),
+    "records by district and month": (
+        {"d": ["DISTRICT", "MONTH"], "m": ["RECORDS"]},
+        (
+            "SELECT region_id, date_trunc('month', decision_date), count(*) FROM record r"
+            " JOIN organisation o USING (subject_id) WHERE class IN ('O', 'G')"
+            " GROUP BY CUBE (region_id, date_trunc('month', decision_date))"
+        ),
+    ),
     "penalties by district": (
         {"d": ["DISTRICT"], "m": ["RECORDS", "AMOUNT_SUM"], "f": {"kind": "penalty"}},
         (
