@@ -33,16 +33,21 @@ def places(high: Array, low: Array, of_high: Array, of_low: Array) -> Array:
     found = np.full(len(of_high), -1, np.int64)
     if not len(high) or not len(of_high):
         return found
-    left = np.searchsorted(high, of_high, "left")
-    right = np.searchsorted(high, of_high, "right")
-    single = right - left == 1
-    at = left[single]
-    found[single] = np.where(low[at] == of_low[single], at, -1)
-    for place in np.flatnonzero(right - left > 1):  # 64 bits in common: as good as never
-        inside = low[left[place] : right[place]]
-        hit = np.flatnonzero(inside == of_low[place])
-        if len(hit):
-            found[place] = left[place] + hit[0]
+    # In their order, so that the search stays in the processor's cache: of millions, a seventh.
+    order = np.argsort(of_high)
+    wanted, rest = of_high[order], of_low[order]
+    left = np.searchsorted(high, wanted)
+    at = np.minimum(left, len(high) - 1)
+    after = np.minimum(at + 1, len(high) - 1)
+    hit = high[at] == wanted
+    several = hit & (after > at) & (high[after] == wanted)
+    here = np.where(hit & ~several & (low[at] == rest), at, -1)
+    for place in np.flatnonzero(several):  # 64 bits in common: as good as never
+        begin, end = left[place], np.searchsorted(high, wanted[place], "right")
+        same = np.flatnonzero(low[begin:end] == rest[place])
+        if len(same):
+            here[place] = begin + same[0]
+    found[order] = here
     return found
 
 

@@ -10,6 +10,8 @@ from uuid import UUID, uuid4
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from graph.errors import GraphUnavailable
 from graph.layout import EdgeKind
@@ -17,7 +19,7 @@ from graph.snapshot.column import AMOUNT_SCALE, INEXACT, PARTNERSHIP, SHARE_SCAL
 from graph.snapshot.folder import Folder
 from graph.snapshot.keeping import Keeper, SnapshotReader
 from graph.snapshot.mask import Mask, View
-from graph.snapshot.view import Snapshot
+from graph.snapshot.view import Snapshot, places
 from tests.graph.town import BENXI, SHENYANG, Town
 
 DAY = dt.date(2026, 6, 30)
@@ -41,6 +43,19 @@ def edges(snapshot: Snapshot, kind: EdgeKind = EdgeKind.HOLDS) -> set[tuple[Any,
 async def now(keeper: Keeper) -> Snapshot:
     await keeper.catch_up()
     return SnapshotReader(keeper.folder.path).current()
+
+
+halves = st.tuples(st.integers(0, 4), st.integers(0, 4))
+
+
+@given(st.sets(halves), st.lists(halves))
+def test_ids_are_found_where_they_stand(known: set[Any], asked: list[Any]) -> None:
+    def columns(pairs: list[Any]) -> list[Any]:
+        return [np.array([pair[half] for pair in pairs], np.uint64) for half in (0, 1)]
+
+    ids = sorted(known)
+    found = places(*columns(ids), *columns(asked)).tolist()
+    assert found == [ids.index(one) if one in known else -1 for one in asked]
 
 
 async def test_the_snapshot_holds_what_the_store_holds(town: Town, keeper: Keeper) -> None:
