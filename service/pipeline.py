@@ -261,24 +261,31 @@ class Pipeline:
         passage = Passage(incoming, received, self._unsigned)
         with node.access_log.request():
             try:
-                try:
-                    if incoming.cut is not None:
-                        passage.received = replace(received, body_digest=incoming.cut)
-                        raise Refusal(413, "BODY_TOO_LARGE", _TOO_LARGE)
-                    passage.verified = verify_request(received, node.registry, now)
-                    exchanging = produce == self._partner
-                    scope = await self._scope(passage.verified, incoming.peer, exchanging)
-                    passage.legal_basis = legal_basis(scope.grounds)
-                    produced = await produce(passage, scope)
-                except Exception as error:
-                    produced = refused(error)
-                try:
-                    return await self._send(passage, produced, now)
-                except ReplayedError as error:
-                    passage.claimed = True
-                    return await self._send(passage, refused(error), now)
+                return await self._logged(passage, produce, now)
             except (LogUnavailableError, TokenError) as error:
                 return unlogged(503, error.code, error.message)
+
+    async def _logged(
+        self, passage: Passage, produce: Callable[[Passage, Scope], Awaitable[Produced]], now: float
+    ) -> Outgoing:
+        """What is produced, or its refusal. Raises LogUnavailableError, TokenError."""
+        incoming, received = passage.incoming, passage.received
+        try:
+            if incoming.cut is not None:
+                passage.received = replace(received, body_digest=incoming.cut)
+                raise Refusal(413, "BODY_TOO_LARGE", _TOO_LARGE)
+            passage.verified = verify_request(received, self._node.registry, now)
+            exchanging = produce == self._partner
+            scope = await self._scope(passage.verified, incoming.peer, exchanging)
+            passage.legal_basis = legal_basis(scope.grounds)
+            produced = await produce(passage, scope)
+        except Exception as error:
+            produced = refused(error)
+        try:
+            return await self._send(passage, produced, now)
+        except ReplayedError as error:
+            passage.claimed = True
+            return await self._send(passage, refused(error), now)
 
     async def _question(self, passage: Passage, scope: Scope) -> Produced:
         node, incoming = self._node, passage.incoming
