@@ -260,11 +260,10 @@ class Exchange:
 
     def event(self, question: Question, payload: Mapping[str, Any]) -> Conversation[Event]:
         """Verify an event of a subscription; raises ClientError as `verify_event`."""
-
-        errors = tuple(payload.get("errors") or ())
-        if "data" not in payload and errors and isinstance(errors[0], Mapping):
-            errors = errors[:1]  # a subscription that may not go on: the error itself is signed
-        told = payload if "data" in payload or not errors else errors[0]
+        told = payload
+        match payload:
+            case {"errors": [Mapping() as first, *_]} if "data" not in payload:
+                told = first  # a subscription that may not go on: the error itself is signed
 
         def verified() -> VerifiedAnswer:
             return verify_event(question, told, self.node_keys, now=self.clock())
@@ -275,6 +274,7 @@ class Exchange:
             if error.code != "ANSWER_KEY_UNKNOWN" or not (yield from self._following()):
                 raise
             found = verified()
+        errors = tuple(payload.get("errors") or ()) if told is payload else (told,)
         position = told["extensions"].get("position")
         return Event(payload.get("data"), errors, position, found.receipt)
 
