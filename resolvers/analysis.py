@@ -17,22 +17,13 @@ from typing import Any
 from resolvers.answer import Disclosure
 from resolvers.argument import Given
 from resolvers.context import Call
+from resolvers.division import LEVELS, LISTS, Attribute, Party
 from resolvers.errors import QuestionError
 from resolvers.projection import shaper
 from resolvers.reading import fetch, refusal_of
 from resolvers.statement import Selected, Statement
 from resolvers.suppression import TOTAL, Budget, Cell, Path, TooManyHidden, protect, tables
-from resolvers.tally import (
-    LEVELS,
-    LISTS,
-    Attribute,
-    Part,
-    Party,
-    Tally,
-    of_organisations,
-    of_records,
-    parts,
-)
+from resolvers.tally import Part, Tally, of_organisations, of_records, parts
 from security.policy import Reach
 from store.industry import load_sections
 from store.kind import Kinds

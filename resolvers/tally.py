@@ -2,75 +2,25 @@
 
 The statement gives the finest cells; totals over attributes of organisations are sums of them. An
 organisation may have records of several kinds or months, so that cells of every set of the
-records' own attributes are counted by themselves.
+records' own attributes are told by themselves.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise, product
+from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
 from resolvers.argument import Given
 from resolvers.as_of import as_of
 from resolvers.context import Call
+from resolvers.distinct import Cut, Order, cuts_of, cuts_on, orders_of
+from resolvers.division import LISTS, Attribute, Divided, divided
 from resolvers.reach import TRUE
-from resolvers.relation import in_force
 from resolvers.statement import Statement
-from resolvers.visibility import organisation_visible, record_seen, record_visible, relation_visible
-
-LISTS = {
-    "serious_list": "x_list_code",
-    "red_list": "x_list_code",
-    "watch_list": "x_watch_code",
-    "abnormal_operation": "x_reason",
-    "court_defaulter": None,
-}
-"""The kinds that are lists, and where each says which list it is."""
-
-LEVELS = {
-    "PLACE": ("PROVINCE", "REGION", "DISTRICT"),
-    "INDUSTRY": ("INDUSTRY",),
-    "BODY": ("CATEGORY", "ENTITY_TYPE"),
-    "STATUS": ("STATUS",),
-    "MATTER": ("KIND", "DETAIL"),
-    "TIME": ("YEAR", "MONTH"),
-}
-"""Attributes and their levels, from the widest to the narrowest: a district tells its city."""
-
-OF_RECORDS = frozenset({"MATTER", "TIME"})
-PARTIES = {
-    "holder": ("HOLDS", "IN"),
-    "holding": ("HOLDS", "OUT"),
-    "guarantor": ("GUARANTEES", "IN"),
-    "guaranteed": ("GUARANTEES", "OUT"),
-    "branch": ("BRANCH_OF", "IN"),
-    "headOffice": ("BRANCH_OF", "OUT"),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Party:
-    """Another organisation in a relation: where it is, and a kind of record that it has."""
-
-    side: str
-    region: Given | None
-    list: Given | None
-
-
-@dataclass(frozen=True, slots=True)
-class Attribute:
-    """What cells are divided by, down to a level; or the party that a filter names."""
-
-    name: str
-    depth: int
-    party: Party | None = None
-
-    @property
-    def of_records(self) -> bool:
-        return self.name in OF_RECORDS
+from resolvers.visibility import organisation_visible, record_seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +34,7 @@ class Tally:
 
     sql: str
     binds: tuple[Callable[[Call], Any], ...]
-    tables: tuple[tuple[int, ...], ...]
+    tables: tuple[Cut, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,22 +44,16 @@ class Part:
     low: UUID
     high: UUID
 
+    def holds(self, alias: str) -> str:
+        """Whether the subject of a row is in it. The planner knows a range that is written, and
+        takes one that is bound for a two-hundredth of the table."""
+        return f"{alias}.subject_id BETWEEN '{self.low}' AND '{self.high}'"
+
 
 def parts(count: int) -> list[Part]:
     """All subject ids in so many ranges of the same length."""
     edges = [(1 << 128) * i // count for i in range(count + 1)]
     return [Part(UUID(int=low), UUID(int=high - 1)) for low, high in pairwise(edges)]
-
-
-@dataclass(frozen=True, slots=True)
-class _Divided:
-    """An attribute of organisations: by what of `organisation o` rows are grouped, and what of the
-    groups `f` says the value of each level. `joins` come before grouping, `after` behind it."""
-
-    grouped: Mapping[str, str]
-    told: tuple[str, ...]
-    joins: str = ""
-    after: str = ""
 
 
 def of_organisations(
@@ -121,9 +65,9 @@ def of_organisations(
     registered.
     """
     where = ["o.registered", organisation_visible(statement, "o"), *_established(statement, day)]
-    divided = _divided(statement, attributes, day)
+    of_bodies = divided(statement, attributes, day)
     capital = "FILTER (WHERE o.currency IS NULL OR o.currency IN ('CNY', '人民币'))"
-    grouped = {name: one for found in divided.values() for name, one in found.grouped.items()}
+    grouped = {name: one for found in of_bodies.values() for name, one in found.grouped.items()}
     summed = (
         f"count(o.registered_capital) {capital} AS owners,"
         f" sum(o.registered_capital) {capital} AS amount"
@@ -131,9 +75,9 @@ def of_organisations(
         else "0::bigint AS owners, NULL::numeric AS amount"
     )
     inner = "".join([f"{expression} AS {name}, " for name, expression in grouped.items()])
-    joins = "".join([one.joins for one in divided.values()])
-    shown = "".join([f"{one}, " for found in divided.values() for one in found.told])
-    after = "".join([one.after for one in divided.values()])
+    joins = "".join([one.joins for one in of_bodies.values()])
+    shown = "".join([f"{one}, " for found in of_bodies.values() for one in found.told])
+    after = "".join([one.after for one in of_bodies.values()])
     sql = (
         f"SELECT 0 AS counted, {shown}f.bodies, 0::bigint AS records, f.owners, f.amount,"
         f" 0::bigint AS amounts FROM (SELECT {inner}count(*) AS bodies, {summed}"
@@ -155,69 +99,202 @@ def of_records(
     records with an amount.
 
     Amounts are fines and arrears, in 元. The statement reads the indexes `record_tally` and
-    `organisation_tally` alone; without attributes of organisations no organisation. Both are in
-    the order of subjects. With `part` the statement counts the subjects of one part: cells of parts
-    that have no subject in common add up.
+    `organisation_tally` alone, both in the order of subjects, and keeps no more than the finest
+    cells and the records of one body. Without attributes of organisations it reads of them only
+    which are not registered. With `part` it counts the subjects of one part: cells of parts that
+    have no subject in common add up.
     """
-    seen = record_seen(statement, "r")
-    where = [seen.visible, "r.subject_category <> 'NATURAL_PERSON'"]
-    of_part = "{}.subject_id BETWEEN {} AND {}"
-    if part is not None:
-        low = statement.bind(lambda _: part.low, "uuid")
-        high = statement.bind(lambda _: part.high, "uuid")
-        where.append(of_part.format("r", low, high))
-    if day is not None:
-        where += as_of(statement, "r", day)
-    own = {
-        one: [f"r{i}_{level}" for level in range(one.depth)]
-        for i, one in enumerate(attributes)
-        if one.of_records
-    }
-    divided = _divided(statement, attributes, day)
-    inner = [
-        f"{_of_record(statement, LEVELS[one.name][level], seen.whole, day)} AS {name}"
-        for one, names in own.items()
-        for level, name in enumerate(names)
-    ]
-    by_all = "".join([f", {i + 2}" for i in range(len(inner))])
-    if not divided:
-        where.append(
-            "r.subject_id NOT IN (SELECT subject_id FROM organisation WHERE NOT registered)"
-        )
-    fine = (
-        f"SELECT r.subject_id, {''.join([f'{one}, ' for one in inner])}count(*)::integer AS records"
-        f"{_amounts(seen.whole) if sums else ''} FROM record r"
-        f" WHERE {' AND '.join(where)} GROUP BY 1{by_all}"
+    own = {one: _Own(one, i) for i, one in enumerate(attributes) if one.of_records}
+    passing = _Passing(
+        statement, list(own.values()), divided(statement, attributes, day), day, part
     )
-    if divided:
-        told = "".join(
-            [
-                f", {expression} AS {name}"
-                for one in divided.values()
-                for name, expression in one.grouped.items()
-            ]
-        )
-        joins = "".join([one.joins for one in divided.values()])
-        within = "" if part is None else f" AND {of_part.format('o', low, high)}"
-        fine = (
-            f"SELECT * FROM ({fine}) f JOIN (SELECT o.subject_id{told} FROM organisation o{joins}"
-            f" WHERE o.registered{within}) b USING (subject_id)"
-        )
-    cuts = list(product(*[range(one.depth + 1) for one in own]))
-    tables = []
-    rows = []
-    for number, cut in enumerate(cuts):
+    tables, rows = [], []
+    for number, cut in enumerate(passing.cuts):
         kept = dict(zip(own, cut, strict=True))
         tables.append(tuple([kept.get(one, one.depth) for one in attributes]))
-        rows.append(_counted(number, attributes, own, divided, kept, sums=sums))
-    sql = f"WITH fine AS MATERIALIZED ({fine}) " + " UNION ALL ".join(rows)
+        by: list[str] = []
+        shown = ""
+        for one in attributes:
+            if not one.of_records:
+                by += passing.bodies[one].grouped
+                shown += "".join([f"{told}, " for told in passing.bodies[one].told])
+            for level, name in enumerate(own[one].names if one.of_records else ()):
+                met = level < kept[one]
+                by += [f"{own[one].level(level)} AS {name}"] if met else []
+                shown += f"{own[one].told(level) if met else 'NULL::text'} AS {name}, "
+        rows.append(
+            f"SELECT {number} AS counted, {shown}f.bodies, f.records, f.owners, f.amount, f.amounts"
+            f" FROM (SELECT {''.join([f'{one}, ' for one in by])}{_summed(number, sums=sums)}"
+            f" FROM cell{_grouped([str(i + 1) for i in range(len(by))])}) f"
+            + "".join([one.after for one in passing.bodies.values()])
+        )
+    sql = f"WITH cell AS MATERIALIZED ({passing.cells(sums=sums)}) {' UNION ALL '.join(rows)}"
     return Tally(*statement.finished(sql), tables=tuple(tables))
 
 
-def _amounts(whole: str) -> str:
-    amount = "CASE r.kind WHEN 'penalty' THEN r.x_fine_amount * 10000 ELSE r.x_owed_amount END"
-    amount = _where_whole(whole, amount)
-    return f", sum({amount}) AS amount, count({amount})::integer AS amounts"
+def _summed(number: int, *, sums: bool) -> str:
+    """The figures of a cell of the cut with this number, from the finest cells."""
+    counted = f"sum(bodies{number})::bigint AS bodies, sum(records)::bigint AS records"
+    if not sums:
+        return f"{counted}, 0::bigint AS owners, NULL::numeric AS amount, 0::bigint AS amounts"
+    return (
+        f"{counted}, sum(owners{number})::bigint AS owners, sum(amount) AS amount,"
+        " sum(amounts)::bigint AS amounts"
+    )
+
+
+class _Own:
+    """An attribute of records: what a record says of it, in columns of its row.
+
+    A month is one number, twelve times its year and more; 0 stands for a date that is not told.
+    """
+
+    def __init__(self, attribute: Attribute, number: int) -> None:
+        self.attribute = attribute
+        self.depth = attribute.depth
+        self.in_time = attribute.name == "TIME"
+        self.names = [f"r{number}_{level}" for level in range(self.depth)]
+        self.columns = [f"r{number}"] if self.in_time else self.names
+
+    def column(self, level: int) -> str:
+        """The column that says the value of a level."""
+        return self.columns[0 if self.in_time else level]
+
+    def level(self, level: int, before: str = "") -> str:
+        """The value of a level in a row; `before` is what its columns are prefixed with."""
+        year = self.in_time and level < self.depth - 1
+        return f"{before}{self.column(level)}{' / 12' if year else ''}"
+
+    def told(self, level: int) -> str:
+        """The value of a level as it is shown, in a group `f` that has the level."""
+        if not self.in_time:
+            return f"f.{self.names[level]}"
+        number = f"nullif(f.{self.names[level]}, 0)"
+        if level == 0:
+            return f"to_char(make_date({number}, 1, 1)::timestamp, 'YYYY')"
+        return f"to_char(make_date({number} / 12, {number} % 12 + 1, 1)::timestamp, 'YYYY-MM')"
+
+
+@dataclass(frozen=True, slots=True)
+class _Passing:
+    """The records as they pass by, each marked where it is the first of its body in a cell."""
+
+    statement: Statement
+    own: Sequence[_Own]
+    bodies: Mapping[Attribute, Divided]
+    day: Given | None
+    part: Part | None
+
+    @property
+    def cuts(self) -> list[Cut]:
+        return cuts_of([one.depth for one in self.own])
+
+    def cells(self, *, sums: bool) -> str:
+        """The finest cells. Of `bodies` and of `owners`, who have an amount, each cut has a number
+        of its own: those that are met here for the first time in their cell of that cut."""
+        met = [f"count(*) FILTER (WHERE {mark})" for mark in self._marks()]
+        none = ["0::bigint"] * len(met)
+        records = self._cells([*met, "count(*)", *((*none, "0::bigint", "NULL::numeric") * sums)])
+        if not sums:
+            return records
+        amounts = [*none, "0::bigint", *met, "count(*)", "sum(amount)"]
+        return f"{records} UNION ALL {self._cells(amounts, of_amounts=True)}"
+
+    def _cells(self, figures: Sequence[str], *, of_amounts: bool = False) -> str:
+        by = [
+            *[name for one in self.bodies.values() for name in one.grouped],
+            *[column for one in self.own for column in one.columns],
+        ]
+        cuts = range(len(self.cuts))
+        names = [*[f"bodies{i}" for i in cuts], "records"]
+        names += [*[f"owners{i}" for i in cuts], "amounts", "amount"]
+        told = [f"{one} AS {name}" for one, name in zip(figures, names, strict=False)]
+        return (
+            f"SELECT {', '.join([*by, *told])} FROM ({self._ordered(of_amounts)}) s"
+            f"{self._joined()}{_grouped(by)}"
+        )
+
+    def _marks(self) -> list[str]:
+        """By cut, what is true of the first record of a body in each cell of the cut."""
+        found: dict[Cut, str] = {}
+        for number, order in enumerate(self._orders):
+            before = f"p{number}_"
+            differs: list[str] = []
+            for step, cut in enumerate(cuts_on(order, len(self.own))):
+                if step:
+                    own = self.own[order[step - 1]]
+                    level = cut[order[step - 1]] - 1
+                    differs.append(
+                        f"{own.level(level, before)} IS DISTINCT FROM {own.level(level)}"
+                    )
+                # The first level of an attribute is never null.
+                first = f"{self.own[order[0]].level(0, before)} IS NULL" if order else "p0 IS NULL"
+                found.setdefault(cut, f"{' OR '.join(differs) or first}")
+        return [found[cut] for cut in self.cuts]
+
+    @property
+    def _orders(self) -> list[Order]:
+        return orders_of([one.depth for one in self.own])
+
+    def _ordered(self, of_amounts: bool) -> str:
+        """The records with, for each order, what the record before it says."""
+        before, windows = [], []
+        for number, order in enumerate(self._orders):
+            steps = list(zip(order, cuts_on(order, len(self.own))[1:], strict=True))
+            by = [self.own[at].level(cut[at] - 1) for at, cut in steps]
+            used = dict.fromkeys([self.own[at].column(cut[at] - 1) for at, cut in steps])
+            before += [f"lag({one}) OVER w{number} AS p{number}_{one}" for one in used]
+            before += [] if order else [f"lag(true) OVER w{number} AS p{number}"]
+            ordered = f" ORDER BY {', '.join(by)}" if by else ""
+            windows.append(f"w{number} AS (PARTITION BY subject_id{ordered})")
+        shown = ["subject_id", *[column for one in self.own for column in one.columns], *before]
+        shown += ["amount"] if of_amounts else []
+        return (
+            f"SELECT {', '.join(shown)} FROM ({self._seen(of_amounts)}) r"
+            f" WINDOW {', '.join(windows)}"
+        )
+
+    def _seen(self, of_amounts: bool) -> str:
+        """The records that are counted, with what is asked of them."""
+        seen = record_seen(self.statement, "r")
+        where = [seen.visible, "r.subject_category <> 'NATURAL_PERSON'"]
+        if self.part is not None:
+            where.append(self.part.holds("r"))
+        if self.day is not None:
+            where += as_of(self.statement, "r", self.day)
+        told = [
+            f"{expression} AS {column}"
+            for one in self.own
+            for column, expression in zip(one.columns, _of_record(one, seen.whole), strict=True)
+        ]
+        if of_amounts:
+            amount = (
+                "CASE r.kind WHEN 'penalty' THEN r.x_fine_amount * 10000 ELSE r.x_owed_amount END"
+            )
+            amount = _where_whole(seen.whole, amount)
+            where.append(f"{amount} IS NOT NULL")
+            told.append(f"{amount} AS amount")
+        if not self.bodies:
+            where.append(
+                "NOT EXISTS (SELECT FROM organisation u"
+                " WHERE u.subject_id = r.subject_id AND NOT u.registered)"
+            )
+        return (
+            f"SELECT {', '.join(['r.subject_id', *told])} FROM record r WHERE {' AND '.join(where)}"
+        )
+
+    def _joined(self) -> str:
+        """The bodies, by which the cells are divided."""
+        if not self.bodies:
+            return ""
+        grouped = [pair for one in self.bodies.values() for pair in one.grouped.items()]
+        told = "".join([f", {expression} AS {name}" for name, expression in grouped])
+        joins = "".join([one.joins for one in self.bodies.values()])
+        within = "" if self.part is None else f" AND {self.part.holds('o')}"
+        return (
+            f" JOIN (SELECT o.subject_id{told} FROM organisation o{joins}"
+            f" WHERE o.registered{within}) b USING (subject_id)"
+        )
 
 
 def _where_whole(whole: str, column: str) -> str:
@@ -225,56 +302,26 @@ def _where_whole(whole: str, column: str) -> str:
     return column if whole == TRUE else f"CASE WHEN {whole} THEN {column} END"
 
 
-def _counted(
-    number: int,
-    attributes: Sequence[Attribute],
-    own: Mapping[Attribute, list[str]],
-    divided: Mapping[Attribute, _Divided],
-    kept: Mapping[Attribute, int],
-    *,
-    sums: bool,
-) -> str:
-    """The cells divided so far by the records' own attributes, and by all of organisations."""
-    by = [name for one, names in own.items() for name in names[: kept[one]]]
-    by_bodies = [name for one in divided.values() for name in one.grouped]
-    shown = ""
-    for one in attributes:
-        if not one.of_records:
-            shown += "".join([f"{told}, " for told in divided[one].told])
-        for level, name in enumerate(own.get(one, ())):
-            told = _told(one, own[one], level) if name in by else "NULL::text"
-            shown += f"{told} AS {name}, "
-    source = "fine"
-    if any(kept[one] < one.depth for one in own):
-        # Of one body all rows say the same of the body itself.
-        of_body = "".join([f", any_value({name}) AS {name}" for name in by_bodies])
-        own_by = "".join([f", {name}" for name in by])
-        summed = ", sum(amount) AS amount, sum(amounts)::integer AS amounts" if sums else ""
-        source = (
-            f"(SELECT subject_id{of_body}{own_by}, sum(records)::integer AS records{summed}"
-            f" FROM fine GROUP BY subject_id{own_by})"
-        )
-    summed = (
-        "count(amount) AS owners, sum(amount) AS amount, sum(amounts) AS amounts"
-        if sums
-        else "0::bigint AS owners, NULL::numeric AS amount, 0::bigint AS amounts"
+def _of_record(own: _Own, whole: str) -> list[str]:
+    if own.in_time:
+        year = "date_part('year', r.decision_date)::integer"
+        if own.depth == 2:
+            year = f"{year} * 12 + date_part('month', r.decision_date)::integer - 1"
+        return [f"coalesce({_where_whole(whole, year)}, 0)"]
+    lists = " ".join(
+        [f"WHEN '{kind}' THEN r.{column}" for kind, column in LISTS.items() if column is not None]
     )
-    columns = "".join([f"{name}, " for name in (*by_bodies, *by)])
-    after = "".join([one.after for one in divided.values()])
-    return (
-        f"SELECT {number} AS counted, {shown}f.bodies, f.records, f.owners, f.amount, f.amounts"
-        f" FROM (SELECT {columns}count(*) AS bodies, sum(records) AS records, {summed}"
-        f" FROM {source} s{_grouped([*by_bodies, *by])}) f{after}"
+    # Of the evaluations under a scheme the latest that is seen.
+    later = (
+        "lead(r.record_id) OVER (PARTITION BY r.subject_id, r.kind, r.x_scheme"
+        " ORDER BY r.decision_date, r.record_id)"
     )
-
-
-def _told(attribute: Attribute, names: Sequence[str], level: int) -> str:
-    """The value of a level; years and months are numbers until they are told."""
-    if attribute.name != "TIME":
-        return f"f.{names[level]}"
-    if level == 0:
-        return f"to_char(make_date(f.{names[0]}, 1, 1)::timestamp, 'YYYY')"
-    return f"to_char(make_date(f.{names[0]}, f.{names[1]}, 1)::timestamp, 'YYYY-MM')"
+    grade = (
+        f"CASE WHEN {later} IS NULL THEN r.x_scheme || '@' || coalesce(r.x_scheme_version, '')"
+        " || ':' || coalesce(r.x_grade, trim_scale(r.x_score)::text, '') END"
+    )
+    detail = _where_whole(whole, f"CASE r.kind {lists} WHEN 'evaluation' THEN {grade} END")
+    return ["r.kind", detail][: own.depth]
 
 
 def _grouped(columns: Sequence[str]) -> str:
@@ -285,124 +332,3 @@ def _established(statement: Statement, day: Given | None) -> list[str]:
     if day is None:
         return []
     return [f"(o.established_on IS NULL OR o.established_on <= {statement.given(day, 'date')})"]
-
-
-def _divided(
-    statement: Statement, attributes: Sequence[Attribute], day: Given | None
-) -> dict[Attribute, _Divided]:
-    """The attributes of organisations; what a region is part of is looked up of groups."""
-    found: dict[Attribute, _Divided] = {}
-    for number, one in enumerate(attributes):
-        name = f"b{number}"
-        if one.of_records:
-            continue
-        if one.party is not None:
-            met = {name: f"(p{number}.subject_id IS NOT NULL)::text"}
-            joins = _party(statement, one.party, f"p{number}", day)
-            found[one] = _Divided(met, (f"f.{name}",), joins)
-        elif one.name == "PLACE":
-            # Who moved out 迁出 is under the jurisdiction of where it went.
-            here = "o.reg_status IS DISTINCT FROM '迁出'"
-            told = [_place(level, f"f.{name}_here") for level in LEVELS["PLACE"][: one.depth]]
-            found[one] = _Divided(
-                {f"{name}_region": "o.region_id", f"{name}_here": here},
-                tuple([f"{told} AS {name}_{level}" for level, told in enumerate(told)]),
-                after=f" LEFT JOIN region g ON g.region_id = f.{name}_region"
-                " LEFT JOIN region h ON h.region_id = g.parent_id",
-            )
-        else:
-            names = [f"{name}_{level}" for level in range(one.depth)]
-            stated = [_stated(statement, level, day) for level in LEVELS[one.name][: one.depth]]
-            found[one] = _Divided(
-                dict(zip(names, stated, strict=True)), tuple([f"f.{each}" for each in names])
-            )
-    return found
-
-
-def _place(level: str, here: str) -> str:
-    match level:
-        case "PROVINCE":
-            return (
-                "CASE WHEN g.kind = 'PROVINCE' THEN g.region_id"
-                " WHEN h.kind = 'PROVINCE' THEN h.region_id ELSE h.parent_id END"
-            )
-        case "REGION":
-            return (
-                f"CASE WHEN {here} THEN CASE WHEN g.kind = 'PREFECTURE' THEN g.region_id"
-                " WHEN h.kind = 'PREFECTURE' THEN h.region_id END END"
-            )
-    return f"CASE WHEN {here} AND g.kind IN ('COUNTY', 'FUNCTIONAL_ZONE') THEN g.region_id END"
-
-
-def _stated(statement: Statement, name: str, day: Given | None) -> str:
-    match name:
-        case "INDUSTRY":
-            return "left(o.industry, 1)"
-        case "ENTITY_TYPE":
-            return "o.entity_type"
-        case "CATEGORY":
-            return "o.category"
-    if day is None:
-        return "o.reg_status"
-    on = statement.given(day, "date")
-    return (
-        f"CASE WHEN o.deregistered_on > {on} OR o.revoked_on > {on} THEN '存续'"
-        " ELSE o.reg_status END"
-    )
-
-
-def _of_record(statement: Statement, name: str, whole: str, day: Given | None) -> str:
-    match name:
-        case "KIND":
-            return "r.kind"
-        case "MONTH":
-            return _where_whole(whole, "date_part('month', r.decision_date)::integer")
-        case "YEAR":
-            return _where_whole(whole, "date_part('year', r.decision_date)::integer")
-    later = record_visible(statement, "n", ("evaluation",))
-    if day is not None:
-        later += f" AND n.decision_date <= {statement.given(day, 'date')}"
-    lists = " ".join(
-        [f"WHEN '{kind}' THEN r.{column}" for kind, column in LISTS.items() if column is not None]
-    )
-    return _where_whole(
-        whole,
-        f"CASE r.kind {lists} WHEN 'evaluation' THEN CASE WHEN NOT EXISTS"
-        " (SELECT FROM record n WHERE n.subject_id = r.subject_id AND n.kind = 'evaluation'"
-        " AND n.x_scheme = r.x_scheme"
-        " AND (n.decision_date, n.record_id) > (r.decision_date, r.record_id)"
-        f" AND {later}) THEN r.x_scheme || '@' || coalesce(r.x_scheme_version, '') || ':'"
-        " || coalesce(r.x_grade, trim_scale(r.x_score)::text, '') END END",
-    )
-
-
-def _party(statement: Statement, party: Party, name: str, day: Given | None) -> str:
-    """A join with the organisations that have such a party, each once."""
-    kind, direction = PARTIES[party.side]
-    on = statement.today if day is None else statement.given(day, "date")
-    where = [
-        f"e.direction = '{direction}'",
-        relation_visible(statement, "e", (kind,)),
-        in_force("e", on),
-        organisation_visible(statement, "x"),
-    ]
-    if party.region is not None:
-        region = statement.given(party.region, "text")
-        where.append(
-            # Where another city keeps its registration, its code says where it is.
-            "coalesce(x.region_id, CASE WHEN NOT x.registered THEN substr(x.uscc, 3, 6) END)"
-            f" IN (WITH RECURSIVE inside AS (SELECT {region} AS region_id"
-            " UNION SELECT g.region_id FROM region g, inside i WHERE g.parent_id = i.region_id)"
-            " SELECT region_id FROM inside) AND x.reg_status IS DISTINCT FROM '迁出'"
-        )
-    if party.list is not None:
-        where.append(
-            "x.subject_id IN (SELECT q.subject_id FROM record q WHERE"
-            f" q.kind = {statement.given(party.list, 'text')} AND {record_visible(statement, 'q')}"
-            " AND q.subject_category <> 'NATURAL_PERSON')"
-        )
-    return (
-        f" LEFT JOIN (SELECT DISTINCT e.subject_id FROM relation e"
-        f" JOIN organisation x ON x.subject_id = e.other_id WHERE {' AND '.join(where)}) {name}"
-        f" ON {name}.subject_id = o.subject_id"
-    )
