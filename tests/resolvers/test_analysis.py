@@ -8,7 +8,10 @@ serious list with four more.
 
 from __future__ import annotations
 
+import datetime as dt
+import random
 from collections.abc import AsyncIterator, Callable
+from itertools import product
 from typing import Any
 
 import asyncpg
@@ -223,6 +226,124 @@ async def test_counting_in_parts_gives_the_same_table(
     assert all(told["cells"] for told in whole)
     monkeypatch.setattr("resolvers.analysis.PART_BODIES", 10)
     assert [await ask(role, **question) for question in questions] == whole
+
+
+DISTRICTS = ("A", "B", "C")
+
+
+def _reported() -> list[list[tuple[str, str | None, dt.date | None, str | None, int | None]]]:
+    """Of each of 24 firms its records: kind, list or grade, day, scheme, fine in 元."""
+    dice = random.Random(6)
+    found = []
+    for _ in range(24):
+        records = []
+        for _ in range(dice.randrange(7)):
+            kind = dice.choice(["penalty", "serious_list", "red_list", "evaluation", "licence"])
+            month = dt.date(2025 + dice.randrange(2), 1 + dice.randrange(3), 1 + dice.randrange(28))
+            day = None if kind == "licence" and dice.random() < 0.3 else month
+            listed = None if kind in ("penalty", "licence") else dice.choice("AB")
+            scheme = dice.choice(["S", "T"]) if kind == "evaluation" else None
+            fine = (
+                2000 * dice.randrange(1, 3) if kind == "penalty" and dice.random() < 0.6 else None
+            )
+            records.append((kind, listed, day, scheme, fine))
+        found.append(records)
+    return found
+
+
+@pytest.mark.parametrize("in_parts", [False, True])
+@pytest.mark.parametrize(
+    "dimensions",
+    [
+        (), ("DISTRICT",), ("KIND",), ("LIST",), ("GRADE",), ("YEAR",), ("MONTH",),
+        ("KIND", "YEAR"), ("KIND", "MONTH"), ("LIST", "YEAR"), ("GRADE", "MONTH"),
+        ("DISTRICT", "LIST", "MONTH"), ("DISTRICT", "KIND", "YEAR"),
+    ],
+)  # fmt: skip
+async def test_every_table_is_what_counting_by_hand_gives(
+    ask: Ask, reported: list[Any], monkeypatch: pytest.MonkeyPatch,
+    dimensions: tuple[str, ...], in_parts: bool,
+) -> None:  # fmt: skip
+    """Several records of one body in several cells: the body once in each, and in each total.
+
+    Each firm of `_reported` stands for five that are alike, so that no cell is small.
+    """
+    if in_parts:
+        monkeypatch.setattr("resolvers.analysis.PART_BODIES", 10)
+    told = await ask(
+        "STEWARD", d=list(dimensions), m=["ORGANISATIONS", "RECORDS", "AMOUNT_SUM"], t="CUBE"
+    )
+    assert told["suppressed"] == 0
+    real: dict[tuple[str | None, ...], list[tuple[int, int | None]]] = {}
+    for firm, records in enumerate(reported):
+        latest = {
+            scheme: max(
+                (day, at) for at, (_, _, day, one, _) in enumerate(records) if one == scheme
+            )
+            for _, _, _, scheme, _ in records
+            if scheme
+        }
+        for at, (kind, listed, day, scheme, fine) in enumerate(records):
+            grade = None if scheme else "not in the table"
+            if scheme and latest[scheme] == (day, at):
+                grade = f"{scheme}@1:{listed}"
+            said = {
+                "DISTRICT": DISTRICTS[firm % 3],
+                "KIND": kind,
+                "LIST": f"{kind}:{listed}" if listed and not scheme else "not in the table",
+                "GRADE": grade,
+                "YEAR": day and f"{day:%Y}",
+                "MONTH": day and f"{day:%Y-%m}",
+            }
+            for totals in product([False, True], repeat=len(dimensions)):
+                asked = zip(dimensions, totals, strict=True)
+                key = tuple(["Σ" if total else said[one] for one, total in asked])
+                real.setdefault(key, []).append((firm, fine))
+    assert cells(told) == {
+        key: (
+            str(5 * len({firm for firm, _ in found})),
+            str(5 * len(found)),
+            str(5 * sum(fine for _, fine in found if fine)) if any(f for _, f in found) else None,
+        )
+        for key, found in real.items()
+        if "not in the table" not in key
+    }
+
+
+@pytest.fixture
+async def reported(firms: asyncpg.Pool[Any]) -> AsyncIterator[list[Any]]:
+    """`_reported`, five times each, in place of the records of all firms."""
+    made = _reported()
+    rows = [
+        (f"g{firm}-{copy}", DISTRICTS[firm % 3], at, *record)
+        for firm, records in enumerate(made)
+        for copy in range(5)
+        for at, record in enumerate(records)
+    ]
+    async with firms.acquire() as connection, connection.transaction():
+        await connection.execute("UPDATE record SET status = 'ARCHIVED'")
+        await connection.executemany(
+            "INSERT INTO organisation (subject_id, category, name, region_id, reg_status,"
+            " origin_region, registered, audit_ref, stamp, batch_sha, line_no, digest)"
+            " VALUES (md5($1)::uuid, 'LEGAL_ENTITY', $1, $2, '存续', '1', true, '', now(), '', 0,"
+            " '') ON CONFLICT DO NOTHING",
+            [row[:2] for row in rows],
+        )
+        await connection.executemany(
+            "INSERT INTO record (subject_id, record_id, kind, origin_region, subject_category,"
+            " reported_name, source_unit_name, source_unit_uscc, received_at, class, status,"
+            " fields, commitment, digest, stamp, batch_sha, line_no, x_list_code, x_grade,"
+            " decision_date, x_scheme, x_scheme_version, x_fine_amount)"
+            " VALUES (md5($1)::uuid, lpad(to_hex($2::int), 32, '0')::uuid, $3, '1',"
+            " 'LEGAL_ENTITY', '厂', '局', '', now(), 'G', 'VALID', '{}', '', '', now(), '', 0, $4,"
+            " $4, $5, $6, '1', $7::numeric / 10000)",
+            [(row[0], *row[2:]) for row in rows],
+        )
+    yield made
+    async with firms.acquire() as connection, connection.transaction():
+        await connection.execute("DELETE FROM record WHERE status = 'VALID'")
+        await connection.execute("UPDATE record SET status = 'VALID'")
+        await connection.execute("DELETE FROM organisation WHERE name LIKE 'g%'")
 
 
 async def test_months_and_rollups(ask: Ask) -> None:
