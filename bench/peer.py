@@ -58,18 +58,20 @@ async def serve(port: int, dsn: str | None) -> None:
     await run_server(Peer(await open_pool(dsn, answering=True) if dsn else None), port)
 
 
-async def run_server(application: Any, port: int) -> None:
-    """Serve an ASGI application with the node's own server settings until SIGTERM."""
+async def run_server(application: Any, port: int, http: Any = "httptools") -> None:
+    """Serve an ASGI application with the node's own server settings until SIGTERM; `http` is
+    uvicorn's protocol for it."""
     config = uvicorn.Config(
         application,
         port=port,
         loop="uvloop",
-        http="httptools",
+        http=http,
         ws="none",
         lifespan="off",
         access_log=False,
         log_level="warning",
         server_header=False,
+        proxy_headers=False,
     )
     with seldom_collected(ANSWERING):
         await uvicorn.Server(config).serve()

@@ -16,10 +16,11 @@ from resolvers.request import parse_request
 from security.policy import Scope
 from security.registry import Caller
 from security.signature import VerifiedRequest
-from service.app import read_body
 from service.home import NodeHome, home
 from service.neo4j import Neo4jAddress
 from service.node import Node, open_node
+from service.pipeline import Incoming, Outgoing
+from service.protocol import Answer, NodeProtocol
 from service.settings import load_settings
 from service.standing import grounds_of
 
@@ -28,25 +29,33 @@ Message = MutableMapping[str, Any]
 
 
 class Plain:
-    """An ASGI application that only reads and answers."""
+    """An application that only reads and answers; by ASGI it tells that it serves."""
 
     def __init__(self, node: Node, scope: Scope) -> None:
         self._node = node
         self._scope = scope
 
+    def direct(self, path: str) -> Answer | None:
+        """What answers requests at the path of questions."""
+        return self._answer if path == "/graphql" else None
+
+    def takes(self, _: Incoming) -> bool:
+        """Every whole one."""
+        return True
+
     async def __call__(
         self,
         scope: Message,
-        receive: Callable[[], Awaitable[Message]],
+        receive: Callable[[], Awaitable[Message]],  # noqa: ARG002 - the shape of an application
         send: Callable[[Message], Awaitable[None]],
     ) -> None:
-        body = (await read_body(receive, 1_000_000))[0] or b"{}"
-        if scope["method"] == "HEAD":  # whether it serves
-            await send({"type": "http.response.start", "status": 204, "headers": []})
-            await send({"type": "http.response.body", "body": b""})
-            return
-        kind = next((v.decode() for k, v in scope["headers"] if k == b"content-type"), None)
-        question = parse_request(scope["method"], kind, scope["query_string"], body)
+        status = 204 if scope["method"] == "HEAD" else 404
+        await send({"type": "http.response.start", "status": status, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def _answer(self, asked: Incoming) -> Outgoing:
+        kind = asked.header(b"content-type").decode()
+        question = parse_request(asked.method, kind, asked.query, asked.body)
         node = self._node
         plan = node.operations.prepare(question.document, question.operation_name, self._scope)
         answer = await plan.run(node.context(self._scope), question.variables)
@@ -54,8 +63,7 @@ class Plain:
             (b"content-type", b"application/json; charset=utf-8"),
             (b"content-length", str(len(answer.body)).encode()),
         ]
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await send({"type": "http.response.body", "body": answer.body})
+        return Outgoing(answer.status, headers, answer.body)
 
 
 async def _scope(node: Node) -> Scope:
@@ -75,7 +83,7 @@ async def serve(port: int, dsn: str) -> None:
     settings = load_settings(NodeHome(home(), NODE))
     nowhere = Neo4jAddress("bolt://127.0.0.1:1", "", "")  # none of these questions asks the graph
     async with open_node(settings, home(), dsn, nowhere) as node:
-        await run_server(Plain(node, await _scope(node)), port)
+        await run_server(Plain(node, await _scope(node)), port, NodeProtocol)
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ import uvicorn
 from service.app import App
 from service.collecting import ANSWERING, seldom_collected
 from service.node import Node
-from service.protocol import BoundedProtocol
+from service.protocol import NodeProtocol
 from service.work import Work
 
 MAX_MESSAGE = 256 * 1024
@@ -60,7 +60,7 @@ class Ending:
             host=node.settings.host,
             port=node.settings.port,
             loop="uvloop",
-            http=BoundedProtocol,
+            http=NodeProtocol,
             ws="websockets-sansio",
             ws_max_size=MAX_MESSAGE,
             ws_per_message_deflate=False,

@@ -13,6 +13,7 @@ from service.body import BodyTimeoutError, read_body
 from service.event_stream import PATH as STREAM_PATH
 from service.event_stream import EventStreams, wants_events
 from service.pipeline import Incoming, Outgoing, Pipeline, unlogged
+from service.protocol import Answer
 from service.routes import routes
 from service.subscribed import Subscriptions
 from service.websocket import Sockets
@@ -54,8 +55,8 @@ class App:
         if answer is None:
             await self._rest(scope, receive, send)
             return
-        if self._working >= self._node.settings.max_waiting:
-            await _send(send, unlogged(503, "BUSY", "ask again in a moment"))
+        if self._busy:
+            await _send(send, _refused_busy())
             return
         self._working += 1
         try:
@@ -72,6 +73,28 @@ class App:
         finally:
             self._working -= 1
         await _send(send, outgoing)
+
+    def direct(self, path: str) -> Answer | None:
+        """What answers requests at a path that have come whole; None where Starlette does."""
+        return self._answer if path in self._roads else None
+
+    def takes(self, asked: Incoming) -> bool:
+        """Whether a whole request is answered at once: not what becomes a stream, nor what is too
+        long, whose digest is taken as it comes."""
+        return len(asked.body) <= self._node.settings.max_body and not wants_events(asked)
+
+    async def _answer(self, asked: Incoming) -> Outgoing:
+        if self._busy:
+            return _refused_busy()
+        self._working += 1
+        try:
+            return await self._roads[asked.target.partition("?")[0]](asked)
+        finally:
+            self._working -= 1
+
+    @property
+    def _busy(self) -> bool:
+        return self._working >= self._node.settings.max_waiting
 
     async def _stream(self, asked: Incoming, receive: Receive, send: Send) -> None:
         self._working -= 1  # a stream waits, and is counted by its own limit
@@ -93,6 +116,10 @@ def incoming(scope: MutableMapping[str, Any], body: bytes, cut: bytes | None = N
     return Incoming(
         scope["method"], target, query, scope["headers"], body, client[0] if client else "", cut
     )
+
+
+def _refused_busy() -> Outgoing:
+    return unlogged(503, "BUSY", "ask again in a moment")
 
 
 async def _send(send: Send, outgoing: Outgoing) -> None:

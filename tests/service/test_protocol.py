@@ -1,0 +1,216 @@
+"""HTTP as a node takes it: what arrives whole is answered directly, the rest by ASGI, alike."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import uvicorn
+import uvloop
+
+from service.app import read_body
+from service.pipeline import Incoming, Outgoing
+from service.protocol import Answer, NodeProtocol
+
+Message = MutableMapping[str, Any]
+LONG = 2_000
+CHUNKED = (
+    b"POST /direct HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+    b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
+)
+
+
+class Told:
+    """An application that tells by which way and with which body it was asked."""
+
+    def __init__(self) -> None:
+        self.direct_ones = 0
+        self.go = asyncio.Event()
+        self.go.set()
+        self.begun = asyncio.Event()
+
+    def direct(self, path: str) -> Answer | None:
+        return self._answer if path == "/direct" else None
+
+    def takes(self, asked: Incoming) -> bool:
+        return len(asked.body) < LONG
+
+    async def _answer(self, asked: Incoming) -> Outgoing:
+        self.direct_ones += 1
+        self.begun.set()
+        await self.go.wait()
+        if asked.body == b"fail":
+            raise RuntimeError("told to")
+        value = b"two\r\nx-more: lines" if asked.body == b"split" else b"direct"
+        body = b"%s %s %s %s" % (
+            asked.method.encode(), asked.target.encode(), asked.query, asked.body
+        )  # fmt: skip
+        return Outgoing(
+            200, [(b"x-way", value), (b"content-length", str(len(body)).encode())], body
+        )
+
+    async def __call__(
+        self,
+        scope: Message,
+        receive: Callable[[], Awaitable[Message]],
+        send: Callable[[Message], Awaitable[None]],
+    ) -> None:
+        body, _ = await read_body(receive, 1_000_000)
+        query = scope["query_string"]
+        target = scope["path"].encode() + (b"?" + query if query else b"")
+        short = body if len(body) < LONG else b"long"
+        told = b"%s %s %s %s" % (scope["method"].encode(), target, query, short)
+        headers = [(b"x-way", b"asgi"), (b"content-length", str(len(told)).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": told})
+
+
+@asynccontextmanager
+async def served() -> AsyncIterator[tuple[Told, int]]:
+    told = Told()
+    config = uvicorn.Config(
+        told, port=0, http=NodeProtocol, ws="none", lifespan="off", log_level="critical",
+        proxy_headers=False, access_log=False, timeout_graceful_shutdown=1,
+    )  # fmt: skip
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve())
+    while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
+        await asyncio.sleep(0.01)
+    try:
+        yield told, server.servers[0].sockets[0].getsockname()[1]
+    finally:
+        server.should_exit = True
+        await serving
+
+
+def post(body: bytes, path: str = "/direct", *fields: str) -> bytes:
+    head = "".join(f"{one}\r\n" for one in fields)
+    return (
+        f"POST {path} HTTP/1.1\r\nHost: a\r\ncontent-length: {len(body)}\r\n{head}\r\n".encode()
+        + body
+    )
+
+
+async def answers(port: int, *parts: bytes, count: int = 1) -> list[tuple[int, str, bytes]]:
+    """Status, way and body of so many answers to what is sent in parts."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        for part in parts:
+            writer.write(part)
+            await writer.drain()
+            await asyncio.sleep(0.02)
+        found = []
+        for _ in range(count):
+            head = (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)).decode()
+            fields = dict(line.split(": ", 1) for line in head.split("\r\n")[1:-2])
+            body = await reader.readexactly(int(fields["content-length"]))
+            found.append((int(head.split()[1]), fields.get("x-way", ""), body))
+        return found
+    finally:
+        writer.close()
+
+
+def run(case: Callable[[Told, int], Awaitable[None]]) -> None:
+    async def inside() -> None:
+        async with served() as (told, port):
+            await case(told, port)
+
+    uvloop.run(inside())
+
+
+@pytest.mark.parametrize(
+    ("parts", "way", "body"),
+    [
+        ([post(b"whole")], "direct", b"POST /direct  whole"),
+        ([post(b"", "/direct?a=%20b&c")], "direct", b"POST /direct?a=%20b&c a=%20b&c "),
+        ([b"GET /direct?q=1 HTTP/1.1\r\nHost: a\r\n\r\n"], "direct", b"GET /direct?q=1 q=1 "),
+        ([post(b"other", "/asgi")], "asgi", b"POST /asgi  other"),
+        ([post(b"whole")[:30], post(b"whole")[30:]], "direct", b"POST /direct  whole"),
+        ([post(b"in two parts")[:-4], post(b"in two parts")[-4:]], "asgi",
+         b"POST /direct  in two parts"),
+        ([post(b"head first")[:-10], b"head first"], "asgi", b"POST /direct  head first"),
+        ([CHUNKED], "direct", b"POST /direct  abcde"),
+        ([post(b"x" * LONG)], "asgi", b"POST /direct  long"),
+        ([b"PUT /direct HTTP/1.1\r\nHost: a\r\ncontent-length: 1\r\n\r\nx"], "asgi",
+         b"PUT /direct  x"),
+        ([b"GET /%64irect HTTP/1.1\r\nHost: a\r\n\r\n"], "asgi", b"GET /direct  "),
+        ([b"GET http://a/direct HTTP/1.1\r\nHost: a\r\n\r\n"], "asgi", b"GET /direct  "),
+    ],
+)  # fmt: skip
+def test_a_request_is_answered_alike_however_it_arrives(
+    parts: list[bytes], way: str, body: bytes
+) -> None:
+    async def case(_: Told, port: int) -> None:
+        assert await answers(port, *parts) == [(200, way, body)]
+
+    run(case)
+
+
+def test_requests_that_come_together_are_answered_in_their_order() -> None:
+    async def case(told: Told, port: int) -> None:
+        sent = [post(b"1"), post(b"2", "/asgi"), post(b"3"), post(b"4")]
+        found = await answers(port, b"".join(sent), count=4)
+        assert [body[-1:] for _, _, body in found] == [b"1", b"2", b"3", b"4"]
+        assert found[0][1] == "direct"
+        assert told.direct_ones == 1
+
+    run(case)
+
+
+def test_a_connection_goes_on_and_ends_as_the_asker_says() -> None:
+    async def case(_: Told, port: int) -> None:
+        one, two = await answers(port, post(b"a"), post(b"b"), count=2)
+        assert (one[1], two[1]) == ("direct", "direct")
+        for last in (
+            post(b"a", "/direct", "connection: close"),
+            b"GET /direct HTTP/1.0\r\nHost: a\r\n\r\n",
+        ):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(last)
+            whole = await asyncio.wait_for(reader.read(), 5)
+            assert b"\r\nconnection: close\r\n" in whole
+            assert whole.startswith(b"HTTP/1.1 200 ")
+            writer.close()
+
+    run(case)
+
+
+def test_an_asker_that_asks_before_it_sends_is_told_to_go_on() -> None:
+    async def case(_: Told, port: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(post(b"body", "/direct", "expect: 100-continue")[:-4])
+        assert b"100 Continue" in await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+        writer.write(b"body")
+        assert b" 200 " in await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+        writer.close()
+
+    run(case)
+
+
+def test_who_has_left_is_not_answered_and_others_are() -> None:
+    async def case(told: Told, port: int) -> None:
+        told.go.clear()
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(post(b"left"))
+        await told.begun.wait()
+        writer.transport.abort()
+        await asyncio.sleep(0.05)
+        told.go.set()
+        assert await answers(port, post(b"here")) == [(200, "direct", b"POST /direct  here")]
+
+    run(case)
+
+
+@pytest.mark.parametrize("body", [b"fail", b"split"])
+def test_a_failure_says_no_more_than_that(body: bytes) -> None:
+    """Among them a header field that would become two."""
+
+    async def case(_: Told, port: int) -> None:
+        [(status, _, told)] = await answers(port, post(body))
+        assert status == 500
+        assert b"INTERNAL" in told
+        assert b"x-more" not in told
+        assert await answers(port, post(b"on")) == [(200, "direct", b"POST /direct  on")]
+
+    run(case)
