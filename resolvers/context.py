@@ -92,9 +92,13 @@ class Changes(Protocol):
     ) -> tuple[Sequence[Row], Place, bool]: ...
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Context:
-    """One question's surroundings. `today` is the domain date, `token_key` 32 secret bytes."""
+    """One question's surroundings. `today` is the domain date, `token_key` 32 secret bytes.
+
+    Never changed, and not frozen: one is made for each question, and freezing so many fields would
+    cost two thirds of that.
+    """
 
     pool: Store
     scope: Scope

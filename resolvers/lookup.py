@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from resolvers.argument import Given
 from resolvers.context import Call
@@ -86,31 +86,40 @@ class CodeTerms:
 def code_terms(statement: Statement, code: Given) -> CodeTerms:
     """Bind what a code may be; scalars, for an array costs more to bind than the look-up."""
 
-    def spelling(index: int) -> Callable[[Call], Any]:
+    read = _Read(code)
+    return CodeTerms(*[statement.bind(read.part(index), "text") for index in range(4)])
+
+
+class _Read:
+    """A code that a statement binds in four parts, and that is read once for all of them."""
+
+    def __init__(self, code: Given) -> None:
+        self._code = code
+        self._text = ""
+        self._parts: tuple[str | None, ...] = (None,) * 4
+
+    def part(self, index: int) -> Callable[[Call], str | None]:
+        """What gives one of the parts: value, spelling, scheme, the code inside."""
+
         def read(call: Call) -> str | None:
-            values = read_code(code.read(call)).values
-            return values[min(index, len(values) - 1)] if values else None
+            text = self._code.read(call)
+            if text != self._text:
+                code = read_code(text)
+                first, last = (code.values[0], code.values[-1]) if code.values else (None, None)
+                scheme = code.schemes[0] if len(code.schemes) == 1 else None
+                self._parts = (first, last, scheme, _inside(code))
+                self._text = text
+            return self._parts[index]
 
         return read
-
-    def scheme(call: Call) -> str | None:
-        schemes = read_code(code.read(call)).schemes
-        return schemes[0] if len(schemes) == 1 else None
-
-    def inner(call: Call) -> str | None:
-        return embedded_code(code.read(call))
-
-    return CodeTerms(
-        statement.bind(spelling(0), "text"),
-        statement.bind(spelling(1), "text"),
-        statement.bind(scheme, "text"),
-        statement.bind(inner, "text"),
-    )
 
 
 def embedded_code(text: str) -> str | None:
     """The organisation code inside a text that is a USCC; None when it is none or a faulty one."""
-    code = read_code(text)
+    return _inside(read_code(text))
+
+
+def _inside(code: Code) -> str | None:
     value = code.values[0] if code.values and "uscc" in code.schemes else ""
     inner = org_code_of_uscc(value)
     try:

@@ -94,13 +94,12 @@ class _Shape:
     introspected: bool
     reason: Reason
     price: Price
+    lane: Lane = field(init=False)
 
-    @property
-    def lane(self) -> Lane:
+    def __post_init__(self) -> None:
         others = self.introspected or any(isinstance(how, _Part) for _, how in self.order)
-        if self.compiled is None:
-            return Lane.EXECUTOR
-        return Lane.MIXED if others else Lane.COMPILED
+        lane = Lane.MIXED if others else Lane.COMPILED
+        object.__setattr__(self, "lane", Lane.EXECUTOR if self.compiled is None else lane)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ import orjson
 MAX_DOCUMENT = 65_536  # characters
 MAX_VARIABLES_DEPTH = 16
 _PARAMETERS = ("query", "operationName", "variables", "extensions", "documentId")
+_QUOTED = tuple([b'"%b"' % name.encode() for name in _PARAMETERS])
 _DIGEST = re.compile(r"(?:sha256:)?[0-9a-fA-F]{64}")
 _BOM = b"\xef\xbb\xbf"
 
@@ -100,7 +101,7 @@ def _may_repeat(body: bytes) -> bool:
 
     Letters of a name may be written as escapes, which all begin with zeros.
     """
-    return b"\\u00" in body or any(body.count(b'"%b"' % name.encode()) > 1 for name in _PARAMETERS)
+    return b"\\u00" in body or any(body.count(name) > 1 for name in _QUOTED)
 
 
 def _check_repeated(body: bytes) -> None:

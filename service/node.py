@@ -99,6 +99,7 @@ class Node:
     match_keys: dict[str, MatchKey] = field(default_factory=dict)  # by agreement
     trusted: TrustedDocuments = field(default_factory=TrustedDocuments)
     agreements: dict[str, Agreement] = field(default_factory=dict)  # by region
+    partner_kinds: dict[str, frozenset[str]] = field(default_factory=dict)  # sent to, by region
     items: Mapping[str, str] = field(default_factory=dict)  # declarations of the city's own kinds
     sharing: dict[tuple[str, str | None, str], Sharing] = field(default_factory=dict)
     catalogues: Catalogues = field(default_factory=Catalogues)  # of this node's region
@@ -145,7 +146,7 @@ class Node:
             token_key=self.token_key,
             region=self.settings.region,
             catalogues=self.catalogues,
-            partner_kinds={to: one.shared_kinds for to, one in self.agreements.items()},
+            partner_kinds=self.partner_kinds,
             graph=self.reader,
             snapshots=self.snapshots,
             graph_job_memory=self.settings.graph_job_memory * 1_000_000,
@@ -211,6 +212,7 @@ class Node:
             for party in one.parties
             if party.region != self.settings.region
         }
+        self.partner_kinds = {to: one.shared_kinds for to, one in self.agreements.items()}
         folder = KeyFolder(self.home.keys)
         for one in self.agreements.values():
             key = self.match_keys.get(one.id) or match_key(folder, one.id)

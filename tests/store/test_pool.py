@@ -56,3 +56,34 @@ async def test_a_connection_that_the_server_ended_is_replaced(
     await admin.close()
     await asyncio.sleep(0.1)
     assert await _pid(readers) != ended
+
+
+async def test_who_stops_waiting_leaves_the_turn_to_others(readers: Readers) -> None:
+    reads = [
+        asyncio.create_task(readers.fetchrow("SELECT pg_sleep(0.02), pg_backend_pid()"))
+        for _ in range(20)
+    ]
+    await asyncio.sleep(0.01)
+    for one in reads[::3]:
+        one.cancel()
+    told = await asyncio.wait_for(asyncio.gather(*reads, return_exceptions=True), 10)
+    assert [isinstance(row, asyncpg.Record) for row in told] == [n % 3 > 0 for n in range(20)]
+    both = await asyncio.gather(
+        *(readers.fetchrow("SELECT pg_sleep(0.02), pg_backend_pid()") for _ in range(2))
+    )
+    assert len({row[1] for row in both if row is not None}) == 2
+
+
+async def test_a_statement_whose_table_has_changed_is_prepared_anew(
+    readers: Readers, postgres_server: PostgresServer
+) -> None:
+    admin = await asyncpg.connect(postgres_server.dsn)
+    try:
+        await admin.execute("CREATE TABLE changing AS SELECT 1 AS one")
+        assert await readers.fetchrow("SELECT * FROM changing") == (1,)
+        await admin.execute("ALTER TABLE changing ALTER one TYPE text, ADD two integer")
+        for _ in range(2):
+            assert await readers.fetchrow("SELECT * FROM changing") == ("1", None)
+    finally:
+        await admin.execute("DROP TABLE changing")
+        await admin.close()
