@@ -7,13 +7,13 @@ reads answers is in `client.question` and `client.answer`, what a node does with
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Protocol
 
 from cryptography.hazmat.primitives.hashes import SM3, Hash
 
 from client.structured import byte_sequence, parse_byte_sequence
+from client.value import value_class
 
 REQUEST_TAG = "credit-query-v1"
 RESPONSE_TAG = "credit-answer-v1"
@@ -56,7 +56,7 @@ class Signer(Protocol):
     def sign(self, data: bytes) -> bytes: ...
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class SignatureInput:
     """One member of `Signature-Input`: covered components and parameters as sent."""
 

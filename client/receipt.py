@@ -1,9 +1,9 @@
 """Receipts: the promise that an access is in the log, and the proof that it was kept."""
 
 import re
-from dataclasses import dataclass
 
 from client.structured import byte_sequence, parse_byte_sequence
+from client.value import value_class
 
 MAX_DELAY = 2
 """Seconds within which an entry must be in the log."""
@@ -14,7 +14,7 @@ _RECEIPT = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Receipt:
     """What a node promises with an answer.
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from struct import iter_unpack
 from typing import Any
 
 import orjson
+
+from client.value import value_class
 
 
 class Lane(StrEnum):
@@ -20,7 +22,7 @@ class Lane(StrEnum):
     REFUSED = "REFUSED"
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Disclosure:
     """What an answer shows, for the access log.
 
@@ -42,7 +44,7 @@ class Disclosure:
 NOTHING = Disclosure()
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Answer:
     """The finished body of an answer with its HTTP status and disclosure."""
 

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any, Protocol
 from uuid import UUID
 
+from client.value import value_class
 from graph.path import Budget
 from graph.paths import Following, Paths
 from graph.snapshot.view import Snapshot
@@ -153,7 +154,7 @@ class Context:
         return self.seal.opened(body) if "seal" in self.__dict__ else body
 
 
-@dataclass(frozen=True)
+@value_class
 class Call:
     """One run of a compiled statement."""
 

@@ -12,6 +12,7 @@ from graphql import FieldNode, OperationDefinitionNode, is_non_null_type
 from graphql.execution.collect_fields import FragmentDetails, collect_fields
 from graphql.execution.values import VariableValues
 
+from client.value import value_class
 from resolvers import introspection
 from resolvers.answer import NOTHING, Answer, Disclosure, Lane, refusal, together
 from resolvers.argument import shape_of
@@ -102,7 +103,7 @@ class _Shape:
         object.__setattr__(self, "lane", Lane.EXECUTOR if self.compiled is None else lane)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class _Read:
     """The JSON of the roots of stored data, None when an error took all of it."""
 

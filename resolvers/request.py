@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from email.message import Message
 from hashlib import sha256
 from typing import Any
 from urllib.parse import parse_qsl
 
 import orjson
+
+from client.value import value_class
 
 MAX_DOCUMENT = 65_536  # characters
 MAX_VARIABLES_DEPTH = 16
@@ -31,7 +33,7 @@ class RequestError(Exception):
         self.message = message
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class GraphQLRequest:
     """What is asked: a document, which of its operations, with which variables.
 

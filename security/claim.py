@@ -7,14 +7,15 @@ the time of disclosure, from this and from what keys, agreements and cases are w
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
+from client.value import value_class
 from security.registry import PUBLIC, Registry
 from security.signature import VerifiedRequest
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Claim:
     """The signed fields of a question on which its answer rests; without `key_id` the public's."""
 

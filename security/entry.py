@@ -5,13 +5,13 @@ only as a digest keyed with the entry's own key, which erasing destroys.
 """
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import overload
 
 import orjson
 
+from client.value import value_class
 from security.errors import LogError
 from security.keyed import Keyed
 
@@ -29,7 +29,7 @@ _ID_NUMBER = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Entry:
     """One access as the pipeline knows it, before it is bound to its evidence.
 
@@ -62,7 +62,7 @@ class Entry:
     missing: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Lists:
     """What an answer disclosed: references of subjects and records, 16 bytes each, concatenated
     in the order of the answer, and the coordinates (`Type.field`) shown and masked."""

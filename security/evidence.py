@@ -8,7 +8,7 @@ while the log still verifies.
 import hmac
 import os
 from base64 import b64decode, b64encode
-from dataclasses import dataclass, field
+from dataclasses import field
 from hashlib import sha256
 
 import orjson
@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from client.merkle import leaf_hash
 from client.profile import LABEL
+from client.value import value_class
 from security.entry import Entry, Lists, encode, timestamp
 from security.errors import SecurityError
 from security.keyed import Keyed
@@ -28,7 +29,7 @@ _DIGESTS = b"xinqiao entry digests v1"
 _EVIDENCE = b"xinqiao entry evidence v1"
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Evidence:
     """The question as it was asked and the lists of what was disclosed.
 

@@ -11,6 +11,8 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
+from client.value import value_class
+
 NOBODY: frozenset[UUID] = frozenset()
 
 
@@ -124,7 +126,7 @@ class Row:
         return bool(self.purposes)
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Grounds:
     """On what a question rests beside role, purpose and case.
 
@@ -157,7 +159,7 @@ class Grounds:
 NO_GROUNDS = Grounds()
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Scope:
     """What one caller may see for one purpose.
 

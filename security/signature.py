@@ -5,7 +5,6 @@ of at most a minute, algorithm by the registry. Signing questions is `client.que
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from string import punctuation
 from typing import NoReturn
 from urllib.parse import quote
@@ -37,6 +36,7 @@ from client.profile import (
 from client.question import sign_request
 from client.receipt import Receipt
 from client.structured import byte_sequence, parse_display_string, parse_string, parse_token
+from client.value import value_class
 from security.entry import redacted
 from security.errors import SignatureError
 from security.registry import PUBLIC, Caller, Registry
@@ -74,7 +74,7 @@ _MESSAGES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class ReceivedRequest:
     """A question as it arrived: nothing verified, but enough to bind an answer to it.
 
@@ -96,7 +96,7 @@ class ReceivedRequest:
         return "signature" in self.fields or "signature-input" in self.fields
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Once:
     """What may be used once: a nonce of a key, in the hour of the day of its `created`."""
 
@@ -105,7 +105,7 @@ class Once:
     hour: int
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class VerifiedRequest:
     """Who asks, with which key, for what; of the public reader only `caller` is set."""
 

