@@ -1,10 +1,11 @@
 """How long a table of counts takes, beside the same grouping by hand without protection.
 
-    python -m bench.analysis DSN [--size M]
+    python -m bench.analysis DSN [--size M | --asis]
 
 DSN names an empty, migrated database that may be filled, by the server itself: organisations in
 districts, sections and states, and records of several kinds and months. M has 40,000 organisations
-and 60,000 records, L 1,000,000 and 2,000,000.
+and 60,000 records, L 1,000,000 and 2,000,000. With `--asis` what is there is asked, and not
+changed: a world that was loaded, a city with what it mirrors.
 """
 
 from __future__ import annotations
@@ -14,11 +15,15 @@ import asyncio
 import datetime as dt
 import statistics
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import asyncpg
 
-from bench.table import Table
+from bench.load import family_seconds
+from bench.table import Cell, Table
 from resolvers.context import Context
 from resolvers.operation import Operations
 from resolvers.wall import wall_of
@@ -61,44 +66,75 @@ SELECT md5('o' || 1 + (i::bigint * 7919) % $1)::uuid, md5('r' || i)::uuid, k.kin
 FROM generate_series(1, $2) i JOIN (VALUES (0, 'penalty'), (1, 'licence'), (2, 'inspection'),
     (3, 'commitment'), (4, 'serious_list')) k (n, kind) ON k.n = (i * 31) % 5;
 """
-ASK = """query($d: [AnalysisDimension!], $m: [AnalysisMeasure!]!, $f: AnalysisFilter) {
-    analysis(dimensions: $d, measures: $m, filter: $f) {
+ASK = """query($d: [AnalysisDimension!], $m: [AnalysisMeasure!]!, $f: AnalysisFilter, $on: Date) {
+    analysis(dimensions: $d, measures: $m, filter: $f, asOf: $on) {
         suppressed cells { keys { value total } values { value suppressed } } } }"""
-QUESTIONS: dict[str, tuple[dict[str, Any], str]] = {
-    "firms by district": (
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked, by whom, and the same by hand where that is one statement."""
+
+    asked: Mapping[str, Any]
+    by_hand: str | None = None
+    role: Role = Role.ANALYST
+
+
+_KIND_YEAR = {"d": ["KIND", "YEAR"], "m": ["RECORDS", "ORGANISATIONS"]}
+_LISTED_OWNER = {"region": "210500", "holder": {"region": "210100", "list": "serious_list"}}
+QUESTIONS = {
+    "firms by district": Question(
         {"d": ["DISTRICT"], "m": ["ORGANISATIONS"]},
         "SELECT region_id, count(*) FROM organisation GROUP BY CUBE (region_id)",
     ),
-    "firms by district and industry": (
+    "firms by district and industry": Question(
         {"d": ["DISTRICT", "INDUSTRY"], "m": ["ORGANISATIONS", "CAPITAL_SUM"]},
-        (
-            "SELECT region_id, left(industry, 1), count(*), sum(registered_capital)"
-            " FROM organisation GROUP BY CUBE (region_id, left(industry, 1))"
-        ),
+        "SELECT region_id, left(industry, 1), count(*), sum(registered_capital)"
+        " FROM organisation GROUP BY CUBE (region_id, left(industry, 1))",
     ),
-    "records by kind and year": (
-        {"d": ["KIND", "YEAR"], "m": ["RECORDS", "ORGANISATIONS"]},
-        (
-            "SELECT kind, extract(year FROM decision_date), count(*), count(DISTINCT subject_id)"
-            " FROM record WHERE class IN ('O', 'G')"
-            " GROUP BY CUBE (kind, extract(year FROM decision_date))"
-        ),
-    ),
-    "records by district and month": (
-        {"d": ["DISTRICT", "MONTH"], "m": ["RECORDS"]},
-        (
-            "SELECT region_id, date_trunc('month', decision_date), count(*) FROM record r"
-            " JOIN organisation o USING (subject_id) WHERE class IN ('O', 'G')"
-            " GROUP BY CUBE (region_id, date_trunc('month', decision_date))"
-        ),
-    ),
-    "penalties by district": (
+    "penalties by district": Question(
         {"d": ["DISTRICT"], "m": ["RECORDS", "AMOUNT_SUM"], "f": {"kind": "penalty"}},
-        (
-            "SELECT region_id, count(*), sum(x_fine_amount) FROM record r"
-            " JOIN organisation o USING (subject_id) WHERE kind = 'penalty' AND class IN ('O', 'G')"
-            " GROUP BY CUBE (region_id)"
-        ),
+        "SELECT region_id, count(*), sum(x_fine_amount) FROM record r"
+        " JOIN organisation o USING (subject_id) WHERE kind = 'penalty' AND class IN ('O', 'G')"
+        " GROUP BY CUBE (region_id)",
+    ),
+    "records by kind and year": Question(
+        _KIND_YEAR,
+        "SELECT kind, extract(year FROM decision_date), count(*), count(DISTINCT subject_id)"
+        " FROM record WHERE class IN ('O', 'G')"
+        " GROUP BY CUBE (kind, extract(year FROM decision_date))",
+    ),
+    "records by district and month": Question(
+        {"d": ["DISTRICT", "MONTH"], "m": ["RECORDS"]},
+        "SELECT region_id, date_trunc('month', decision_date), count(*) FROM record r"
+        " JOIN organisation o USING (subject_id) WHERE class IN ('O', 'G')"
+        " GROUP BY CUBE (region_id, date_trunc('month', decision_date))",
+    ),
+    "records by list": Question({"d": ["LIST"], "m": ["RECORDS", "ORGANISATIONS"]}),
+    "firms by grade": Question({"d": ["GRADE"], "m": ["ORGANISATIONS"]}),
+    "firms by district and list": Question({"d": ["DISTRICT", "LIST"], "m": ["ORGANISATIONS"]}),
+    "records by list and month": Question({"d": ["LIST", "MONTH"], "m": ["RECORDS"]}),
+    "amounts by city, kind and month": Question(
+        {"d": ["REGION", "KIND", "MONTH"], "m": ["AMOUNT_SUM"]}
+    ),
+    "firms by district, owner in the other city and on a list": Question(
+        {"d": ["DISTRICT"], "m": ["ORGANISATIONS"], "f": _LISTED_OWNER}
+    ),
+    "records of such firms by kind": Question(
+        {"d": ["KIND"], "m": ["RECORDS"], "f": _LISTED_OWNER}
+    ),
+    "records by kind and year, a year ago": Question(
+        {**_KIND_YEAR, "on": (TODAY - dt.timedelta(days=365)).isoformat()}
+    ),
+    "firms by district, the public": Question(
+        {"d": ["DISTRICT"], "m": ["ORGANISATIONS"]}, role=Role.PUB
+    ),
+    "records by kind and year, the public": Question(_KIND_YEAR, role=Role.PUB),
+    "records by district and month, the public": Question(
+        {"d": ["DISTRICT", "MONTH"], "m": ["RECORDS"]}, role=Role.PUB
+    ),
+    "records by list, the public": Question(
+        {"d": ["LIST"], "m": ["RECORDS", "ORGANISATIONS"]}, role=Role.PUB
     ),
 }
 
@@ -116,50 +152,85 @@ async def fill(dsn: str, size: str) -> None:
     await connection.close()
 
 
-async def measure(dsn: str, size: str, times: int) -> Table:
-    """Median milliseconds of each question, as an analyst asks, beside the grouping by hand."""
-    await fill(dsn, size)
+async def measure(dsn: str, size: str | None, times: int) -> Table:
+    """Median milliseconds of each question, and CPU, beside the grouping by hand; `size` None
+    asks what is there."""
+    if size is not None:
+        await fill(dsn, size)
     every = frozenset(kinds().by_name)
-    scope = load_policy().scope(
-        "analyst", Role.ANALYST, "P12", "", Grounds(government_kinds=every), kinds=every
-    )
-    readers = await open_readers(dsn, max_size=4, wall=wall_of(Role.ANALYST), day=TODAY.isoformat())
-    plan = Operations(CreditSchema(kinds())).prepare(ASK, None, scope)
-    context = Context(readers, scope, TODAY, b"k" * 32)
-    rows = []
-    for label, (variables, by_hand) in QUESTIONS.items():
+    policy, grounds = load_policy(), Grounds(government_kinds=every)
+    scopes = {
+        Role.ANALYST: policy.scope("analyst", Role.ANALYST, "P12", "", grounds, kinds=every),
+        Role.PUB: policy.scope("public", Role.PUB, None, "", grounds, kinds=every),
+    }
+    readers = {
+        role: await open_readers(dsn, max_size=4, wall=wall_of(role), day=TODAY.isoformat())
+        for role in scopes
+    }
+    operations = Operations(CreditSchema(kinds()))
+    [backend] = await readers[Role.ANALYST].fetch("SELECT pg_backend_pid()")
+    postmaster = _parent(backend[0])
+    rows: list[tuple[Cell, ...]] = []
+    for label, question in QUESTIONS.items():
+        scope, pool = scopes[question.role], readers[question.role]
+        plan = operations.prepare(ASK, None, scope)
+        context = Context(pool, scope, TODAY, b"k" * 32)
         told, hand = [], []
+        used, stored = time.process_time(), family_seconds(postmaster)
         for _ in range(times):
             began = time.perf_counter()
-            answer = await plan.run(context, variables)
+            answer = await plan.run(context, question.asked)
             told.append((time.perf_counter() - began) * 1000)
             assert not answer.errors, answer.errors
+        used, stored = time.process_time() - used, family_seconds(postmaster) - stored
+        for by_hand in [question.by_hand] * times if question.by_hand else ():
             began = time.perf_counter()
             try:
-                await readers.fetch(by_hand)
+                await pool.fetch(by_hand)
             except asyncpg.QueryCanceledError:  # at L some take longer than a session may
                 hand.append(float("inf"))
             else:
                 hand.append((time.perf_counter() - began) * 1000)
-        ours, theirs = statistics.median(told), statistics.median(hand)
-        rows.append((label, ours, theirs, ours / theirs))
-    await readers.close()
-    firms, records = _SIZES[size]
-    return Table(
-        f"Analysis of {firms:,} organisations and {records:,} records, median ms",
-        ("question", "Xinqiao", "GROUP BY CUBE by hand", "ratio"),
-        rows,
+        ours = statistics.median(told)
+        theirs = statistics.median(hand) if hand else None
+        cpu = [one * 1000 / times for one in (used, stored)]
+        rows.append((label, ours, max(told), *cpu, theirs, theirs and ours / theirs))
+    [firms, records] = await readers[Role.ANALYST].fetch(
+        "SELECT count(*) FROM organisation UNION ALL SELECT count(*) FROM record"
     )
+    for pool in readers.values():
+        await pool.close()
+    return Table(
+        f"Analysis of {firms[0]:,} organisations and {records[0]:,} records",
+        (
+            "question", "median ms", "longest ms", "CPU ms", "PostgreSQL CPU ms",
+            "GROUP BY CUBE by hand, ms", "ratio",
+        ),
+        rows,
+    )  # fmt: skip
+
+
+def _parent(backend: int) -> int:
+    """The process whose family answers, 0 where it is not on this machine."""
+    try:
+        stat = Path(f"/proc/{backend}/stat").read_text()
+    except OSError:
+        return 0
+    name, _, fields = stat.rpartition(")")
+    return int(fields.split()[1]) if "postgres" in name else 0
 
 
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("dsn")
-    parser.add_argument("--size", choices=_SIZES, default="M")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--size", choices=_SIZES, default="M")
+    what.add_argument("--asis", action="store_true")
     parser.add_argument("--times", type=int, default=5)
     asked = parser.parse_args()
-    print(asyncio.run(measure(asked.dsn, asked.size, asked.times)).markdown())
+    size = None if asked.asis else asked.size
+    print(asyncio.run(measure(asked.dsn, size, asked.times)).markdown())
 
 
 if __name__ == "__main__":

@@ -32,8 +32,9 @@ MAX_DIMENSIONS = 3
 MAX_ATTRIBUTES = 5
 MAX_CELLS = 5_000
 MAX_SECONDS = 20
-PART_BODIES = 60_000  # whose records one statement counts
+PART_BODIES = 20_000  # of more than these records are counted in parts
 AT_ONCE = 2
+MAX_PARTS = 4  # each may take half of the time
 MAX_SUMS = 100_000  # times that a cell of the store is added to a total
 
 _BODIES = "SELECT reltuples::bigint AS bodies FROM pg_class WHERE oid = 'organisation'::regclass"
@@ -120,8 +121,8 @@ async def _counted(
 ) -> tuple[Sequence[tuple[int, ...]], dict[tuple[Any, ...], Figures]]:
     """The tables that the store counts, and their cells: number of the table, values, figures.
 
-    Records of many bodies are counted in parts of the bodies, each whole in one part: what a part
-    needs fits into the memory of a session, and two parts are counted at a time.
+    Records of many bodies are counted in parts of the bodies, each whole in one part: two parts
+    at a time, on a core each.
     """
     sums = bool(_SUMMED & set(asked.measures))
 
@@ -135,7 +136,7 @@ async def _counted(
     if asked.of_records:
         [size] = await fetch(call.context.pool, _BODIES, ())
         if size["bodies"] > PART_BODIES:
-            wanted = [*parts(-(-size["bodies"] // PART_BODIES))]
+            wanted = [*parts(min(-(-size["bodies"] // PART_BODIES), MAX_PARTS))]
     tallies = [tally(part) for part in wanted]
     cells: dict[tuple[Any, ...], Figures] = {}
     pending = iter(tallies)
