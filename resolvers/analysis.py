@@ -32,7 +32,7 @@ MAX_DIMENSIONS = 3
 MAX_ATTRIBUTES = 5
 MAX_CELLS = 5_000
 MAX_SECONDS = 20
-PART_BODIES = 20_000  # of more than these records are counted in parts
+PART_BODIES = 30_000  # of more than these records are counted in parts
 AT_ONCE = 2
 MAX_PARTS = 4  # each may take half of the time
 MAX_SUMS = 100_000  # times that a cell of the store is added to a total
@@ -136,7 +136,8 @@ async def _counted(
     if asked.of_records:
         [size] = await fetch(call.context.pool, _BODIES, ())
         if size["bodies"] > PART_BODIES:
-            wanted = [*parts(min(-(-size["bodies"] // PART_BODIES), MAX_PARTS))]
+            rounds = -(-size["bodies"] // (AT_ONCE * PART_BODIES))
+            wanted = [*parts(min(AT_ONCE * rounds, MAX_PARTS))]
     tallies = [tally(part) for part in wanted]
     cells: dict[tuple[Any, ...], Figures] = {}
     pending = iter(tallies)

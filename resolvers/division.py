@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from resolvers.argument import Given
+from resolvers.reach import TRUE, all_of
 from resolvers.relation import in_force
 from resolvers.statement import Statement
-from resolvers.visibility import organisation_visible, record_visible, relation_visible
+from resolvers.visibility import (
+    organisation_visible,
+    record_visible,
+    registered_visible,
+    relation_visible,
+)
+
+Holds = Callable[[str], str]
 
 LISTS = {
     "serious_list": "x_list_code",
@@ -74,9 +82,15 @@ class Divided:
 
 
 def divided(
-    statement: Statement, attributes: Sequence[Attribute], day: Given | None
+    statement: Statement,
+    attributes: Sequence[Attribute],
+    day: Given | None,
+    holds: Holds = lambda _: TRUE,
 ) -> dict[Attribute, Divided]:
-    """The attributes of organisations; what a region is part of is looked up of groups."""
+    """The attributes of organisations; what a region is part of is looked up of groups.
+
+    `holds` says of an alias whether its subject is among those that are divided.
+    """
     found: dict[Attribute, Divided] = {}
     for number, one in enumerate(attributes):
         name = f"b{number}"
@@ -84,7 +98,7 @@ def divided(
             continue
         if one.party is not None:
             met = {name: f"(p{number}.subject_id IS NOT NULL)::text"}
-            joins = _party(statement, one.party, f"p{number}", day)
+            joins = _party(statement, one.party, f"p{number}", day, holds)
             found[one] = Divided(met, (f"f.{name}",), joins)
         elif one.name == "PLACE":
             # Who moved out 迁出 is under the jurisdiction of where it went.
@@ -137,33 +151,48 @@ def _stated(statement: Statement, name: str, day: Given | None) -> str:
     )
 
 
-def _party(statement: Statement, party: Party, name: str, day: Given | None) -> str:
+def _party(statement: Statement, party: Party, name: str, day: Given | None, holds: Holds) -> str:
     """A join with the organisations that have such a party, each once."""
     kind, direction = PARTIES[party.side]
     on = statement.today if day is None else statement.given(day, "date")
     where = [
+        holds("e"),
         f"e.direction = '{direction}'",
         relation_visible(statement, "e", (kind,)),
         in_force("e", on),
-        organisation_visible(statement, "x"),
     ]
+    return (
+        f" LEFT JOIN (SELECT DISTINCT e.subject_id FROM relation e"
+        f" JOIN ({_others(statement, party)}) x ON x.subject_id = e.other_id"
+        f" WHERE {all_of(*where)}) {name} ON {name}.subject_id = o.subject_id"
+    )
+
+
+def _others(statement: Statement, party: Party) -> str:
+    """The organisations that are such a party. Registered ones are read from `organisation_tally`
+    alone; where another city keeps the registration, the code says where one is."""
+    registered = ["x.registered", registered_visible(statement, "x")]
+    others = ["NOT x.registered", organisation_visible(statement, "x")]
     if party.region is not None:
         region = statement.given(party.region, "text")
-        where.append(
-            # Where another city keeps its registration, its code says where it is.
-            "coalesce(x.region_id, CASE WHEN NOT x.registered THEN substr(x.uscc, 3, 6) END)"
+        inside = (
             f" IN (WITH RECURSIVE inside AS (SELECT {region} AS region_id"
             " UNION SELECT g.region_id FROM region g, inside i WHERE g.parent_id = i.region_id)"
             " SELECT region_id FROM inside) AND x.reg_status IS DISTINCT FROM '迁出'"
         )
+        registered.append(f"x.region_id{inside}")
+        others.append(f"coalesce(x.region_id, substr(x.uscc, 3, 6)){inside}")
     if party.list is not None:
-        where.append(
+        listed = (
             "x.subject_id IN (SELECT q.subject_id FROM record q WHERE"
             f" q.kind = {statement.given(party.list, 'text')} AND {record_visible(statement, 'q')}"
             " AND q.subject_category <> 'NATURAL_PERSON')"
         )
-    return (
-        f" LEFT JOIN (SELECT DISTINCT e.subject_id FROM relation e"
-        f" JOIN organisation x ON x.subject_id = e.other_id WHERE {' AND '.join(where)}) {name}"
-        f" ON {name}.subject_id = o.subject_id"
+        registered.append(listed)
+        others.append(listed)
+    return " UNION ALL ".join(
+        [
+            f"SELECT x.subject_id FROM organisation x WHERE {all_of(*where)}"
+            for where in (registered, others)
+        ]
     )

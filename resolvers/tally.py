@@ -17,10 +17,10 @@ from resolvers.argument import Given
 from resolvers.as_of import as_of
 from resolvers.context import Call
 from resolvers.distinct import Cut, Order, cuts_of, cuts_on, orders_of
-from resolvers.division import LISTS, Attribute, Divided, divided
-from resolvers.reach import TRUE
+from resolvers.division import LISTS, Attribute, Divided, Holds, divided
+from resolvers.reach import TRUE, all_of
 from resolvers.statement import Statement
-from resolvers.visibility import organisation_visible, record_seen
+from resolvers.visibility import record_seen, registered_visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def of_organisations(
     The statement reads the index `organisation_tally` alone where all that the caller sees is
     registered.
     """
-    where = ["o.registered", organisation_visible(statement, "o"), *_established(statement, day)]
+    where = ["o.registered", registered_visible(statement, "o"), *_established(statement, day)]
     of_bodies = divided(statement, attributes, day)
     capital = "FILTER (WHERE o.currency IS NULL OR o.currency IN ('CNY', '人民币'))"
     grouped = {name: one for found in of_bodies.values() for name, one in found.grouped.items()}
@@ -81,7 +81,7 @@ def of_organisations(
     sql = (
         f"SELECT 0 AS counted, {shown}f.bodies, 0::bigint AS records, f.owners, f.amount,"
         f" 0::bigint AS amounts FROM (SELECT {inner}count(*) AS bodies, {summed}"
-        f" FROM organisation o{joins} WHERE {' AND '.join(where)}"
+        f" FROM organisation o{joins} WHERE {all_of(*where)}"
         f"{_grouped([str(i + 1) for i in range(len(grouped))])}) f{after}"
     )
     return Tally(*statement.finished(sql), tables=(tuple([one.depth for one in attributes]),))
@@ -105,9 +105,9 @@ def of_records(
     have no subject in common add up.
     """
     own = {one: _Own(one, i) for i, one in enumerate(attributes) if one.of_records}
-    passing = _Passing(
-        statement, list(own.values()), divided(statement, attributes, day), day, part
-    )
+    holds = (lambda _: TRUE) if part is None else part.holds
+    bodies = divided(statement, attributes, day, holds)
+    passing = _Passing(statement, list(own.values()), bodies, day, holds)
     tables, rows = [], []
     for number, cut in enumerate(passing.cuts):
         kept = dict(zip(own, cut, strict=True))
@@ -183,7 +183,7 @@ class _Passing:
     own: Sequence[_Own]
     bodies: Mapping[Attribute, Divided]
     day: Given | None
-    part: Part | None
+    holds: Holds
 
     @property
     def cuts(self) -> list[Cut]:
@@ -257,9 +257,7 @@ class _Passing:
     def _seen(self, of_amounts: bool) -> str:
         """The records that are counted, with what is asked of them."""
         seen = record_seen(self.statement, "r")
-        where = [seen.visible, "r.subject_category <> 'NATURAL_PERSON'"]
-        if self.part is not None:
-            where.append(self.part.holds("r"))
+        where = [seen.visible, "r.subject_category <> 'NATURAL_PERSON'", self.holds("r")]
         if self.day is not None:
             where += as_of(self.statement, "r", self.day)
         told = [
@@ -290,10 +288,9 @@ class _Passing:
         grouped = [pair for one in self.bodies.values() for pair in one.grouped.items()]
         told = "".join([f", {expression} AS {name}" for name, expression in grouped])
         joins = "".join([one.joins for one in self.bodies.values()])
-        within = "" if self.part is None else f" AND {self.part.holds('o')}"
         return (
             f" JOIN (SELECT o.subject_id{told} FROM organisation o{joins}"
-            f" WHERE o.registered{within}) b USING (subject_id)"
+            f" WHERE {all_of('o.registered', self.holds('o'))}) b USING (subject_id)"
         )
 
 

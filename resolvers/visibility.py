@@ -268,6 +268,14 @@ def organisation_visible(statement: Statement, organisation: str) -> str:
     )
 
 
+def registered_visible(statement: Statement, organisation: str) -> str:
+    """Of the registered organisations those the caller may see: as `organisation_visible`, but
+    not a word of relations and records where the registration alone decides."""
+    if statement.scope.row.open is Reach.ALL:
+        return not_barred(statement, f"{organisation}.subject_id")
+    return organisation_visible(statement, organisation)
+
+
 def _beside(statement: Statement, reach: Reach) -> str:
     """The subjects of a reach and what a visible relation ties to them."""
     scope = statement.scope
