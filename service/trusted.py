@@ -7,9 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from resolvers.operation import Operations
-from schema.definition import CreditSchema
-from schema.records import kinds
 from security.policy import PolicyError, Role
 from security.signature import VerifiedRequest
 from security.trusted import TrustedDesk, listed_documents
@@ -80,6 +77,11 @@ async def add_documents(
     Raises EnrolmentError DOCUMENT_UNREADABLE, DOCUMENT_INVALID, and SecurityError CALLER_UNKNOWN,
     TRUSTED_LIMIT.
     """
+    # They load all that answers questions: only what is added is checked by it.
+    from resolvers.operation import Operations
+    from schema.definition import CreditSchema
+    from schema.records import kinds
+
     wanted = [(name, text) for path in paths for name, text in documents_of(path).items()]
     operations = Operations(CreditSchema(kinds()))
     for name, text in wanted:

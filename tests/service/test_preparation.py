@@ -11,7 +11,8 @@ ANSWERING = {"resolvers.operation", "schema.definition", "graph.connection", "sc
 
 
 @pytest.mark.parametrize(
-    "room", ["enrolled", "permission", "evidence", "catalogue", "queue", "stewardship"]
+    "room",
+    ["enrolled", "permission", "evidence", "catalogue", "queue", "stewardship", "trusted"],
 )
 def test_a_steward_s_command_loads_nothing_that_answers_questions(room: str) -> None:
     told = subprocess.run(
