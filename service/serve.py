@@ -1,4 +1,4 @@
-"""One node as a process: `python -m service.serve NODE [PARENT]`.
+"""One node as a process: `python -m service.start serve NODE [PARENT]`.
 
 The process confines itself to its own folder, starts its servers inside, and answers.
 """
@@ -116,13 +116,3 @@ def _loop() -> asyncio.AbstractEventLoop:
     import uvloop
 
     return uvloop.new_event_loop()
-
-
-if __name__ == "__main__":
-    try:
-        raise SystemExit(main(sys.argv[1:]))
-    except Exception as failure:
-        if not isinstance(getattr(failure, "code", None), str):
-            raise
-        logging.getLogger("xinqiao").critical("%s: %s", failure.code, failure)  # type: ignore[attr-defined]
-        raise SystemExit(2) from None

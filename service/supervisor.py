@@ -93,7 +93,8 @@ async def start_node(root: Path, settings: Settings) -> NodeProcess:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "service.serve",
+            "service.start",
+            "serve",
             settings.node,
             str(os.getpid()),
             stdin=asyncio.subprocess.DEVNULL,

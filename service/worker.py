@@ -91,7 +91,8 @@ class Workers:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "service.worker",
+            "service.start",
+            "worker",
             self._settings.node,
             str(os.getpid()),
             *map(str, inherited),
@@ -138,7 +139,3 @@ def main(arguments: list[str]) -> int:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_answer(settings, listening, RateTable(int(rates)), order))
     return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))

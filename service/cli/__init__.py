@@ -6,11 +6,14 @@ most commands do, and a shell that completes a word asks at each press of the ta
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from importlib import import_module
 
 import typer
+
+from service.collecting import IMPORTING
 
 # Name, module and function, or a group's application; in the order of the help.
 _COMMANDS = {
@@ -71,4 +74,5 @@ def _named() -> str | None:
 
 def main() -> None:
     """The entry point `xinqiao`."""
+    gc.set_threshold(IMPORTING, 20, 50)
     application(_named())()

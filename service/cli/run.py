@@ -33,7 +33,10 @@ def serve(
     node: Annotated[str, typer.Option(help="Name of the node.", autocompletion=nodes)] = "benxi",
 ) -> None:
     """Serve one node 运行一个节点 until stopped."""
-    from service.serve import main
+    from service.collecting import resting
+
+    with resting():
+        from service.serve import main
 
     with explained():
         raise typer.Exit(main([node]))

@@ -114,7 +114,7 @@ class FaultNode:
         """Start the node's process."""
         with (self.root / "node.log").open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", *(launcher or ("service.serve",)), NAME],
+                [sys.executable, "-m", *(launcher or ("service.start", "serve")), NAME],
                 env=self.environment,
                 cwd=ROOT,
                 stdout=output,

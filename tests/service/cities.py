@@ -19,6 +19,9 @@ import httpx
 
 from client.connection import Client
 from service.enrolment import identity_key, node_keys
+from service.home import NodeHome
+from service.neo4j import Neo4jServer
+from service.postgres import PostgresServer
 
 # What the second compiler of Java makes faster does not live long enough to pay for it.
 BRIEF = "-XX:TieredStopAtLevel=1"
@@ -146,7 +149,7 @@ class LoneNode(Cities):
     def start(self) -> None:
         log = (self.root / "lone.log").open("ab")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "service.serve", "benxi"],
+            [sys.executable, "-m", "service.start", "serve", "benxi"],
             env=self.environment,
             stdout=log,
             stderr=log,
@@ -168,3 +171,10 @@ class LoneNode(Cities):
             self.process.send_signal(how)
             self.process.wait(60)
         self.process = None
+
+    def restart(self) -> None:
+        """Stop the node's process and start it again; its databases run on meanwhile."""
+        node_home = NodeHome(self.root, "benxi")
+        with PostgresServer(node_home), Neo4jServer(node_home):
+            self.stop()
+            self.start()

@@ -4,7 +4,7 @@ import gc
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
 
-from service.collecting import ANSWERING, IMPORTING, seldom_collected
+from service.collecting import ANSWERING, IMPORTING, resting, seldom_collected
 
 
 def test_what_is_loaded_is_not_looked_at_and_the_usual_comes_back() -> None:
@@ -16,6 +16,13 @@ def test_what_is_loaded_is_not_looked_at_and_the_usual_comes_back() -> None:
 def _look() -> None:
     usual = gc.get_threshold()
     assert gc.get_freeze_count() == 0
+    with resting():
+        assert not gc.isenabled()
+        loaded = [[] for _ in range(usual[0])]
+    assert gc.isenabled()
+    assert gc.get_freeze_count() == 0
+    assert not any(one is loaded for one in gc.get_objects(generation=0))
+    assert any(one is loaded for one in gc.get_objects(generation=2))
     with seldom_collected(ANSWERING):
         assert gc.get_freeze_count() > 0
         assert gc.get_threshold()[0] == ANSWERING
