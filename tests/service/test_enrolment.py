@@ -213,8 +213,7 @@ def token(lone_node: LoneNode) -> Token:
     """A token of the lone node, which is started again so that it finds it."""
     made = new_token(lone_node.root / "benxi" / "token")
     lone_node.environment["SOFTHSM2_CONF"] = str(made.configuration)
-    lone_node.stop()
-    lone_node.start()
+    lone_node.restart()
     return made
 
 
@@ -260,8 +259,7 @@ def test_a_running_node_takes_its_answer_key_from_a_token_and_clients_follow(
         assert papers.answers[told["new"]].algorithm is Algorithm.ECDSA_P256_SHA256
         assert set(papers.answers) == {first, told["new"]}
         # So does it after a restart, from the token alone.
-        lone_node.stop()
-        lone_node.start()
+        lone_node.restart()
         assert _answered_with(lone_node, papers) == told["new"]
     finally:
         rotate = ("key", "rotate", "--of", "answer", "--file", "--node", "benxi")
