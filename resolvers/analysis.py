@@ -136,8 +136,10 @@ async def _counted(
     if asked.of_records:
         [size] = await fetch(call.context.pool, _BODIES, ())
         if size["bodies"] > PART_BODIES:
+            # Each part looks up anew who is a party.
+            most = AT_ONCE if any(one.party for one in asked.attributes) else MAX_PARTS
             rounds = -(-size["bodies"] // (AT_ONCE * PART_BODIES))
-            wanted = [*parts(min(AT_ONCE * rounds, MAX_PARTS))]
+            wanted = [*parts(min(AT_ONCE * rounds, most))]
     tallies = [tally(part) for part in wanted]
     cells: dict[tuple[Any, ...], Figures] = {}
     pending = iter(tallies)

@@ -21,6 +21,7 @@ from resolvers.division import LISTS, Attribute, Divided, Holds, divided
 from resolvers.reach import TRUE, all_of
 from resolvers.statement import Statement
 from resolvers.visibility import record_seen, registered_visible
+from store.hot import AMOUNTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,15 +264,19 @@ class _Passing:
         told = [
             f"{expression} AS {column}"
             for one in self.own
-            for column, expression in zip(one.columns, _of_record(one, seen.whole), strict=True)
+            for column, expression in zip(
+                one.columns, _of_record(one, seen.whole, of_amounts), strict=True
+            )
         ]
         if of_amounts:
             amount = (
                 "CASE r.kind WHEN 'penalty' THEN r.x_fine_amount * 10000 ELSE r.x_owed_amount END"
             )
             amount = _where_whole(seen.whole, amount)
-            where.append(f"{amount} IS NOT NULL")
             told.append(f"{amount} AS amount")
+            # As the index `record_amount_tally` says it, and then exactly.
+            where.append(f"({' OR '.join([f'r.{one} IS NOT NULL' for one in AMOUNTS])})")
+            where.append(f"{amount} IS NOT NULL")
         if not self.bodies:
             where.append(
                 "NOT EXISTS (SELECT FROM organisation u"
@@ -299,26 +304,25 @@ def _where_whole(whole: str, column: str) -> str:
     return column if whole == TRUE else f"CASE WHEN {whole} THEN {column} END"
 
 
-def _of_record(own: _Own, whole: str) -> list[str]:
+def _of_record(own: _Own, whole: str, of_amounts: bool) -> list[str]:
+    """What a record says of the levels of an attribute, by column."""
     if own.in_time:
         year = "date_part('year', r.decision_date)::integer"
         if own.depth == 2:
             year = f"{year} * 12 + date_part('month', r.decision_date)::integer - 1"
         return [f"coalesce({_where_whole(whole, year)}, 0)"]
-    lists = " ".join(
-        [f"WHEN '{kind}' THEN r.{column}" for kind, column in LISTS.items() if column is not None]
-    )
-    # Of the evaluations under a scheme the latest that is seen.
-    later = (
-        "lead(r.record_id) OVER (PARTITION BY r.subject_id, r.kind, r.x_scheme"
-        " ORDER BY r.decision_date, r.record_id)"
-    )
-    grade = (
-        f"CASE WHEN {later} IS NULL THEN r.x_scheme || '@' || coalesce(r.x_scheme_version, '')"
-        " || ':' || coalesce(r.x_grade, trim_scale(r.x_score)::text, '') END"
-    )
-    detail = _where_whole(whole, f"CASE r.kind {lists} WHEN 'evaluation' THEN {grade} END")
-    return ["r.kind", detail][: own.depth]
+    told = [
+        f"WHEN '{kind}' THEN r.{column}" for kind, column in LISTS.items() if column is not None
+    ]
+    if not of_amounts:  # no evaluation has one
+        # Of the evaluations under a scheme the latest that is seen.
+        told.append(
+            "WHEN 'evaluation' THEN CASE WHEN lead(r.record_id) OVER (PARTITION BY r.subject_id,"
+            " r.kind, r.x_scheme ORDER BY r.decision_date, r.record_id) IS NULL THEN r.x_scheme"
+            " || '@' || coalesce(r.x_scheme_version, '') || ':'"
+            " || coalesce(r.x_grade, trim_scale(r.x_score)::text, '') END"
+        )
+    return ["r.kind", _where_whole(whole, f"CASE r.kind {' '.join(told)} END")][: own.depth]
 
 
 def _grouped(columns: Sequence[str]) -> str:

@@ -20,10 +20,13 @@ _TYPES = {
     FieldType.BOOLEAN: "boolean",
     FieldType.CODES: "text[]",
 }
+AMOUNTS = ("x_fine_amount", "x_owed_amount")
+"""Where records have an amount: a fine 罚款 in 万元, arrears 欠缴 in 元."""
+
 _COUNTED = ("record_id", "decision_date", "class", "status", "display_from", "display_until",
-            "display_ended_on", "query_until", "subject_category", "x_fine_amount",
-            "x_owed_amount", "x_list_code", "x_watch_code", "x_reason", "x_scheme",
-            "x_scheme_version", "x_grade", "x_score")  # fmt: skip
+            "display_ended_on", "query_until", "subject_category", *AMOUNTS, "x_list_code",
+            "x_watch_code", "x_reason", "x_scheme", "x_scheme_version", "x_grade",
+            "x_score")  # fmt: skip
 
 
 async def ensure_hot_columns(connection: Connection, kinds: Kinds) -> list[str]:
@@ -56,18 +59,25 @@ async def ensure_hot_columns(connection: Connection, kinds: Kinds) -> list[str]:
 
 
 async def _index_counted(connection: Connection, held: Collection[str]) -> None:
-    """What counting records over a whole city reads, without the records themselves.
+    """What counting records over a whole city reads, without the records themselves: all of them,
+    and those that have an amount.
 
-    Built anew when its columns are others: about 5 s for a million records, while none is written.
+    Built anew when the columns are others: about 5 s for a million records, while none is written.
     """
-    columns = ["subject_id", "kind", *[column for column in _COUNTED if column in held]]
-    found = await connection.fetch(
-        "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass('record_tally')"
-        " ORDER BY attnum"
-    )
-    if [row["attname"] for row in found] != columns:
-        await connection.execute("DROP INDEX IF EXISTS record_tally")
-        await connection.execute(
-            "CREATE INDEX record_tally ON record (subject_id, kind)"
-            f" INCLUDE ({', '.join(columns[2:])})"
+    columns = [column for column in _COUNTED if column in held]
+    amounts = [column for column in AMOUNTS if column in held]
+    wanted = {"record_tally": ""}
+    if amounts:
+        has_amount = " OR ".join([f"{column} IS NOT NULL" for column in amounts])
+        wanted["record_amount_tally"] = f" WHERE {has_amount}"
+    for name, where in wanted.items():
+        found = await connection.fetch(
+            "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass($1) ORDER BY attnum",
+            name,
         )
+        if [row["attname"] for row in found] != ["subject_id", "kind", *columns]:
+            await connection.execute(f"DROP INDEX IF EXISTS {name}")
+            await connection.execute(
+                f"CREATE INDEX {name} ON record (subject_id, kind)"
+                f" INCLUDE ({', '.join(columns)}){where}"
+            )
