@@ -9,6 +9,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from service import jars, neo4j
@@ -77,12 +78,13 @@ def main() -> int:
                     console.print(f"Neo4j jars: {done}/{total}")
 
             install(show)
-        if not neo4j.is_trained():
-            with console.status("Recording Neo4j's start, so that it starts twice as fast"):
-                if not console.is_terminal:
-                    console.print("Recording Neo4j's start, so that it starts twice as fast (20 s)")
-                if not neo4j.train():
-                    console.print("Neo4j's start could not be recorded; it will start slower.")
+        recorded = neo4j.is_trained()
+        if not recorded and not console.is_terminal:
+            console.print("Recording Neo4j's start, so that it starts twice as fast (20 s)")
+        telling = "Recording Neo4j's start, so that it starts twice as fast"
+        with nullcontext() if recorded else console.status(telling):
+            if not neo4j.train():
+                console.print("Neo4j's start could not be recorded; it will start slower.")
     except (ServerError, HomeError) as error:
         console.print(f"{error.code}: {error.message}", style="red", soft_wrap=True)
         return 1

@@ -6,6 +6,7 @@ off. Nothing in it is worth a backup: `xinqiao graph rebuild` makes it again fro
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import secrets
@@ -338,6 +339,8 @@ def train() -> bool:
     """
     archive = _archive()
     if archive.exists():
+        with contextlib.suppress(OSError):  # a cache may be another's
+            archive.touch()  # as new as those that were recorded since
         return True
     class_path = jars.class_path()
     with (
@@ -370,11 +373,18 @@ def train() -> bool:
                 process.wait()
         if not draft.exists():
             return False
-        for old in cache().glob("neo4j-*.aot"):
-            old.unlink()
         draft.chmod(0o644)
         shutil.move(draft, archive)
+        forget_starts(cache())
     return True
+
+
+def forget_starts(folder: Path, kept: int = 4) -> None:
+    """Remove recorded starts but the newest: each is 110 MB, and one is of one installation, of
+    which several may share a cache."""
+    recorded = sorted(folder.glob("neo4j-*.aot"), key=lambda one: one.stat().st_mtime)
+    for old in recorded[:-kept]:
+        old.unlink(missing_ok=True)
 
 
 def _archive() -> Path:

@@ -15,7 +15,7 @@ from neo4j.exceptions import AuthError
 
 from service import jars
 from service.home import NodeHome
-from service.neo4j import Neo4jAddress, Neo4jServer, command, credential
+from service.neo4j import Neo4jAddress, Neo4jServer, command, credential, forget_starts
 from service.process import ServerError, read_identity
 from tests.service.cities import BRIEF
 
@@ -75,6 +75,17 @@ def test_an_operators_java_options_reach_the_server(home: Path, neo4j_server: Ne
     assert words.index("-Xmx768m") < words.index("-Xmx4g")  # the last one counts
     (running,) = Neo4jServer(NodeHome(home, "session")).processes()
     assert BRIEF in Path(f"/proc/{running.pid}/cmdline").read_text().split("\0")
+
+
+def test_installations_that_share_a_cache_keep_their_recorded_starts(tmp_path: Path) -> None:
+    for age in range(6):
+        path = tmp_path / f"neo4j-{age}.aot"
+        path.touch()
+        os.utime(path, (1_000 - age, 1_000 - age))
+    (tmp_path / "neo4j-train.lock").touch()
+    forget_starts(tmp_path)
+    kept = sorted(path.name for path in tmp_path.iterdir())
+    assert kept == [*(f"neo4j-{age}.aot" for age in range(4)), "neo4j-train.lock"]
 
 
 def test_taken_port_is_named(home: Path) -> None:
