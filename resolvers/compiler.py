@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import asyncpg
 import orjson
 
 from resolvers import (
@@ -55,10 +54,14 @@ def routines(kinds: Kinds) -> Mapping[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A statement ready to run: `keys` are the response keys of its first columns."""
+    """A statement ready to run: its first columns are the json of each response key.
+
+    An object that is told member by member has a column for each, and in `parted` what stands
+    before them; None for a key of one column.
+    """
 
     sql: str
-    keys: tuple[str, ...]
+    parted: tuple[tuple[bytes, ...] | None, ...]
     binds: tuple[Callable[[Call], Any], ...]
     checks: tuple[Callable[[Call], None], ...]
     lookups: tuple[tuple[int, Callable[[Call], Any]], ...]
@@ -80,15 +83,13 @@ class Compiled:
             if isinstance(value, str) and "\x00" in value:
                 raise QuestionError("BAD_VALUE", "texts cannot hold the character U+0000")
         row = await fetch_one(call.context.pool, self.sql, values)
-        count = len(self.keys)
-        found = tuple(value if value is not None else b"null" for value in row[:count])
-        return found, self._disclosure(call, row, count, found), row[-1]
+        told = iter(row)
+        found = tuple([_joined(before, told) for before in self.parted])
+        return found, self._disclosure(call, told, found), row[-1]
 
-    def _disclosure(
-        self, call: Call, row: asyncpg.Record, count: int, found: Sequence[bytes]
-    ) -> Disclosure:
-        subjects = (row[count] or b"") if self.has_subjects else b""
-        records = (row[count + self.has_subjects] or b"") if self.has_records else b""
+    def _disclosure(self, call: Call, told: Iterator[Any], found: Sequence[bytes]) -> Disclosure:
+        subjects = (next(told) or b"") if self.has_subjects else b""
+        records = (next(told) or b"") if self.has_records else b""
         return Disclosure(
             subjects=distinct(subjects),
             records=distinct(records),
@@ -114,13 +115,22 @@ def compile_fields(statement: Statement, selected: Sequence[Selected]) -> Compil
     assert query is not None
     root = Row(statement, level, "", query)
     lookups: list[tuple[int, Callable[[Call], Any]]] = []
-    shown = []
+    shown: list[str] = []
+    parted: list[tuple[bytes, ...] | None] = []
     for index, field in enumerate(selected):
         if field.name in _LOOKUPS:
             statement.count_list()
         with statement.deeper():
             routine = statement.routines[field.coordinate]
-            shown.append(f"{_as_json(routine(root, field))} AS j{index}")
+            whole = routine(root, field)
+        members = statement.parted.get(whole)
+        if members is None:
+            parted.append(None)
+            shown.append(f"{_as_json(whole)} AS j{index}")
+        else:
+            # Put together by PostgreSQL, a long list would be copied into the object that holds it.
+            parted.append(_before([key for key, _ in members]))
+            shown += [f"{_as_json(one)} AS j{index}_{n}" for n, (_, one) in enumerate(members)]
         for argument in _LOOKUPS.get(field.name, ()):
             given = field.given(argument)
             if given is not None:
@@ -135,7 +145,7 @@ def compile_fields(statement: Statement, selected: Sequence[Selected]) -> Compil
         raise UncompilableError("the statement is too long")
     return Compiled(
         sql=sql,
-        keys=tuple(field.key for field in selected),
+        parted=tuple(parted),
         binds=binds,
         checks=tuple(statement.checks),
         lookups=tuple(lookups),
@@ -144,6 +154,23 @@ def compile_fields(statement: Statement, selected: Sequence[Selected]) -> Compil
         has_subjects=manifests["a"] is not None,
         has_records=manifests["r"] is not None,
     )
+
+
+def _before(keys: Sequence[str]) -> tuple[bytes, ...]:
+    """What stands before each member of an object, whose keys are GraphQL names."""
+    return tuple([b'%b"%b":' % (b"," if n else b"{", key.encode()) for n, key in enumerate(keys)])
+
+
+def _joined(before: tuple[bytes, ...] | None, told: Iterator[Any]) -> bytes:
+    """The json of one key, of its columns."""
+    if before is None:
+        value = next(told)
+        return b"null" if value is None else value
+    parts: list[bytes] = []
+    for one in before:
+        value = next(told)
+        parts += (one, b"null" if value is None else value)
+    return b"".join([*parts, b"}"])
 
 
 def _missing(found: bytes, asked: Any) -> list[str]:

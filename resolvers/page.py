@@ -266,6 +266,12 @@ class Page:
             value = connection.json()
             for join in connection_level.joins:
                 parent.take(join)
+            if connection.columns:
+                listed = {f"{result}.{name}" for name, _ in aggregates}
+                statement.parted[value] = [
+                    (key, shown if shown in listed else f"to_json({shown})")
+                    for key, shown in connection.columns
+                ]
             return value
 
     def _check_cursors(self) -> None:

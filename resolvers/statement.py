@@ -81,6 +81,9 @@ class Statement:
     checks: list[Callable[[Call], None]] = field(default_factory=list)
     coordinates: dict[str, None] = field(default_factory=dict)
     masked: dict[str, None] = field(default_factory=dict)
+    # Objects that need not become one json where they stand at the root: by the expression of the
+    # whole, keys and the json of each.
+    parted: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     _shared: dict[Any, str] = field(default_factory=dict)
     _aliases: int = 0
     _fields: int = 0
