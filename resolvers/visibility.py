@@ -129,13 +129,19 @@ def _only(row: Row) -> Reach | None:
 
 def _not_narrowed(statement: Statement, record: str, kinds: frozenset[str]) -> str:
     """Whether the category of a firm is one of those of which the kind is shared."""
-    left_out = [pair for pair in sorted(statement.scope.narrowed) if pair[0] in kinds]
-    if not left_out:
-        return TRUE
-    if len(kinds) == 1:
-        return all_of(*(f"{record}.subject_category <> '{of}'" for _, of in left_out))
-    pairs = ", ".join([f"('{kind}', '{category}')" for kind, category in left_out])
-    return f"({record}.kind, {record}.subject_category) NOT IN ({pairs})"
+    left_out: dict[str, set[str]] = {}
+    for kind, category in statement.scope.narrowed:
+        if kind in kinds:
+            left_out.setdefault(category, set()).add(kind)
+    # Pairs would each be compared: that alone cost more than a look-up of one subject.
+    conditions = []
+    for category, of in sorted(left_out.items()):
+        other = f"{record}.subject_category <> '{category}'"
+        if of != kinds:
+            names = ", ".join([f"'{kind}'" for kind in sorted(of)])
+            other = f"({other} OR {record}.kind NOT IN ({names}))"
+        conditions.append(other)
+    return all_of(*conditions)
 
 
 def _one_of(record: str, kinds: frozenset[str], served: frozenset[str]) -> str:
