@@ -84,8 +84,12 @@ class Compiled:
                 raise QuestionError("BAD_VALUE", "texts cannot hold the character U+0000")
         row = await fetch_one(call.context.pool, self.sql, values)
         told = iter(row)
-        found = tuple([_joined(before, told) for before in self.parted])
+        found = self.found(told)
         return found, self._disclosure(call, told, found), row[-1]
+
+    def found(self, told: Iterator[Any]) -> tuple[bytes, ...]:
+        """The JSON of each key, of the columns of a row that come first."""
+        return tuple([_joined(before, told) for before in self.parted])
 
     def _disclosure(self, call: Call, told: Iterator[Any], found: Sequence[bytes]) -> Disclosure:
         subjects = (next(told) or b"") if self.has_subjects else b""

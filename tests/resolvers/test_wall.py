@@ -49,7 +49,7 @@ async def straight(
     values = [bind(Call(context, {})) for bind in shape.compiled.binds]
     row = await Walled(pool, wall, day).fetchrow(shape.compiled.sql, *values)
     assert row is not None
-    return orjson.loads(row[0])
+    return [orjson.loads(one) for one in shape.compiled.found(iter(row))]
 
 
 def numbers(found: Any) -> set[str]:
