@@ -59,6 +59,11 @@ class NodeProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self._head = 1
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header field has arrived. What follows a body is none (RFC 9110, section 6.5.1)."""
+        if self._head:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         """Its header section is over: hold it until its body is here, too, if that may be."""
         self._head = 0

@@ -29,6 +29,7 @@ class Told:
         self.go = asyncio.Event()
         self.go.set()
         self.begun = asyncio.Event()
+        self.fields: list[bytes] = []
 
     def direct(self, path: str) -> Answer | None:
         return self._answer if path == "/direct" else None
@@ -38,6 +39,7 @@ class Told:
 
     async def _answer(self, asked: Incoming) -> Outgoing:
         self.direct_ones += 1
+        self.fields = [name for name, _ in asked.headers]
         self.begun.set()
         await self.go.wait()
         if asked.body == b"fail":
@@ -57,6 +59,7 @@ class Told:
         send: Callable[[Message], Awaitable[None]],
     ) -> None:
         body, _ = await read_body(receive, 1_000_000)
+        self.fields = [name for name, _ in scope["headers"]]
         query = scope["query_string"]
         target = scope["path"].encode() + (b"?" + query if query else b"")
         short = body if len(body) < LONG else b"long"
@@ -184,6 +187,18 @@ def test_an_asker_that_asks_before_it_sends_is_told_to_go_on() -> None:
         writer.write(b"body")
         assert b" 200 " in await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
         writer.close()
+
+    run(case)
+
+
+@pytest.mark.parametrize("path", ["/direct", "/asgi"])
+def test_what_follows_a_body_is_no_header_field(path: str) -> None:
+    async def case(told: Told, port: int) -> None:
+        sent = CHUNKED.replace(b"/direct", path.encode())[:-2] + b"credit-case: late\r\n\r\n"
+        [(status, way, _)] = await answers(port, sent)
+        assert (status, way) == (200, path[1:])
+        assert b"transfer-encoding" in told.fields
+        assert b"credit-case" not in told.fields
 
     run(case)
 
