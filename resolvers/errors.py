@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from graphql import GraphQLError
+if TYPE_CHECKING:  # commands of the command line raise these errors and read no GraphQL
+    from graphql import GraphQLError
 
 _LONGEST = 300  # characters of a message
 # What graphql-core quotes of an exception of the interpreter, such as a number's too many digits.
