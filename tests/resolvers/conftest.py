@@ -6,6 +6,7 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
@@ -490,17 +491,45 @@ class Known:
     ask: Callable[..., Awaitable[Any]]
 
 
-@pytest.fixture(scope="session", params=[20201022, 7])
-async def known(
-    request: pytest.FixtureRequest,
+@pytest.fixture(scope="session")
+async def known_worlds(
     postgres_server: PostgresServer,
     tmp_path_factory: pytest.TempPathFactory,
     operations: Operations,
     scope_of: Callable[..., Scope],
+) -> AsyncIterator[Callable[[int], Awaitable[Known]]]:
+    """The world of a seed, loaded when it is first asked for and kept."""
+    found: dict[int, Known] = {}
+    async with AsyncExitStack() as loaded:
+
+        async def of(seed: int) -> Known:
+            if seed not in found:
+                out = tmp_path_factory.mktemp("world")
+                opening = _known(seed, out, postgres_server, operations, scope_of)
+                found[seed] = await loaded.enter_async_context(opening)
+            return found[seed]
+
+        yield of
+
+
+@pytest.fixture(params=[20201022, 7])
+async def known(
+    request: pytest.FixtureRequest, known_worlds: Callable[[int], Awaitable[Known]]
+) -> Known:
+    """Of each seed; of a fixture with parameters no more than one value would be kept."""
+    return await known_worlds(request.param)
+
+
+@asynccontextmanager
+async def _known(
+    seed: int,
+    out: Path,
+    postgres_server: PostgresServer,
+    operations: Operations,
+    scope_of: Callable[..., Scope],
 ) -> AsyncIterator[Known]:
-    out = tmp_path_factory.mktemp("world")
-    write_world("S", request.param, out)
-    database = f"search_world_{request.param}"
+    write_world("S", seed, out)
+    database = f"search_world_{seed}"
     admin = await asyncpg.connect(postgres_server.dsn)
     await admin.execute(f"CREATE DATABASE {database}")
     dsn = postgres_server.dsn_of(database)
