@@ -121,23 +121,23 @@ async def _counted(
 ) -> tuple[Sequence[tuple[int, ...]], dict[tuple[Any, ...], Figures]]:
     """The tables that the store counts, and their cells: number of the table, values, figures.
 
-    Records of many bodies are counted in parts of the bodies, each whole in one part: two parts
-    at a time, on a core each.
+    Records, and parties, of many bodies are counted in parts of the bodies, each whole in one
+    part: two parts at a time, on a core each.
     """
     sums = bool(_SUMMED & set(asked.measures))
 
     def tally(part: Part | None) -> Tally:
         fresh = statement.anew(call.context.scope)
-        if asked.of_records:
-            return of_records(fresh, asked.attributes, asked.day, sums=sums, part=part)
-        return of_organisations(fresh, asked.attributes, asked.day, sums=sums)
+        count = of_records if asked.of_records else of_organisations
+        return count(fresh, asked.attributes, asked.day, sums=sums, part=part)
 
     wanted: list[Part | None] = [None]
-    if asked.of_records:
+    of_parties = any(one.party for one in asked.attributes)
+    if asked.of_records or of_parties:
         [size] = await fetch(call.context.pool, _BODIES, ())
         if size["bodies"] > PART_BODIES:
             # Each part looks up anew who is a party.
-            most = AT_ONCE if any(one.party for one in asked.attributes) else MAX_PARTS
+            most = AT_ONCE if of_parties else MAX_PARTS
             rounds = -(-size["bodies"] // (AT_ONCE * PART_BODIES))
             wanted = [*parts(min(AT_ONCE * rounds, most))]
     tallies = [tally(part) for part in wanted]

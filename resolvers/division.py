@@ -73,12 +73,14 @@ class Attribute:
 @dataclass(frozen=True, slots=True)
 class Divided:
     """An attribute of organisations: by what of `organisation o` rows are grouped, and what of the
-    groups `f` says the value of each level. `joins` come before grouping, `after` behind it."""
+    groups `f` says the value of each level. `joins` come before grouping, `after` behind it;
+    `met` is what they join, a query with a name that stands before all."""
 
     grouped: Mapping[str, str]
     told: tuple[str, ...]
     joins: str = ""
     after: str = ""
+    met: tuple[str, ...] = ()
 
 
 def divided(
@@ -97,9 +99,13 @@ def divided(
         if one.of_records:
             continue
         if one.party is not None:
-            met = {name: f"(p{number}.subject_id IS NOT NULL)::text"}
-            joins = _party(statement, one.party, f"p{number}", day, holds)
-            found[one] = Divided(met, (f"f.{name}",), joins)
+            party = f"p{number}"
+            found[one] = Divided(
+                {name: f"({party}.subject_id IS NOT NULL)::text"},
+                (f"f.{name}",),
+                f" LEFT JOIN {party} ON {party}.subject_id = o.subject_id",
+                met=(f"{party} AS ({_party(statement, one.party, day, holds)})",),
+            )
         elif one.name == "PLACE":
             # Who moved out 迁出 is under the jurisdiction of where it went.
             here = "o.reg_status IS DISTINCT FROM '迁出'"
@@ -151,8 +157,8 @@ def _stated(statement: Statement, name: str, day: Given | None) -> str:
     )
 
 
-def _party(statement: Statement, party: Party, name: str, day: Given | None, holds: Holds) -> str:
-    """A join with the organisations that have such a party, each once."""
+def _party(statement: Statement, party: Party, day: Given | None, holds: Holds) -> str:
+    """The organisations that have such a party, each once."""
     kind, direction = PARTIES[party.side]
     on = statement.today if day is None else statement.given(day, "date")
     where = [
@@ -162,9 +168,9 @@ def _party(statement: Statement, party: Party, name: str, day: Given | None, hol
         in_force("e", on),
     ]
     return (
-        f" LEFT JOIN (SELECT DISTINCT e.subject_id FROM relation e"
+        f"SELECT DISTINCT e.subject_id FROM relation e"
         f" JOIN ({_others(statement, party)}) x ON x.subject_id = e.other_id"
-        f" WHERE {all_of(*where)}) {name} ON {name}.subject_id = o.subject_id"
+        f" WHERE {all_of(*where)}"
     )
 
 

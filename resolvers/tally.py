@@ -57,16 +57,27 @@ def parts(count: int) -> list[Part]:
     return [Part(UUID(int=low), UUID(int=high - 1)) for low, high in pairwise(edges)]
 
 
+def _holds(part: Part | None) -> Holds:
+    return (lambda _: TRUE) if part is None else part.holds
+
+
 def of_organisations(
-    statement: Statement, attributes: Sequence[Attribute], day: Given | None, *, sums: bool
+    statement: Statement,
+    attributes: Sequence[Attribute],
+    day: Given | None,
+    *,
+    sums: bool,
+    part: Part | None = None,
 ) -> Tally:
     """Cells of organisations: bodies; with `sums` those with a capital in CNY, and its sum.
 
     The statement reads the index `organisation_tally` alone where all that the caller sees is
-    registered.
+    registered. With `part` it counts those of one part.
     """
-    where = ["o.registered", registered_visible(statement, "o"), *_established(statement, day)]
-    of_bodies = divided(statement, attributes, day)
+    holds = _holds(part)
+    where = ["o.registered", registered_visible(statement, "o"), holds("o")]
+    where += _established(statement, day)
+    of_bodies = divided(statement, attributes, day, holds)
     capital = "FILTER (WHERE o.currency IS NULL OR o.currency IN ('CNY', '人民币'))"
     grouped = {name: one for found in of_bodies.values() for name, one in found.grouped.items()}
     summed = (
@@ -79,8 +90,10 @@ def of_organisations(
     joins = "".join([one.joins for one in of_bodies.values()])
     shown = "".join([f"{one}, " for found in of_bodies.values() for one in found.told])
     after = "".join([one.after for one in of_bodies.values()])
+    met = ", ".join([query for one in of_bodies.values() for query in one.met])
     sql = (
-        f"SELECT 0 AS counted, {shown}f.bodies, 0::bigint AS records, f.owners, f.amount,"
+        f"{f'WITH {met} ' if met else ''}SELECT 0 AS counted,"
+        f" {shown}f.bodies, 0::bigint AS records, f.owners, f.amount,"
         f" 0::bigint AS amounts FROM (SELECT {inner}count(*) AS bodies, {summed}"
         f" FROM organisation o{joins} WHERE {all_of(*where)}"
         f"{_grouped([str(i + 1) for i in range(len(grouped))])}) f{after}"
@@ -106,7 +119,7 @@ def of_records(
     have no subject in common add up.
     """
     own = {one: _Own(one, i) for i, one in enumerate(attributes) if one.of_records}
-    holds = (lambda _: TRUE) if part is None else part.holds
+    holds = _holds(part)
     bodies = divided(statement, attributes, day, holds)
     passing = _Passing(statement, list(own.values()), bodies, day, holds)
     tables, rows = [], []
@@ -129,7 +142,9 @@ def of_records(
             f" FROM cell{_grouped([str(i + 1) for i in range(len(by))])}) f"
             + "".join([one.after for one in passing.bodies.values()])
         )
-    sql = f"WITH cell AS MATERIALIZED ({passing.cells(sums=sums)}) {' UNION ALL '.join(rows)}"
+    first = [query for one in bodies.values() for query in one.met]
+    first.append(f"cell AS MATERIALIZED ({passing.cells(sums=sums)})")
+    sql = f"WITH {', '.join(first)} {' UNION ALL '.join(rows)}"
     return Tally(*statement.finished(sql), tables=tuple(tables))
 
 

@@ -221,6 +221,7 @@ async def test_counting_in_parts_gives_the_same_table(
         {"d": ["DISTRICT", "MONTH"], "m": ["RECORDS", "ORGANISATIONS", "AMOUNT_SUM"]},
         {"d": ["KIND", "YEAR"], "m": ["ORGANISATIONS", "AMOUNT_AVERAGE"], "on": "2026-03-01"},
         {"d": ["LIST"], "m": ["RECORDS"], "f": {"holder": {"region": "2"}}},
+        {"d": ["DISTRICT"], "m": ["CAPITAL_SUM", "SHARE"], "f": {"holder": {"region": "2"}}},
     ]
     whole = [await ask(role, **question) for question in questions]
     assert all(told["cells"] for told in whole)
