@@ -49,7 +49,10 @@ def _recognised(row: Row, selected: Selected) -> str:
 
 
 def _source(statement: Statement, subject: str, asked: str, wanted: str) -> str:
-    """One row: the evaluation that counts, the best mapping for it, reason, band and chain."""
+    """One row: the evaluation that counts, the best mapping for it, reason, band and chain.
+
+    OFFSET keeps what the reason is judged by from being repeated wherever the reason stands.
+    """
     today = statement.today
     home = statement.bind(lambda call: call.context.region, "text", "region")
     partner = statement.bind(lambda call: call.context.scope.agreement, "text", "agreement")
@@ -98,10 +101,7 @@ FROM (SELECT t.*,
         AND (t.mapping_id IS NULL OR t.covered OR coalesce({asked} = {signed}, false)) AS shown
 FROM (SELECT e.record_id, e.x_scheme, e.x_scheme_version, e.x_grade, e.x_score, e.x_valid_until,
         e.decision_date, e.origin_region, coalesce(e.objection AND e.whole, false) AS objection,
-        e.any_mapping, e.whole, m.*, v.*,
-        (SELECT b.band FROM grade_mapping_row b WHERE b.mapping_id = m.mapping_id
-            AND (b.grade = e.x_grade OR (e.x_score >= b.low
-                AND (b.below IS NULL OR e.x_score < b.below))) LIMIT 1) AS mapped,
+        e.any_mapping, e.whole, m.*, v.*, b.band AS mapped,
         repaired_within({subject}, e.origin_region, e.decision_date, {today}) AS repaired
     FROM (SELECT 1) one
     LEFT JOIN LATERAL (SELECT r.record_id, r.x_scheme, r.x_scheme_version, r.x_grade, r.x_score,
@@ -123,11 +123,14 @@ FROM (SELECT e.record_id, e.x_scheme, e.x_scheme_version, e.x_grade, e.x_score, 
             AND {_between("i", home, partner)} AND e.origin_region = ANY (i.parties) AND e.whole
         ORDER BY in_force DESC, covered DESC, h.valid_from DESC, h.mapping_id DESC LIMIT 1) m
         ON true
+    LEFT JOIN LATERAL (SELECT b.band FROM grade_mapping_row b WHERE b.mapping_id = m.mapping_id
+            AND (b.grade = e.x_grade OR (e.x_score >= b.low
+                AND (b.below IS NULL OR e.x_score < b.below))) LIMIT 1) b ON true
     LEFT JOIN LATERAL (SELECT w.record_id AS veto_id, w.kind AS veto_kind,
             CASE w.kind {labels} END AS veto_label, w.origin_region AS veto_region
         FROM record w WHERE w.subject_id = {subject} AND w.kind IN ({kinds})
             AND {listed} AND w.decision_date <= {today} AND e.whole
-        ORDER BY w.decision_date DESC, w.record_id LIMIT 1) v ON true) t) f"""
+        ORDER BY w.decision_date DESC, w.record_id LIMIT 1) v ON true) t OFFSET 0) f"""
 
 
 def _between(agreement: str, home: str, partner: str) -> str:
