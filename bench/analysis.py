@@ -181,7 +181,7 @@ async def measure(dsn: str, size: str | None, times: int) -> Table:
             began = time.perf_counter()
             answer = await plan.run(context, question.asked)
             told.append((time.perf_counter() - began) * 1000)
-            assert not answer.errors, answer.errors
+            assert set(answer.errors) <= {"ANALYSIS_LIMIT"}, answer.errors
         used, stored = time.process_time() - used, family_seconds(postmaster) - stored
         for by_hand in [question.by_hand] * times if question.by_hand else ():
             began = time.perf_counter()
@@ -194,7 +194,8 @@ async def measure(dsn: str, size: str | None, times: int) -> Table:
         ours = statistics.median(told)
         theirs = statistics.median(hand) if hand else None
         cpu = [one * 1000 / times for one in (used, stored)]
-        rows.append((label, ours, max(told), *cpu, theirs, theirs and ours / theirs))
+        refused = ": too fine, refused" if answer.errors else ""
+        rows.append((f"{label}{refused}", ours, max(told), *cpu, theirs, theirs and ours / theirs))
     [firms, records] = await readers[Role.ANALYST].fetch(
         "SELECT count(*) FROM organisation UNION ALL SELECT count(*) FROM record"
     )
