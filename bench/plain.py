@@ -16,6 +16,7 @@ from resolvers.request import parse_request
 from security.policy import Scope
 from security.registry import Caller
 from security.signature import VerifiedRequest
+from service.app import incoming, read_body
 from service.home import NodeHome, home
 from service.neo4j import Neo4jAddress
 from service.node import Node, open_node
@@ -29,7 +30,7 @@ Message = MutableMapping[str, Any]
 
 
 class Plain:
-    """An application that only reads and answers; by ASGI it tells that it serves."""
+    """An application that only reads and answers, by ASGI what does not arrive whole."""
 
     def __init__(self, node: Node, scope: Scope) -> None:
         self._node = node
@@ -46,12 +47,16 @@ class Plain:
     async def __call__(
         self,
         scope: Message,
-        receive: Callable[[], Awaitable[Message]],  # noqa: ARG002 - the shape of an application
+        receive: Callable[[], Awaitable[Message]],
         send: Callable[[Message], Awaitable[None]],
     ) -> None:
-        status = 204 if scope["method"] == "HEAD" else 404
-        await send({"type": "http.response.start", "status": status, "headers": []})
-        await send({"type": "http.response.body", "body": b""})
+        body, _ = await read_body(receive, 1_000_000)
+        outgoing = Outgoing(204, [], b"")  # to HEAD, which asks whether it serves
+        if scope["method"] != "HEAD":
+            outgoing = await self._answer(incoming(scope, body))
+        start = {"status": outgoing.status, "headers": outgoing.headers}
+        await send({"type": "http.response.start", **start})
+        await send({"type": "http.response.body", "body": outgoing.body})
 
     async def _answer(self, asked: Incoming) -> Outgoing:
         kind = asked.header(b"content-type").decode()
