@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 from resolvers.argument import Given
 from resolvers.context import Call
 from resolvers.errors import QuestionError
-from resolvers.lookup import CodeTerms, embedded_code, read_code
+from resolvers.lookup import CodeTerms, parts_bound, written
 from resolvers.statement import Statement
 
 MOST = 500
@@ -36,21 +36,10 @@ def subjects_of(statement: Statement, codes: Given, row: str) -> str:
     A code that two bodies share 重错码 has none.
     """
 
-    def spelling(index: int) -> Callable[[str], Any]:
-        def read(code: str) -> str | None:
-            values = read_code(code).values
-            return values[min(index, len(values) - 1)] if values else None
+    def columns(found: Sequence[str]) -> Sequence[Sequence[Any]]:
+        return list(zip(*map(written, found), strict=True)) or ((),) * 4
 
-        return read
-
-    def scheme(code: str) -> str | None:
-        schemes = read_code(code).schemes
-        return schemes[0] if len(schemes) == 1 else None
-
-    def bound(read: Callable[[str], Any]) -> str:
-        return statement.bind(lambda call: [read(code) for code in codes.read(call)], "text[]")
-
-    arrays = [bound(read) for read in (spelling(0), spelling(1), scheme, embedded_code)]
+    arrays = parts_bound(statement, codes, columns, "text[]")
     asked, one = statement.alias("c"), statement.alias("i")
     terms = CodeTerms(*(f"{asked}.{name}" for name in ("value", "spelling", "scheme", "embedded")))
     subject = (

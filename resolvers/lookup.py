@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from resolvers.argument import Given
 from resolvers.context import Call
@@ -86,32 +86,34 @@ class CodeTerms:
 def code_terms(statement: Statement, code: Given) -> CodeTerms:
     """Bind what a code may be; scalars, for an array costs more to bind than the look-up."""
 
-    read = _Read(code)
-    return CodeTerms(*[statement.bind(read.part(index), "text") for index in range(4)])
+    return CodeTerms(*parts_bound(statement, code, written, "text"))
 
 
-class _Read:
-    """A code that a statement binds in four parts, and that is read once for all of them."""
+def written(text: str) -> tuple[str | None, ...]:
+    """A code as statements bind it, in the parts of CodeTerms."""
+    code = read_code(text)
+    first, last = (code.values[0], code.values[-1]) if code.values else (None, None)
+    scheme = code.schemes[0] if len(code.schemes) == 1 else None
+    return first, last, scheme, _inside(code)
 
-    def __init__(self, code: Given) -> None:
-        self._code = code
-        self._text = ""
-        self._parts: tuple[str | None, ...] = (None,) * 4
 
-    def part(self, index: int) -> Callable[[Call], str | None]:
-        """What gives one of the parts: value, spelling, scheme, the code inside."""
+def parts_bound(
+    statement: Statement, given: Given, parts: Callable[[Any], Sequence[Any]], cast: str
+) -> list[str]:
+    """The four parts of what is given as parameters; with each question it is read once."""
+    latest: tuple[Any, Sequence[Any]] = (None, ())
 
-        def read(call: Call) -> str | None:
-            text = self._code.read(call)
-            if text != self._text:
-                code = read_code(text)
-                first, last = (code.values[0], code.values[-1]) if code.values else (None, None)
-                scheme = code.schemes[0] if len(code.schemes) == 1 else None
-                self._parts = (first, last, scheme, _inside(code))
-                self._text = text
-            return self._parts[index]
+    def bound(index: int) -> str:
+        def read(call: Call) -> Any:
+            nonlocal latest
+            value = given.read(call)
+            if latest[0] != value:
+                latest = value, parts(value)
+            return latest[1][index]
 
-        return read
+        return statement.bind(read, cast)
+
+    return [bound(index) for index in range(4)]
 
 
 def embedded_code(text: str) -> str | None:
