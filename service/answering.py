@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import signal
 import socket
-import sys
 from collections.abc import Iterator
 
 import uvicorn
@@ -19,9 +18,6 @@ from service.work import Work
 
 MAX_MESSAGE = 256 * 1024
 """Longest message of a WebSocket, in bytes: a document with its variables and signature, twice."""
-_TURN = 0.000_2
-"""Seconds after which a thread at work, such as one that seals, lets the answers go on. Python's
-own 5 ms are ten times what an answer takes."""
 
 
 class _Server(uvicorn.Server):
@@ -77,6 +73,5 @@ class Ending:
         )
         self._server = server = _Server(config)
         if not self.asked.is_set():
-            sys.setswitchinterval(_TURN)
             with seldom_collected(ANSWERING):
                 await server.serve(None if listening is None else [listening])
