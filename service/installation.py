@@ -79,9 +79,9 @@ def main() -> int:
 
             install(show)
         recorded = neo4j.is_trained()
-        if not recorded and not console.is_terminal:
-            console.print("Recording Neo4j's start, so that it starts twice as fast (20 s)")
         telling = "Recording Neo4j's start, so that it starts twice as fast"
+        if not recorded and not console.is_terminal:
+            console.print(f"{telling} (20 s)")
         with nullcontext() if recorded else console.status(telling):
             if not neo4j.train():
                 console.print("Neo4j's start could not be recorded; it will start slower.")

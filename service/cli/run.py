@@ -33,10 +33,7 @@ def serve(
     node: Annotated[str, typer.Option(help="Name of the node.", autocompletion=nodes)] = "benxi",
 ) -> None:
     """Serve one node 运行一个节点 until stopped."""
-    from service.collecting import resting
-
-    with resting():
-        from service.serve import main
+    from service.start import main
 
     with explained():
-        raise typer.Exit(main([node]))
+        raise typer.Exit(main(["serve", node]))
