@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.programs import need, node_path, npm_folder
+from tests.programs import lacks, need, node_path, npm_folder
 from tests.service.cities import Cities
 
 pytestmark = pytest.mark.timeout(400)
@@ -36,7 +36,7 @@ def typescript() -> Path:
         ["node", "-p", "process.versions.node"], env=node_path(), capture_output=True, check=True
     )
     if int(found.stdout.split(b".")[0]) < 22:
-        pytest.skip("Node 22.18 or newer runs TypeScript as it stands")
+        lacks("Node 22.18 or newer runs TypeScript as it stands")
     return folder
 
 
