@@ -12,6 +12,6 @@ Class = TypeVar("Class")
 def value_class(cls: type[Class]) -> type[Class]:
     """Make a dataclass with slots whose fields the type checker lets nobody change.
 
-    To freeze it at run time as well triples what making one costs: 15 µs of each answer.
+    Frozen at run time as well, one of 22 fields took three times as long to make.
     """
     return dataclass(slots=True, unsafe_hash=True)(cls)

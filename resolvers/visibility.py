@@ -133,7 +133,7 @@ def _not_narrowed(statement: Statement, record: str, kinds: frozenset[str]) -> s
     for kind, category in statement.scope.narrowed:
         if kind in kinds:
             left_out.setdefault(category, set()).add(kind)
-    # Pairs would each be compared: that alone cost more than a look-up of one subject.
+    # Each pair would be a comparison of its own, which every execution sets up.
     conditions = []
     for category, of in sorted(left_out.items()):
         other = f"{record}.subject_category <> '{category}'"
