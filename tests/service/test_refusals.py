@@ -54,24 +54,27 @@ async def _enrol(dsn: str) -> None:
     ended = Caller("refusals-ended", "已注销", "ANALYST", region="210500", valid_to=now - 60)
     connection = await asyncpg.connect(dsn)
     try:
-        await enrol_caller(connection, caller)
-        await enrol_caller(connection, ended)
-        for key in KEYS.values():
-            known = RegisteredKey(key.key_id, caller, key.algorithm, key.public)
-            await enrol_key(connection, known)
-        times: dict[str, dict[str, Any]] = {
-            "expired": {"valid_to": now - 60},
-            "early": {"valid_from": now + 3600},
-            "ended": {"caller": ended},
-        }
-        for name, key in STATES.items():
-            given = {"caller": caller, **times.get(name, {})}
-            known = RegisteredKey(key.key_id, algorithm=key.algorithm, public=key.public, **given)
-            await enrol_key(connection, known)
-        await revoke_key(connection, STATES["revoked"].key_id, now - 60)
-        await revoke_key(connection, STATES["compromised"].key_id, now, now - 60)
-        confused = RegisteredKey(CONFUSED.key_id, caller, Algorithm.SM2_SM3, CONFUSED.public)
-        await enrol_key(connection, confused)
+        async with connection.transaction():  # a node that reads between sees a key not yet revoked
+            await enrol_caller(connection, caller)
+            await enrol_caller(connection, ended)
+            for key in KEYS.values():
+                known = RegisteredKey(key.key_id, caller, key.algorithm, key.public)
+                await enrol_key(connection, known)
+            times: dict[str, dict[str, Any]] = {
+                "expired": {"valid_to": now - 60},
+                "early": {"valid_from": now + 3600},
+                "ended": {"caller": ended},
+            }
+            for name, key in STATES.items():
+                given = {"caller": caller, **times.get(name, {})}
+                known = RegisteredKey(
+                    key.key_id, algorithm=key.algorithm, public=key.public, **given
+                )
+                await enrol_key(connection, known)
+            await revoke_key(connection, STATES["revoked"].key_id, now - 60)
+            await revoke_key(connection, STATES["compromised"].key_id, now, now - 60)
+            confused = RegisteredKey(CONFUSED.key_id, caller, Algorithm.SM2_SM3, CONFUSED.public)
+            await enrol_key(connection, confused)
     finally:
         await connection.close()
 
