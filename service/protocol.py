@@ -1,9 +1,10 @@
 """HTTP as a node takes it: uvicorn's protocol, with a limit on what comes before a body, and a
-short way for requests that arrive whole.
+short way for requests that are soon whole.
 
 A parser that gathers a header section of any length is memory for anybody; bodies have their
-own limit in `service.app`. A question that came in one piece is handed over and answered without
-ASGI's messages, which cost more than the rest of HTTP does; everything else goes uvicorn's way.
+own limit in `service.app`. A short question is awaited for a moment, as most clients send its
+header section and its body apart, and answered without ASGI's messages, which cost more than the
+rest of HTTP does; everything else goes uvicorn's way.
 """
 
 from __future__ import annotations
@@ -19,6 +20,10 @@ from service.pipeline import Incoming, Outgoing, error_body, unlogged
 
 MAX_HEAD = 64 * 1024
 """Bytes of request line and header fields that arrive before they are complete."""
+MAX_HELD = 64 * 1024
+"""Bytes of a body that is awaited by its header section."""
+PATIENCE = 0.05
+"""Seconds that a header section is held at most until the rest of its request is here."""
 
 _METHODS = {b"GET": "GET", b"POST": "POST"}
 _log = logging.getLogger("uvicorn.error")
@@ -41,10 +46,11 @@ class Direct(Protocol):
 
 class NodeProtocol(HttpToolsProtocol):
     """Ends a connection whose request line and header fields become too long, and answers what
-    arrived whole at once."""
+    is whole soon itself."""
 
     _head = 0  # bytes of an incomplete header section; 0: none has begun
-    _held: bytearray | None = None  # the body so far of a request that may arrive whole
+    _held: bytearray | None = None  # the body so far of a request whose rest is awaited
+    _patience: asyncio.TimerHandle | None = None  # the end of its awaiting
     _direct: Direct | None = None
     _peer = ""
 
@@ -65,7 +71,7 @@ class NodeProtocol(HttpToolsProtocol):
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Its header section is over: hold it until its body is here, too, if that may be."""
+        """Its header section is over: hold it for its body, if it may be answered directly."""
         self._head = 0
         if self._may_be_whole():
             self._held = bytearray()
@@ -87,13 +93,28 @@ class NodeProtocol(HttpToolsProtocol):
             self._release()
             super().on_message_complete()
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nobody is there any more to be answered."""
+        self._forget()
+        super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        """Answer what has begun, then end."""
+        self._release()
+        super().shutdown()
+
     def data_received(self, data: bytes) -> None:
-        """Parse what arrived, then look whether a header section is still open."""
+        """Parse what arrived, then look whether a header section is still open, or a body is."""
         if self._head:
             self._head += len(data)
         super().data_received(data)
         if self._held is not None:
-            self._release()
+            if self.transport.is_closing():
+                self._forget()
+            elif len(self._held) > MAX_HELD:
+                self._release()
+            elif self._patience is None:
+                self._patience = self.loop.call_later(PATIENCE, self._release)
         if self._head == 1:
             self._head += len(data)
         if self._head > MAX_HEAD and not self.transport.is_closing():
@@ -124,7 +145,7 @@ class NodeProtocol(HttpToolsProtocol):
         asked = Incoming(method, target, query.encode(), self.headers, body, self._peer)
         if not self._direct.takes(asked):
             return False
-        self._held = None
+        self._forget()
         version = self.parser.get_http_version()
         whole = _Whole(self, version != "1.0" and self.parser.should_keep_alive())
         self.cycle = whole  # type: ignore[assignment]
@@ -133,11 +154,20 @@ class NodeProtocol(HttpToolsProtocol):
         return True
 
     def _release(self) -> None:
-        """Let a request that was held go uvicorn's way."""
-        body, self._held = self._held, None
+        """Let a request that is held go uvicorn's way."""
+        if (body := self._held) is None:
+            return
+        self._forget()
         super().on_headers_complete()
         if body:
             super().on_body(bytes(body))
+
+    def _forget(self) -> None:
+        """Hold nothing."""
+        self._held = None
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
 
     def _refuse(self) -> None:
         body = error_body("HEADERS_TOO_LARGE", "send shorter header fields or a shorter address")

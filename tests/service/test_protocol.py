@@ -1,4 +1,4 @@
-"""HTTP as a node takes it: what arrives whole is answered directly, the rest by ASGI, alike."""
+"""HTTP as a node takes it: what is soon whole is answered directly, the rest by ASGI, alike."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
@@ -130,10 +130,13 @@ def run(case: Callable[[Told, int], Awaitable[None]]) -> None:
         ([b"GET /direct?q=1 HTTP/1.1\r\nHost: a\r\n\r\n"], "direct", b"GET /direct?q=1 q=1 "),
         ([post(b"other", "/asgi")], "asgi", b"POST /asgi  other"),
         ([post(b"whole")[:30], post(b"whole")[30:]], "direct", b"POST /direct  whole"),
-        ([post(b"in two parts")[:-4], post(b"in two parts")[-4:]], "asgi",
+        ([post(b"in two parts")[:-4], post(b"in two parts")[-4:]], "direct",
          b"POST /direct  in two parts"),
-        ([post(b"head first")[:-10], b"head first"], "asgi", b"POST /direct  head first"),
+        ([post(b"head first")[:-10], b"head first"], "direct", b"POST /direct  head first"),
+        ([post(b"head first", "/asgi")[:-10], b"head first"], "asgi", b"POST /asgi  head first"),
         ([CHUNKED], "direct", b"POST /direct  abcde"),
+        ([CHUNKED[:-20], CHUNKED[-20:-9], CHUNKED[-9:]], "direct", b"POST /direct  abcde"),
+        ([post(b"x" * 70_000)[:-9], b"x" * 9], "asgi", b"POST /direct  long"),
         ([post(b"x" * LONG)], "asgi", b"POST /direct  long"),
         ([b"PUT /direct HTTP/1.1\r\nHost: a\r\ncontent-length: 1\r\n\r\nx"], "asgi",
          b"PUT /direct  x"),
@@ -142,12 +145,64 @@ def run(case: Callable[[Told, int], Awaitable[None]]) -> None:
     ],
 )  # fmt: skip
 def test_a_request_is_answered_alike_however_it_arrives(
-    parts: list[bytes], way: str, body: bytes
+    parts: list[bytes], way: str, body: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("service.protocol.PATIENCE", 10.0)
+
     async def case(_: Told, port: int) -> None:
         assert await answers(port, *parts) == [(200, way, body)]
 
     run(case)
+
+
+@pytest.mark.parametrize("later", [b"awaited", b"wait"])
+def test_what_does_not_come_soon_is_awaited_by_asgi(
+    later: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.protocol.PATIENCE", 0.001)
+
+    async def case(_: Told, port: int) -> None:
+        whole = post(b"awaited")
+        for _again in range(2):
+            parts = whole[: -len(later)], whole[-len(later) :]
+            assert await answers(port, *parts) == [(200, "asgi", b"POST /direct  awaited")]
+
+    run(case)
+
+
+def test_who_leaves_before_the_body_is_not_answered_and_who_sends_while_it_ends_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("service.protocol.PATIENCE", 10.0)
+    head, body = post(b"late")[:-4], b"late"
+
+    async def left(told: Told, port: int) -> None:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(head)
+        await asyncio.sleep(0.02)
+        writer.close()
+        assert await answers(port, head, body) == [(200, "direct", b"POST /direct  late")]
+        assert told.direct_ones == 1
+
+    run(left)
+
+    async def ends() -> bytes:
+        async with served() as (_, port):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(head)
+            await asyncio.sleep(0.05)
+
+            async def send() -> None:
+                await asyncio.sleep(0.2)
+                writer.write(body)
+
+            sending = asyncio.create_task(send())
+        await sending
+        answered = await asyncio.wait_for(reader.read(), 5)
+        writer.close()
+        return answered
+
+    assert uvloop.run(ends()).endswith(b"POST /direct  late")
 
 
 def test_requests_that_come_together_are_answered_in_their_order() -> None:
