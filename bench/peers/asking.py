@@ -5,7 +5,8 @@
 FILE holds whole requests, each after its length on a line. Without a rate each connection asks
 again when it was answered. With one, requests are let go at even distances by the clock: one that
 finds no idle connection waits for it, and that counts, so a server that stalls is not spared
-(coordinated omission). Prints JSON; microseconds from the moment a request was let go.
+(coordinated omission). What is let go in the first half second is not counted: the server meets its
+connections then. Prints JSON; microseconds from the moment a request was let go.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from pathlib import Path
 from typing import Any
 
 import uvloop
+
+_FIRST = 0.5  # seconds at a rate that are not counted
 
 
 def requests_in(path: Path) -> list[bytes]:
@@ -67,7 +70,7 @@ class _Connection(asyncio.Protocol):
         if len(self._received) >= self._wanted:
             good = self._received.startswith(b"HTTP/1.1 200")
             self._received, self._wanted = b"", 0
-            self._asker.answered(self, time.perf_counter() - self._since, good)
+            self._asker.answered(self, self._since, good)
 
     def connection_lost(self, _: Exception | None) -> None:
         self._asker.lost(self)
@@ -78,6 +81,7 @@ class _Asker:
         self._requests = requests
         self._until = until
         self._rate = rate
+        self.counted_from = 0.0
         self._idle: deque[_Connection] = deque()
         self._waiting: deque[float] = deque()
         self._under_way = 0
@@ -127,9 +131,10 @@ class _Asker:
         self._under_way += 1
         connection.ask(next(self._requests), since)
 
-    def answered(self, connection: _Connection, took: float, good: bool) -> None:
+    def answered(self, connection: _Connection, since: float, good: bool) -> None:
         self._under_way -= 1
-        self.times.append(took)
+        if since >= self.counted_from:
+            self.times.append(time.perf_counter() - since)
         self.failed += not good
         if self._waiting:
             self._ask(connection, self._waiting.popleft())
@@ -160,6 +165,8 @@ async def ask(
     ]
     began = time.perf_counter()
     asker._until = began + seconds
+    if rate is not None:
+        asker.counted_from = began + min(_FIRST, seconds / 2)
     await asyncio.wait_for(asker.run(made), seconds + 30)
     taken = time.perf_counter() - began
     times = sorted(asker.times)
