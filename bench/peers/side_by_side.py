@@ -46,7 +46,7 @@ MERCURIUS, POSTGRAPHILE_NAME = "Mercurius, graphql-jit", "PostGraphile"
 STRAWBERRY = "Strawberry, DataLoader"
 _CONNECTIONS = 8
 _STEADY_ROUNDS = 3
-_REST = 1.5  # seconds in which a signed node seals and indexes its last answers, at its own cost
+_REST = 1.0  # seconds in which a signed node seals and indexes its last answers, at its own cost
 _PRESIGNED = 2_500  # signed requests for each second: more than one process answers
 
 
@@ -309,24 +309,14 @@ class _Asking:
         for question in TITLES:
             names = (HAND, PLAIN, SIGNED)
             rates = {name: _median(found[question, name], "rate") / 2 for name in names}
-            rounds: dict[str, list[dict[str, float]]] = {name: [] for name in names}
-            for round_ in range(_STEADY_ROUNDS):
+            rounds: dict[str, list[tuple[float, float, float]]] = {name: [] for name in names}
+            for number in range(_STEADY_ROUNDS):
                 for name in names:
-                    way = ways[name]
-                    rounds[name].append(
-                        self._at_rate(name, way, question, codes, rates[name], round_)
-                    )
+                    asked = self._at_rate(name, ways[name], question, codes, rates[name], number)
+                    p50, p99 = asked["p50"], asked["p99"]
+                    rounds[name].append((p50, p99, p99 / p50))
             for name in names:
-                p50, p99, ratio = (
-                    statistics.median(of)
-                    for of in zip(
-                        *(
-                            (one["p50"], one["p99"], one["p99"] / one["p50"])
-                            for one in rounds[name]
-                        ),
-                        strict=True,
-                    )
-                )
+                p50, p99, ratio = map(statistics.median, zip(*rounds[name], strict=True))
                 rows.append((question, name, rates[name], p50, p99, ratio))
         columns = ("question", "by", "requests/s", "p50 µs", "p99 µs", "p99 / p50")
         return Table("Half of saturation, requests let go at even distances", columns, rows)
