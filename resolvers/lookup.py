@@ -85,7 +85,6 @@ class CodeTerms:
 
 def code_terms(statement: Statement, code: Given) -> CodeTerms:
     """Bind what a code may be; scalars, for an array costs more to bind than the look-up."""
-
     return CodeTerms(*parts_bound(statement, code, written, "text"))
 
 
