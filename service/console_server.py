@@ -40,8 +40,8 @@ def open_console(
     keys = node_keys(root, name)
     with (
         _listening(port) as listener,
-        running(root, name, url),
         httpx.Client(timeout=60, trust_env=False) as http,
+        running(root, name, url, http),
     ):
         gate = Gate(listener.getsockname()[1])
         console = Console(

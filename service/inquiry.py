@@ -94,7 +94,10 @@ def ask(
     name, url = resolve(root, node)
     key = identity_key(root, identity) if identity else None
     http = httpx.Client(timeout=60, trust_env=False)
-    with running(root, name, url), Client(url, key, node_keys(root, name), http=http) as client:
+    with (
+        running(root, name, url, http),
+        Client(url, key, node_keys(root, name), http=http) as client,
+    ):
         answer = client.query(
             document,
             variables,
@@ -160,9 +163,9 @@ def verify(client: Client, answer: Answer[Any]) -> Found:
 
 
 @contextmanager
-def running(root: Path, name: str, url: str) -> Iterator[None]:
+def running(root: Path, name: str, url: str, http: httpx.Client) -> Iterator[None]:
     """A node that answers for the time of the block, started here when nobody runs it."""
-    if answers(url):
+    if answers(url, http):
         yield
         return
     settings = load_settings(NodeHome(root, name))
@@ -180,10 +183,10 @@ def running(root: Path, name: str, url: str) -> Iterator[None]:
         loop.close()
 
 
-def answers(url: str) -> bool:
+def answers(url: str, http: httpx.Client) -> bool:
     """Whether a node is ready at this origin."""
     try:
-        return httpx.get(f"{url}/ready", timeout=2, trust_env=False).status_code == 200
+        return http.get(f"{url}/ready", timeout=2).status_code == 200
     except httpx.HTTPError:
         return False
 
