@@ -124,13 +124,14 @@ class FaultNode:
 
     def wait_ready(self, seconds: float = STARTED) -> None:
         deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            if self.process is None or self.process.poll() is not None:
-                raise RuntimeError(f"the node ended: {self.printed()}")
-            with contextlib.suppress(httpx.HTTPError):
-                if httpx.get(f"{self.url}/ready", trust_env=False, timeout=2).status_code == 200:
-                    return
-            time.sleep(0.05)
+        with httpx.Client(trust_env=False, timeout=2) as http:
+            while time.monotonic() < deadline:
+                if self.process is None or self.process.poll() is not None:
+                    raise RuntimeError(f"the node ended: {self.printed()}")
+                with contextlib.suppress(httpx.HTTPError):
+                    if http.get(f"{self.url}/ready").status_code == 200:
+                        return
+                time.sleep(0.05)
         raise TimeoutError(f"the node did not start: {self.printed()}")
 
     def printed(self) -> str:
