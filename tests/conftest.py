@@ -61,6 +61,7 @@ _SHARING = {
     ),
     "lone_node": (
         "service/test_attacks.py",
+        "service/test_command.py",
         "service/test_enrolment.py",
         "service/test_http.py",
         "service/test_node.py",

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -22,6 +23,7 @@ from service.enrolment import identity_key, node_keys
 from service.home import NodeHome
 from service.neo4j import Neo4jServer
 from service.postgres import PostgresServer
+from tests.service.command import CommandLine
 
 # What the second compiler of Java makes faster does not live long enough to pay for it.
 BRIEF = "-XX:TieredStopAtLevel=1"
@@ -56,22 +58,17 @@ class Cities:
     root: Path
     ports: dict[str, int]
     environment: dict[str, str]
+    command: CommandLine
     golden: dict[str, Any] = field(default_factory=dict)
+    # Clients share it: to make one for each takes longer than most of their questions.
+    _trust: ssl.SSLContext = field(default_factory=httpx.create_ssl_context)
 
     def url(self, node: str) -> str:
         return f"http://127.0.0.1:{self.ports[node]}"
 
     def xinqiao(self, *arguments: str, text: str | None = None) -> tuple[int, Any]:
         """Run a command with --json; its exit status and what it printed."""
-        done = subprocess.run(
-            [XINQIAO, *arguments, "--json"],
-            env=self.environment,
-            input=text,
-            capture_output=True,
-            text=True,
-            timeout=200,
-            check=False,
-        )
+        done = self.command.run([XINQIAO, *arguments, "--json"], self.environment, text)
         try:
             return done.returncode, json.loads(done.stdout)
         except json.JSONDecodeError:
@@ -79,14 +76,8 @@ class Cities:
 
     def xinqiao_text(self, *arguments: str) -> tuple[int, str]:
         """Run a command for people; its exit status and all that it printed."""
-        done = subprocess.run(
-            [XINQIAO, *arguments],
-            env={**self.environment, "COLUMNS": "200"},
-            capture_output=True,
-            text=True,
-            timeout=200,
-            check=False,
-        )
+        wide = {**self.environment, "COLUMNS": "200"}
+        done = self.command.run([XINQIAO, *arguments], wide)
         return done.returncode, done.stdout + done.stderr
 
     def ask(
@@ -99,8 +90,11 @@ class Cities:
 
     def client(self, node: str = "benxi", identity: str | None = None) -> Client:
         key = identity_key(self.root, identity) if identity else None
-        http = httpx.Client(timeout=30, trust_env=False)
-        return Client(self.url(node), key, node_keys(self.root, node), http=http)
+        return Client(self.url(node), key, node_keys(self.root, node), http=self.http())
+
+    def http(self) -> httpx.Client:
+        """A client of HTTP alone."""
+        return httpx.Client(timeout=30, trust_env=False, verify=self._trust)
 
     def wait_for(self, holds: Any, seconds: float = 30) -> None:
         deadline = time.monotonic() + seconds
@@ -110,7 +104,7 @@ class Cities:
 
 
 @contextmanager
-def running_cities(root: Path, seed: int = SEED) -> Iterator[Cities]:
+def running_cities(root: Path, command: CommandLine, seed: int = SEED) -> Iterator[Cities]:
     """`xinqiao run`: both cities with the demo world S of a seed, asked and serving."""
     ports = {"benxi": free_port(), "shenyang": free_port()}
     settings = environment(root, ports)
@@ -131,7 +125,7 @@ def running_cities(root: Path, seed: int = SEED) -> Iterator[Cities]:
             assert time.monotonic() < deadline, shown
             time.sleep(0.3)
         golden = json.loads((root / f"worlds/S-{seed}/truth/golden.json").read_text("utf-8"))
-        yield Cities(root, ports, settings, golden)
+        yield Cities(root, ports, settings, command, golden)
     finally:
         process.send_signal(signal.SIGTERM)
         try:
@@ -157,13 +151,14 @@ class LoneNode(Cities):
         )
         log.close()
         deadline = time.monotonic() + 120
-        while time.monotonic() < deadline:
-            assert self.process.poll() is None, (self.root / "lone.log").read_text()[-3000:]
-            try:
-                if httpx.get(f"{self.url('benxi')}/ready", trust_env=False).status_code == 200:
-                    return
-            except httpx.HTTPError:
-                time.sleep(0.1)
+        with self.http() as http:
+            while time.monotonic() < deadline:
+                assert self.process.poll() is None, (self.root / "lone.log").read_text()[-3000:]
+                try:
+                    if http.get(f"{self.url('benxi')}/ready").status_code == 200:
+                        return
+                except httpx.HTTPError:
+                    time.sleep(0.1)
         raise AssertionError("the node did not start")
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from service.postgres import PostgresServer
 from service.world import DEFAULT_SEED, WorldManifest, write_world
 from store.migrations import migrate
 from tests.service.cities import Cities, LoneNode, environment, free_port, running_cities
+from tests.service.command import CommandLine
 from tests.service.inner_node import InnerNode, inner_node
 
 
@@ -23,18 +25,25 @@ def _root(home: Path, name: str) -> Path:
 
 
 @pytest.fixture(scope="session")
-def cities(home: Path) -> Iterator[Cities]:
+def command() -> Iterator[CommandLine]:
+    """The command line, loaded once for all calls."""
+    with closing(CommandLine()) as loaded:
+        yield loaded
+
+
+@pytest.fixture(scope="session")
+def cities(home: Path, command: CommandLine) -> Iterator[Cities]:
     """`xinqiao run`: both cities with the demo world S, asked and serving."""
-    with running_cities(_root(home, "two")) as running:
+    with running_cities(_root(home, "two"), command) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
-def lone_node(home: Path) -> Iterator[LoneNode]:
+def lone_node(home: Path, command: CommandLine) -> Iterator[LoneNode]:
     """One empty node with its servers; tests that hurt it start it again."""
     root = _root(home, "lone")
     ports = {"benxi": free_port(), "shenyang": free_port()}
-    node = LoneNode(root, ports, environment(root, ports))
+    node = LoneNode(root, ports, environment(root, ports), command)
     # Its partner never answers: far too long to stop it unless a test makes the tail that old.
     node.environment["XINQIAO_BENXI_WITNESS_STOP"] = "86400"
     node.environment["XINQIAO_BENXI_TRUSTED_DOCUMENTS"] = "required"  # as in production

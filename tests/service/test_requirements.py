@@ -18,6 +18,7 @@ import pytest
 
 from service.home import open_folder
 from tests.service.cities import SEED, Cities, running_cities
+from tests.service.command import CommandLine
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -27,13 +28,13 @@ RECORD = (
 
 
 @pytest.fixture(scope="module", params=[SEED, 7])
-def world(request: pytest.FixtureRequest, home: Path) -> Iterator[Cities]:
+def world(request: pytest.FixtureRequest, home: Path, command: CommandLine) -> Iterator[Cities]:
     """Both cities under each seed."""
     if request.param == SEED:
         yield request.getfixturevalue("cities")
         return
     folder = open_folder(home / f"seed-{request.param}", 0o711)
-    with running_cities(folder, request.param) as found:
+    with running_cities(folder, command, request.param) as found:
         yield found
 
 
