@@ -46,6 +46,7 @@ class App:
             ACK_PATH: self._pipeline.exchange,
         }
         self._working = 0
+        self._reading = 0
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -55,24 +56,20 @@ class App:
         if answer is None:
             await self._rest(scope, receive, send)
             return
-        if self._busy:
-            await _send(send, _refused_busy())
-            return
-        self._working += 1
         try:
-            body, cut = await read_body(receive, self._node.settings.max_body)
-            asked = incoming(scope, body, cut)
-            if scope["path"] in _STREAMED and cut is None and wants_events(asked):
-                await self._stream(asked, receive, send)
-                return
-            outgoing = await answer(asked)
+            asked = await self._read(scope, receive)
         except ClientDisconnect:
             return
         except BodyTimeoutError:
-            outgoing = unlogged(408, "BODY_TIMEOUT", "send the whole body within 30 seconds")
-        finally:
-            self._working -= 1
-        await _send(send, outgoing)
+            late = unlogged(408, "BODY_TIMEOUT", "send the whole body within 30 seconds")
+            await _send(send, late)
+            return
+        if asked is None:
+            await _send(send, _refused_busy())
+        elif scope["path"] in _STREAMED and asked.cut is None and wants_events(asked):
+            await self._stream(asked, receive, send)
+        else:
+            await _send(send, await self._answered(answer, asked))
 
     def direct(self, path: str) -> Answer | None:
         """What answers requests at a path that have come whole; None where Starlette does."""
@@ -83,12 +80,29 @@ class App:
         long, whose digest is taken as it comes."""
         return len(asked.body) <= self._node.settings.max_body and not wants_events(asked)
 
+    async def _read(self, scope: MutableMapping[str, Any], receive: Receive) -> Incoming | None:
+        """A request with its body; None when too many bodies are awaited.
+
+        Who sends slowly keeps others from sending slowly, never what is whole from its answer.
+        """
+        if self._reading >= self._node.settings.max_waiting:
+            return None
+        self._reading += 1
+        try:
+            body, cut = await read_body(receive, self._node.settings.max_body)
+        finally:
+            self._reading -= 1
+        return incoming(scope, body, cut)
+
     async def _answer(self, asked: Incoming) -> Outgoing:
+        return await self._answered(self._roads[asked.target.partition("?")[0]], asked)
+
+    async def _answered(self, answer: Answer, asked: Incoming) -> Outgoing:
         if self._busy:
             return _refused_busy()
         self._working += 1
         try:
-            return await self._roads[asked.target.partition("?")[0]](asked)
+            return await answer(asked)
         finally:
             self._working -= 1
 
@@ -97,11 +111,8 @@ class App:
         return self._working >= self._node.settings.max_waiting
 
     async def _stream(self, asked: Incoming, receive: Receive, send: Send) -> None:
-        self._working -= 1  # a stream waits, and is counted by its own limit
-        try:
-            refused = await self._streams.serve(asked, receive, send)
-        finally:
-            self._working += 1
+        # A stream waits, and is counted by its own limit.
+        refused = _refused_busy() if self._busy else await self._streams.serve(asked, receive, send)
         if refused is not None:
             await _send(send, refused)
 

@@ -28,12 +28,12 @@ async def read_body(
     Of one that is far too long it is the digest of the beginning. Raises ClientDisconnect and
     BodyTimeoutError when it does not come whole.
     """
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    if not message.get("more_body") and len(body) <= limit:
-        return body, None
     try:
         async with asyncio.timeout(seconds):
+            message = await _more(receive)
+            body: bytes = message.get("body", b"")
+            if not message.get("more_body") and len(body) <= limit:
+                return body, None
             gathered = bytearray(body)
             while message.get("more_body") and len(gathered) <= limit:
                 message = await _more(receive)

@@ -14,16 +14,25 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Protocol, runtime_checkable
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
 from service.pipeline import Incoming, Outgoing, error_body, unlogged
 
 MAX_HEAD = 64 * 1024
-"""Bytes of request line and header fields that arrive before they are complete."""
+"""Bytes that arrive in a row without completing a header section, a trailer section or a chunk."""
+HEAD_SECONDS = 30.0
+"""How long a header section may take to arrive, the first one from when the connection is made."""
 MAX_HELD = 64 * 1024
 """Bytes of a body that is awaited by its header section."""
 PATIENCE = 0.05
 """Seconds that a header section is held at most until the rest of its request is here."""
+
+_LINGER = 5.0  # seconds for who was refused to stop sending
 
 _METHODS = {b"GET": "GET", b"POST": "POST"}
 _log = logging.getLogger("uvicorn.error")
@@ -48,9 +57,14 @@ class NodeProtocol(HttpToolsProtocol):
     """Ends a connection whose request line and header fields become too long, and answers what
     is whole soon itself."""
 
-    _head = 0  # bytes of an incomplete header section; 0: none has begun
+    _unfinished = 0  # bytes that have arrived since anything was complete
+    _in_head = False  # whether a header section is open
     _held: bytearray | None = None  # the body so far of a request whose rest is awaited
+    _answer: Answer | None = None  # what answers the one that is held
     _patience: asyncio.TimerHandle | None = None  # the end of its awaiting
+    _overdue: asyncio.TimerHandle | None = None  # the end of awaiting any request
+    _running: RequestResponseCycle | _Whole | None = None  # what is answered now
+    _deaf = False  # whether what else arrives is no request
     _direct: Direct | None = None
     _peer = ""
 
@@ -59,27 +73,40 @@ class NodeProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         self._peer = self.client[0] if self.client else ""
         self._direct = self.app if isinstance(self.app, Direct) else None
+        self._overdue = self.loop.call_later(HEAD_SECONDS, self._end_overdue)
+
+    def handle_websocket_upgrade(self) -> None:
+        """Become a WebSocket, unless something is still to be answered here."""
+        if self._idle:
+            self._deaf = True
+            self._wait_no_longer()
+            super().handle_websocket_upgrade()
+        else:
+            self._end_in_turn()
 
     def on_message_begin(self) -> None:
         """A request begins, somewhere in what has just arrived."""
         super().on_message_begin()
-        self._head = 1
+        self._in_head = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header field has arrived. What follows a body is none (RFC 9110, section 6.5.1)."""
-        if self._head:
+        if self._in_head:
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """Its header section is over: hold it for its body, if it may be answered directly."""
-        self._head = 0
-        if self._may_be_whole():
+        self._in_head = False
+        self._unfinished = 0
+        self._answer = self._answer_if_whole()
+        if self._answer is not None:
             self._held = bytearray()
         else:
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         """A part of the body has arrived."""
+        self._unfinished = 0
         if self._held is None:
             super().on_body(body)
         else:
@@ -87,6 +114,7 @@ class NodeProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The request is over."""
+        self._unfinished = 0
         if self._held is None:
             super().on_message_complete()
         elif not self._answered(bytes(self._held)):
@@ -96,7 +124,12 @@ class NodeProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Nobody is there any more to be answered."""
         self._forget()
+        self._wait_no_longer()
         super().connection_lost(exc)
+        # uvicorn tells the last request only, which may wait behind the one that is answered.
+        if self._running is not None and not self._running.response_complete:
+            self._running.disconnected = True
+            self._running.message_event.set()
 
     def shutdown(self) -> None:
         """Answer what has begun, then end."""
@@ -105,8 +138,9 @@ class NodeProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse what arrived, then look whether a header section is still open, or a body is."""
-        if self._head:
-            self._head += len(data)
+        if self._deaf:
+            return
+        self._unfinished += len(data)
         super().data_received(data)
         if self._held is not None:
             if self.transport.is_closing():
@@ -115,41 +149,56 @@ class NodeProtocol(HttpToolsProtocol):
                 self._release()
             elif self._patience is None:
                 self._patience = self.loop.call_later(PATIENCE, self._release)
-        if self._head == 1:
-            self._head += len(data)
-        if self._head > MAX_HEAD and not self.transport.is_closing():
+        elif not self._idle:
+            self._wait_no_longer()
+        elif self._overdue is None and not self._deaf:
+            self._overdue = self.loop.call_later(HEAD_SECONDS, self._end_overdue)
+        if self._unfinished > MAX_HEAD and not self.transport.is_closing():
             self._refuse()
 
-    def _may_be_whole(self) -> bool:
-        cycle = self.cycle
-        return (
-            self._direct is not None
-            and (cycle is None or cycle.response_complete)
-            and self.limit_concurrency is None
-            and not self.expect_100_continue
-            and not self.parser.should_upgrade()
-            and self.parser.get_method() in _METHODS
-            and self.url.isascii()
-            and b"#" not in self.url
-        )
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP, behind the answers to what came before it."""
+        if not self._end_in_turn():
+            super().send_400_response(msg)
+
+    @property
+    def _idle(self) -> bool:
+        """Whether everything that has been asked is answered."""
+        return self.cycle is None or self.cycle.response_complete
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _answer_if_whole(self) -> Answer | None:
+        """What may answer the request whose header section has just come, once it is whole."""
+        if (
+            self._direct is None
+            or not self._idle
+            or self.limit_concurrency is not None
+            or self.expect_100_continue
+            or self.parser.should_upgrade()
+            or self.parser.get_method() not in _METHODS
+            or not self.url.isascii()
+            or b"#" in self.url
+        ):
+            return None
+        return self._direct.direct(self.url.partition(b"?")[0].decode("ascii"))
 
     def _answered(self, body: bytes) -> bool:
         """Have a whole request answered, if it is one of those that are answered directly."""
         assert self._direct is not None
-        target = self.url.decode("ascii")
-        path, _, query = target.partition("?")
-        answer = self._direct.direct(path)
-        if answer is None:
-            return False
+        assert self._answer is not None
+        query = self.url.partition(b"?")[2]
         method = _METHODS[self.parser.get_method()]
-        asked = Incoming(method, target, query.encode(), self.headers, body, self._peer)
+        asked = Incoming(method, self.url.decode("ascii"), query, self.headers, body, self._peer)
         if not self._direct.takes(asked):
             return False
         self._forget()
         version = self.parser.get_http_version()
         whole = _Whole(self, version != "1.0" and self.parser.should_keep_alive())
-        self.cycle = whole  # type: ignore[assignment]
-        whole.task = task = self.loop.create_task(whole.run(answer, asked))
+        self.cycle = self._running = whole  # type: ignore[assignment]
+        whole.task = task = self.loop.create_task(whole.run(self._answer, asked))
         self.tasks.add(task)
         return True
 
@@ -169,18 +218,54 @@ class NodeProtocol(HttpToolsProtocol):
             self._patience.cancel()
             self._patience = None
 
+    def _wait_no_longer(self) -> None:
+        if self._overdue is not None:
+            self._overdue.cancel()
+            self._overdue = None
+
+    def _end_overdue(self) -> None:
+        self._overdue = None
+        if self._idle and self._held is None:
+            self.transport.close()
+
+    def _end_in_turn(self) -> bool:
+        """Take nothing more, and have the connection end behind the answers under way. False if
+        there are none, so that a refusal can be written."""
+        self._deaf = True
+        self._forget()
+        last = self.cycle
+        if self.pipeline and last.more_body:  # it waits, and will never be whole
+            self.pipeline.popleft()
+            last = self.pipeline[0][0] if self.pipeline else self._running  # type: ignore[assignment]
+            self.cycle = last
+        if last is None or last.response_complete:
+            return False
+        if not last.more_body:
+            last.keep_alive = False
+            return True
+        if last.response_started:
+            self.transport.close()
+        return last.response_started
+
     def _refuse(self) -> None:
+        if self._end_in_turn():
+            return
         body = error_body("HEADERS_TOO_LARGE", "send shorter header fields or a shorter address")
         self.transport.write(
             b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\n"
             b"content-type: application/json; charset=utf-8\r\n"
             b"content-length: %d\r\n\r\n%b" % (len(body), body)
         )
-        self.transport.close()
+        # Closed while it still sends, the asker would get a reset and not this.
+        self.transport.write_eof()
+        self._overdue = self._overdue or self.loop.call_later(_LINGER, self._end_overdue)
 
 
 class _Whole:
     """A request that arrived whole, and its answer: what uvicorn's protocol asks of a cycle."""
+
+    more_body = False
+    response_started = False  # an answer is written at once
 
     __slots__ = ("_http", "disconnected", "keep_alive", "response_complete", "task")
 
@@ -215,6 +300,9 @@ class _Whole:
                 http.transport.write(written)
                 if not self.keep_alive:
                     http.transport.close()
+        except asyncio.CancelledError:
+            http.transport.close()  # what is asked behind it must not seem to be its answer
+            raise
         finally:
             http.tasks.discard(self.task)
             self.response_complete = True

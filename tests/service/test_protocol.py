@@ -9,7 +9,7 @@ import pytest
 import uvicorn
 import uvloop
 
-from service.app import read_body
+from service.body import read_body
 from service.pipeline import Incoming, Outgoing
 from service.protocol import Answer, NodeProtocol
 
@@ -30,6 +30,7 @@ class Told:
         self.go.set()
         self.begun = asyncio.Event()
         self.fields: list[bytes] = []
+        self.left = asyncio.Event()
 
     def direct(self, path: str) -> Answer | None:
         return self._answer if path == "/direct" else None
@@ -59,6 +60,13 @@ class Told:
         send: Callable[[Message], Awaitable[None]],
     ) -> None:
         body, _ = await read_body(receive, 1_000_000)
+        if scope["path"] == "/stream":
+            self.begun.set()
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            self.left.set()
+        self.begun.set()
+        await self.go.wait()
         self.fields = [name for name, _ in scope["headers"]]
         query = scope["query_string"]
         target = scope["path"].encode() + (b"?" + query if query else b"")
@@ -284,3 +292,122 @@ def test_a_failure_says_no_more_than_that(body: bytes) -> None:
         assert await answers(port, post(b"on")) == [(200, "direct", b"POST /direct  on")]
 
     run(case)
+
+
+async def everything(port: int, *parts: bytes, pause: float = 0.0) -> bytes:
+    """All that is answered until the server ends the connection."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        for part in parts:
+            writer.write(part)
+            await asyncio.sleep(pause)
+        return await asyncio.wait_for(reader.read(), 5)
+    finally:
+        writer.close()
+
+
+GARBAGE = b"no request\r\n\r\n"
+OPEN_HEAD = b"GET /direct HTTP/1.1\r\nlong: " + b"x" * 300_000
+
+
+def test_an_address_that_cannot_be_read_is_refused_before_its_body_comes() -> None:
+    async def case(_: Told, port: int) -> None:
+        asked = b"POST http://host HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n"
+        assert (await everything(port, asked)).startswith(b"HTTP/1.1 400 ")
+
+    run(case)
+
+
+@pytest.mark.parametrize("path", ["/direct", "/asgi"])
+def test_what_cannot_be_read_takes_no_answer_from_what_came_before(path: str) -> None:
+    async def case(told: Told, port: int) -> None:
+        for last in (GARBAGE, OPEN_HEAD, CHUNKED[:-12] + b"no length"):
+            told.go.clear()
+            told.begun.clear()
+            asking = asyncio.create_task(everything(port, post(b"1", path), last, pause=0.02))
+            await told.begun.wait()
+            await asyncio.sleep(0.1)
+            told.go.set()
+            answered = await asking
+            assert answered.startswith(b"HTTP/1.1 200 ")
+            assert b"\r\nconnection: close\r\n" in answered
+            assert answered.endswith(b" 1")
+
+    run(case)
+
+
+def test_what_never_ends_is_not_gathered() -> None:
+    async def case(_: Told, port: int) -> None:
+        for sent in (
+            OPEN_HEAD,
+            CHUNKED[:-2] + b"trailer: " + b"x" * 300_000,
+            CHUNKED[:-5] + b"1;" + b"x" * 300_000,
+            b"\r\n" * 150_000,
+        ):
+            answered = await everything(port, sent.replace(b"/direct", b"/asgi"))
+            assert answered.startswith(b"HTTP/1.1 431 ")
+            assert b"HEADERS_TOO_LARGE" in answered
+
+    run(case)
+
+
+def test_much_that_comes_at_once_is_no_long_header_section() -> None:
+    async def case(_: Told, port: int) -> None:
+        many = post(b"x" * 1_900) * 60
+        found = await answers(port, many + b"GET /direct HTTP/1.1\r\n", b"\r\n", count=61)
+        assert {status for status, _, _ in found} == {200}
+        assert found[-1][2] == b"GET /direct  "
+
+    run(case)
+
+
+def test_who_asks_nothing_is_not_awaited_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.protocol.HEAD_SECONDS", 0.1)
+
+    async def case(_: Told, port: int) -> None:
+        silent: list[list[bytes]] = [[], [b"P", b"O", b"S"], [b"\r\n"] * 3, [post(b"a"), b"P"]]
+        await asyncio.gather(*[everything(port, *parts, pause=0.02) for parts in silent])
+
+    run(case)
+
+
+def test_who_waits_for_an_answer_is_not_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.protocol.HEAD_SECONDS", 0.01)
+
+    async def case(told: Told, port: int) -> None:
+        told.go.clear()
+        asking = asyncio.create_task(answers(port, post(b"a"), post(b"b", "/asgi"), count=2))
+        await told.begun.wait()
+        await asyncio.sleep(0.1)
+        told.go.set()
+        assert [way for _, way, _ in await asking] == ["direct", "asgi"]
+
+    run(case)
+
+
+def test_a_stream_learns_that_its_reader_left_whatever_was_asked_behind_it() -> None:
+    async def case(told: Told, port: int) -> None:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(post(b"", "/stream") + post(b"behind"))
+        await told.begun.wait()
+        writer.transport.abort()
+        await asyncio.wait_for(told.left.wait(), 5)
+
+    run(case)
+
+
+def test_an_answer_that_an_end_cuts_off_is_not_taken_for_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("service.protocol.PATIENCE", 10.0)
+
+    async def cut_off() -> bytes:
+        async with served() as (told, port):
+            told.go.clear()
+            asking = asyncio.create_task(everything(port, post(b"1") + post(b"2", "/asgi")))
+            held = asyncio.create_task(everything(port, post(b"held")[:-4]))
+            await told.begun.wait()
+        await asyncio.wait_for(held, 5)
+        return await asking
+
+    assert uvloop.run(cut_off()) == b""
