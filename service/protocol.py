@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from collections.abc import Awaitable, Callable
 from typing import Protocol, runtime_checkable
 
+from httptools import HttpParserUpgrade, HttpRequestParser
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import (
     STATUS_LINE,
@@ -65,6 +67,8 @@ class NodeProtocol(HttpToolsProtocol):
     _overdue: asyncio.TimerHandle | None = None  # the end of awaiting any request
     _running: RequestResponseCycle | _Whole | None = None  # what is answered now
     _deaf = False  # whether what else arrives is no request
+    _offered: bytes | None = None  # a header section without the protocol it offers to change to
+    _parsed = 0  # bytes of what arrived that ended with it
     _direct: Direct | None = None
     _peer = ""
 
@@ -98,6 +102,9 @@ class NodeProtocol(HttpToolsProtocol):
         """Its header section is over: hold it for its body, if it may be answered directly."""
         self._in_head = False
         self._unfinished = 0
+        if self._offers_another():
+            self._offered = self._head_without_offer()
+            return
         self._answer = self._answer_if_whole()
         if self._answer is not None:
             self._held = bytearray()
@@ -115,6 +122,8 @@ class NodeProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """The request is over."""
         self._unfinished = 0
+        if self._offered is not None:
+            return
         if self._held is None:
             super().on_message_complete()
         elif not self._answered(bytes(self._held)):
@@ -142,6 +151,12 @@ class NodeProtocol(HttpToolsProtocol):
             return
         self._unfinished += len(data)
         super().data_received(data)
+        while self._offered is not None and not self._deaf:
+            data = self._offered + data[self._parsed :]
+            self._offered = None
+            self.parser = HttpRequestParser(self)
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
+            super().data_received(data)
         if self._held is not None:
             if self.transport.is_closing():
                 self._forget()
@@ -160,6 +175,33 @@ class NodeProtocol(HttpToolsProtocol):
         """Refuse what is no HTTP, behind the answers to what came before it."""
         if not self._end_in_turn():
             super().send_400_response(msg)
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Learn where the parser stopped; nothing is wrong with an offer."""
+        if self._offered is None:
+            super()._unsupported_upgrade_warning()
+        else:
+            stopped = sys.exception()
+            assert isinstance(stopped, HttpParserUpgrade)
+            self._parsed = stopped.args[0]
+
+    def _offers_another(self) -> bool:
+        """Whether it offers another protocol that is not spoken here, as clients of HTTP/2 do.
+
+        It is answered in this one (RFC 9110, section 7.8); the parser would drop its body.
+        """
+        return (
+            self.parser.should_upgrade()
+            and not self._should_upgrade()
+            and self.parser.get_method() != b"CONNECT"
+        )
+
+    def _head_without_offer(self) -> bytes:
+        line = b"%b %b HTTP/%b" % (
+            self.parser.get_method(), self.url, self.parser.get_http_version().encode()
+        )  # fmt: skip
+        fields = [b"%b: %b" % field for field in self.headers if field[0] != b"upgrade"]
+        return b"\r\n".join([line, *fields, b"", b""])
 
     @property
     def _idle(self) -> bool:

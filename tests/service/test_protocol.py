@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import uvicorn
 import uvloop
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from service.body import read_body
 from service.pipeline import Incoming, Outgoing
@@ -78,10 +79,12 @@ class Told:
 
 
 @asynccontextmanager
-async def served() -> AsyncIterator[tuple[Told, int]]:
+async def served(
+    http: type[HttpToolsProtocol] = NodeProtocol,
+) -> AsyncIterator[tuple[Told, int]]:
     told = Told()
     config = uvicorn.Config(
-        told, port=0, http=NodeProtocol, ws="none", lifespan="off", log_level="critical",
+        told, port=0, http=http, ws="none", lifespan="off", log_level="critical",
         proxy_headers=False, access_log=False, timeout_graceful_shutdown=1,
     )  # fmt: skip
     server = uvicorn.Server(config)
@@ -332,6 +335,23 @@ def test_what_cannot_be_read_takes_no_answer_from_what_came_before(path: str) ->
             assert answered.startswith(b"HTTP/1.1 200 ")
             assert b"\r\nconnection: close\r\n" in answered
             assert answered.endswith(b" 1")
+
+    run(case)
+
+
+@pytest.mark.parametrize("path", ["/direct", "/asgi"])
+def test_who_offers_http_2_is_answered_whole_in_http_1(path: str) -> None:
+    offer = (
+        "Connection: Upgrade, HTTP2-Settings",
+        "Upgrade: h2c",
+        "HTTP2-Settings: AAMAAABkAAQAAP__",
+    )
+    asked = post(b"1", path) + post(b"body", path, *offer) + post(b"3", path, *offer)
+
+    async def case(_: Told, port: int) -> None:
+        for parts in ([asked], [asked[:30], asked[30:]], [asked[:-1], asked[-1:]]):
+            found = await answers(port, *parts, post(b"4", path), count=4)
+            assert [body.split()[-1] for _, _, body in found] == [b"1", b"body", b"3", b"4"]
 
     run(case)
 
