@@ -29,6 +29,8 @@ MAX_HEAD = 64 * 1024
 """Bytes that arrive in a row without completing a header section, a trailer section or a chunk."""
 HEAD_SECONDS = 30.0
 """How long a header section may take to arrive, the first one from when the connection is made."""
+MAX_PIPELINED = 1_000
+"""Requests that wait on a connection for the answers to those before; each takes kilobytes."""
 MAX_HELD = 64 * 1024
 """Bytes of a body that is awaited by its header section."""
 PATIENCE = 0.05
@@ -102,14 +104,19 @@ class NodeProtocol(HttpToolsProtocol):
         """Its header section is over: hold it for its body, if it may be answered directly."""
         self._in_head = False
         self._unfinished = 0
-        if self._offers_another():
-            self._offered = self._head_without_offer()
-            return
-        self._answer = self._answer_if_whole()
+        if self.parser.should_upgrade():
+            if self._offers_another():
+                self._offered = self._head_without_offer()
+                return
+            self._answer = None
+        else:
+            self._answer = self._answer_if_whole()
         if self._answer is not None:
             self._held = bytearray()
-        else:
+        elif len(self.pipeline) < MAX_PIPELINED:
             super().on_headers_complete()
+        else:
+            raise OverflowError("too many requests wait")  # ends the parsing
 
     def on_body(self, body: bytes) -> None:
         """A part of the body has arrived."""
@@ -190,11 +197,7 @@ class NodeProtocol(HttpToolsProtocol):
 
         It is answered in this one (RFC 9110, section 7.8); the parser would drop its body.
         """
-        return (
-            self.parser.should_upgrade()
-            and not self._should_upgrade()
-            and self.parser.get_method() != b"CONNECT"
-        )
+        return not self._should_upgrade() and self.parser.get_method() != b"CONNECT"
 
     def _head_without_offer(self) -> bytes:
         line = b"%b %b HTTP/%b" % (
@@ -214,12 +217,12 @@ class NodeProtocol(HttpToolsProtocol):
 
     def _answer_if_whole(self) -> Answer | None:
         """What may answer the request whose header section has just come, once it is whole."""
+        cycle = self.cycle
         if (
             self._direct is None
-            or not self._idle
+            or (cycle is not None and not cycle.response_complete)
             or self.limit_concurrency is not None
             or self.expect_100_continue
-            or self.parser.should_upgrade()
             or self.parser.get_method() not in _METHODS
             or not self.url.isascii()
             or b"#" in self.url

@@ -371,6 +371,17 @@ def test_what_never_ends_is_not_gathered() -> None:
     run(case)
 
 
+def test_so_many_wait_behind_a_request_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.protocol.MAX_PIPELINED", 10)
+
+    async def case(_: Told, port: int) -> None:
+        answered = await everything(port, b"GET /asgi HTTP/1.1\r\n\r\n" * 30)
+        assert answered.count(b"HTTP/1.1 200 ") == 11
+        assert answered.count(b"connection: close") == 1
+
+    run(case)
+
+
 def test_much_that_comes_at_once_is_no_long_header_section() -> None:
     async def case(_: Told, port: int) -> None:
         many = post(b"x" * 1_900) * 60
