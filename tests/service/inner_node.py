@@ -6,14 +6,16 @@ It has no Neo4j and no partner, and starts in about a second.
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import asyncpg
+import httpx
 
 from client.connection import Answer, Client
 from resolvers.job_handler import JobKind
@@ -51,6 +53,8 @@ class InnerNode:
     dsn: str
     node: Node
     work: Work
+    # Clients share it: to make one for each takes longer than most of their questions.
+    trust: ssl.SSLContext = field(default_factory=httpx.create_ssl_context)
 
     @property
     def url(self) -> str:
@@ -58,7 +62,8 @@ class InnerNode:
 
     def client(self, identity: str | None) -> Client:
         key = identity_key(self.root, identity) if identity else None
-        return Client(self.url, key, node_keys(self.root, "benxi"))
+        http = httpx.Client(timeout=30, verify=self.trust)
+        return Client(self.url, key, node_keys(self.root, "benxi"), http=http)
 
     async def ask(
         self,
