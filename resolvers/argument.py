@@ -12,6 +12,7 @@ from graphql import (
     GraphQLArgument,
     GraphQLField,
     GraphQLInputType,
+    ListValueNode,
     ObjectValueNode,
     Undefined,
     ValueNode,
@@ -21,7 +22,6 @@ from graphql import (
     is_non_null_type,
 )
 from graphql.execution.values import VariableValues
-from graphql.language import Visitor, visit
 from graphql.utilities import coerce_input_literal
 
 from resolvers.context import Call
@@ -148,12 +148,8 @@ def _from_variable(value: Any, read: Read) -> Value | None:
 
 
 def _has_variables(node: ValueNode) -> bool:
-    found = False
-
-    class Finder(Visitor):
-        def enter_variable(self, *_: Any) -> None:
-            nonlocal found
-            found = True
-
-    visit(node, Finder())
-    return found
+    if isinstance(node, ListValueNode):
+        return any(_has_variables(one) for one in node.values)
+    if isinstance(node, ObjectValueNode):
+        return any(_has_variables(member.value) for member in node.fields)
+    return isinstance(node, VariableNode)

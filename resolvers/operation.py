@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, Generic, TypeVar
+from functools import cached_property, partial
+from typing import Any
 
 from graphql import (
+    ASTValidationRule,
     DocumentNode,
     FragmentDefinitionNode,
     GraphQLError,
+    GraphQLSchema,
     GraphQLSyntaxError,
     OperationDefinitionNode,
     OperationType,
@@ -27,6 +28,7 @@ from resolvers.lane_count import LaneCount
 from resolvers.limits import Limits, check_document
 from resolvers.mutation import MutationPlan
 from resolvers.plan import Plan, RefusedPlan, StoredPlan, about_persons
+from resolvers.recent import Recent, Room
 from resolvers.request import MAX_DOCUMENT
 from resolvers.statement import Selected, Statement
 from resolvers.subscription import SubscriptionPlan
@@ -36,34 +38,6 @@ from security.policy import Role, Scope
 
 MAX_ERRORS = 5
 _LIMITS = Limits()
-
-Item = TypeVar("Item")
-
-
-class Recent(Generic[Item]):
-    """The values used last: at most `size` of them, and together at most `weight`."""
-
-    def __init__(self, size: int, weight: int) -> None:
-        self._size = size
-        self._left = weight
-        self._items: OrderedDict[Any, tuple[Item, int]] = OrderedDict()
-
-    def get(self, key: Any) -> Item | None:
-        found = self._items.get(key)
-        if found is None:
-            return None
-        self._items.move_to_end(key)
-        return found[0]
-
-    def put(self, key: Any, item: Item, weight: int) -> Item:
-        self._items[key] = (item, weight)
-        self._left -= weight
-        while len(self._items) > self._size or (self._left < 0 and len(self._items) > 1):
-            self._left += self._items.popitem(last=False)[1][1]
-        return item
-
-    def __len__(self) -> int:
-        return len(self._items)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +52,8 @@ class Document:
 class Operations:
     """The operations that a node has been asked, ready to run.
 
-    `size` documents and plans are kept, of together at most `weight` characters of document.
+    `size` documents and plans are kept, of together at most `weight` characters of document, and
+    what was compiled of them to about `compiled` characters of SQL.
     `compiles` says whether stored data is read by compiled statements; else the executor reads it.
     `counts` goes on from operations of another schema.
     Without `public_introspection` the public may not ask for the schema.
@@ -90,6 +65,7 @@ class Operations:
         *,
         size: int = 1024,
         weight: int = 1_000_000,
+        compiled: int = 20_000_000,
         compiles: bool = True,
         counts: LaneCount | None = None,
         limits: Limits = _LIMITS,
@@ -103,6 +79,7 @@ class Operations:
         self._routines = routines(schema.kinds)
         self._documents: Recent[Document] = Recent(size, weight)
         self._plans: Recent[Plan] = Recent(size, weight)
+        self._room = Room(compiled)
         self.counts = LaneCount() if counts is None else counts
 
     @cached_property
@@ -187,6 +164,7 @@ class Operations:
             compiles=self._compiles,
             operation=operation,
             variables=variables,
+            room=self._room,
             fragments=known.fragments,
             scope=scope,
             touches_persons=about_persons(operation, known.fragments),
@@ -198,7 +176,7 @@ class Operations:
             message = f"the document has more than {MAX_DOCUMENT} characters"
             return _broken([QuestionError("DOCUMENT_TOO_LARGE", message).as_json()])
         try:
-            parsed = parse(document, max_tokens=self._limits.tokens)
+            parsed = _parsed(document, self._limits.tokens)
             check_document(parsed, self._limits)
         except GraphQLSyntaxError as error:
             return _broken([graphql_error(error, _syntax_code(error.message))])
@@ -207,9 +185,42 @@ class Operations:
         except (RecursionError, GraphQLError):
             message = "the document is nested too deeply"
             return _broken([QuestionError("DEPTH_LIMIT", message).as_json()])
-        found = validate(self._schema, parsed, specified_rules, MAX_ERRORS, hide_suggestions=True)
-        failed = [graphql_error(error, "GRAPHQL_VALIDATION_FAILED") for error in found]
+        failed = [
+            graphql_error(error, "GRAPHQL_VALIDATION_FAILED")
+            for error in _validated(self._schema, parsed)
+        ]
         return _document(parsed, failed)
+
+
+# The collector of cycles looks seldom, and what a circle holds stays until then: of a document
+# that is parsed and validated a hundred times its length. So circles are cut where they are made.
+
+
+def _parsed(document: str, tokens: int) -> DocumentNode:
+    """Parse, and have the tokens let go of each other."""
+    parsed = parse(document, max_tokens=tokens)
+    token = parsed.loc.start_token if parsed.loc else None
+    while token is not None:
+        following = token.next
+        token.prev = token.next = None
+        token = following
+    return parsed
+
+
+def _validated(schema: GraphQLSchema, document: DocumentNode) -> list[GraphQLError]:
+    """Validate, and have the rules let go of the document: each holds its own methods."""
+    made: list[ASTValidationRule] = []
+
+    def kept(rule: type[ASTValidationRule], context: Any) -> ASTValidationRule:
+        made.append(rule(context))
+        return made[-1]
+
+    rules: Any = [partial(kept, rule) for rule in specified_rules]
+    try:
+        return validate(schema, document, rules, MAX_ERRORS, hide_suggestions=True)
+    finally:
+        for rule in made:
+            vars(rule).clear()
 
 
 def _broken(errors: list[dict[str, Any]]) -> Document:

@@ -28,12 +28,13 @@ from resolvers.errors import (
 from resolvers.executor.lane import ExecutorLane
 from resolvers.lane_count import LaneCount, Reason
 from resolvers.part import PARTS
+from resolvers.recent import Room
 from resolvers.statement import Routine, Selected, Statement
 from resolvers.variable import Variables
 from schema.definition import CreditSchema
 from security.policy import Scope
 
-_SHAPES = 64  # compiled statements per plan
+_SHAPE = 5_000  # characters of SQL that weigh as much as the rest of a shape
 _PARTS = 8  # root fields of one question that are not read by its one statement
 _PERSON_FIELDS = {"person", "persons", "positions"}
 
@@ -126,6 +127,7 @@ class StoredPlan:
     scope: Scope
     touches_persons: bool
     variables: Variables
+    room: Room
     kind: str = "QUERY"
     compiles: bool = True
     may_introspect: bool = True
@@ -148,13 +150,15 @@ class StoredPlan:
         return await self._answer(key, shape, Call(context, values.coerced), variables, values)
 
     def _remember(self, key: Any, values: VariableValues) -> _Shape | QuestionError:
-        if len(self._shapes) >= _SHAPES:
-            self._shapes.pop(next(iter(self._shapes)))
+        weight = _SHAPE
+        shape: _Shape | QuestionError
         try:
-            shape: _Shape | QuestionError = self._compile(values)
+            shape = found = self._compile(values)
+            weight += len(found.compiled.sql) if found.compiled else 0
         except QuestionError as error:
-            shape = error
+            shape = QuestionError(*error.args)  # without all that its traceback holds
         self._shapes[key] = shape
+        self.room.hold(self._shapes, key, weight)
         return shape
 
     def _compile(self, values: VariableValues) -> _Shape:

@@ -60,9 +60,9 @@ def _source(statement: Statement, subject: str, asked: str, wanted: str) -> str:
     # Cities recognise each other's grades, so the other city's comes first; a partner city asks
     # for ours.
     seen = record_seen(statement, "r", ("evaluation",))
-    whole = any_of(seen.open, seen.beyond)
     # Of what is seen as a member only, its scheme must not be told by asking for it.
-    readable = all_of(any_of(whole, all_of(seen.member, f"{wanted} IS NULL")), seen.permitted)
+    member = all_of(seen.member, f"{wanted} IS NULL")
+    readable = all_of(any_of(seen.open, seen.beyond, member), seen.permitted)
     listed = all_of(
         any_of(displayed("w", today), government("w", today)),
         record_visible(statement, "w", _VETOES),
@@ -106,7 +106,7 @@ FROM (SELECT e.record_id, e.x_scheme, e.x_scheme_version, e.x_grade, e.x_score, 
     FROM (SELECT 1) one
     LEFT JOIN LATERAL (SELECT r.record_id, r.x_scheme, r.x_scheme_version, r.x_grade, r.x_score,
             r.x_valid_until, r.decision_date, r.origin_region, r.objection,
-            coalesce({whole}, false) AS whole,
+            coalesce({seen.whole}, false) AS whole,
             EXISTS (SELECT FROM grade_mapping h JOIN agreement i USING (agreement_id)
                 WHERE h.scheme = r.x_scheme AND {_between("i", home, partner)}
                 AND r.origin_region = ANY (i.parties)) AS any_mapping

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -12,7 +12,11 @@ import asyncpg
 
 from store.wall import DAY_SETTING, Wall
 
-_STATEMENTS = 512  # that one connection keeps prepared
+_STATEMENTS = 512  # that one connection of a pool keeps prepared
+_KEPT = 500_000
+"""Characters of SQL that a connection for reads keeps prepared: what PostgreSQL keeps of a
+statement takes 50 to 100 times as many bytes, on each connection that was asked it."""
+_LONGEST = _KEPT // 8  # characters of a statement that is kept: longer ones would drive out many
 _OUTDATED = (
     asyncpg.InvalidCachedStatementError,
     asyncpg.exceptions.OutdatedSchemaCacheError,
@@ -75,11 +79,12 @@ class _Reader:
     """A connection with the statements that it has prepared: asyncpg's own way to them costs a
     tenth of a small answer."""
 
-    __slots__ = ("connection", "statements")
+    __slots__ = ("_left", "connection", "statements")
 
     def __init__(self, connection: Any) -> None:
         self.connection = connection
-        self.statements: dict[str, Any] = {}
+        self.statements: OrderedDict[str, Any] = OrderedDict()  # the one used last is last
+        self._left = _KEPT  # characters
 
     @property
     def is_closed(self) -> bool:
@@ -93,15 +98,29 @@ class _Reader:
         """What the statement's method of that name gives."""
         statement = self.statements.get(sql)
         if statement is None:
-            if len(self.statements) >= _STATEMENTS:
-                del self.statements[next(iter(self.statements))]
-            statement = self.statements[sql] = await self.connection.prepare(sql)
+            statement = await self._prepare(sql)
+        else:
+            self.statements.move_to_end(sql)
         try:
             return await getattr(statement, how)(*values)
         except _OUTDATED:
             # The schema has changed since: asyncpg looks at it again, and at every statement.
             self.statements.clear()
+            self._left = _KEPT
             return await getattr(self.connection, how)(sql, *values)
+
+    async def _prepare(self, sql: str) -> Any:
+        """Prepare a statement; it is kept, in the place of those that were not used for longest.
+
+        asyncpg ends at the server what nobody holds, when it prepares the next.
+        """
+        if len(sql) > _LONGEST:
+            return await self.connection.prepare(sql)
+        while self._left < len(sql):
+            self._left += len(self.statements.popitem(last=False)[0])
+        statement = self.statements[sql] = await self.connection.prepare(sql)
+        self._left -= len(sql)
+        return statement
 
 
 class Readers:

@@ -4,16 +4,23 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 from typing import Any
 from uuid import NAMESPACE_DNS, uuid5
 
 import orjson
 import pytest
+from graphql import FieldNode
 
 from resolvers.answer import Disclosure
 from resolvers.context import Context
-from resolvers.operation import Operations, Recent
+from resolvers.errors import QuestionError
+from resolvers.operation import Operations
+from resolvers.plan import StoredPlan
+from resolvers.recent import Recent, Room
+from resolvers.statement import Selected
+from schema.definition import CreditSchema
 
 A = "91210500XD00000011"
 
@@ -275,6 +282,54 @@ def test_what_is_kept_is_bounded_by_number_and_weight() -> None:
     kept.put("e", "e", 95)
     assert [kept.get(name) for name in "bcd"] == [None, None, None]
     assert kept.get("e") == "e"
+
+
+def test_what_was_compiled_first_makes_room() -> None:
+    room = Room(100)
+    first: dict[Any, Any] = {}
+    second: dict[Any, Any] = {}
+    for shapes, key, characters in (
+        (first, 1, 40),
+        (second, 1, 40),
+        (first, 2, 40),
+        (first, 3, 200),
+    ):
+        shapes[key] = "compiled"
+        room.hold(shapes, key, characters)
+        if key == 2:
+            assert (set(first), set(second)) == ({2}, {1})
+    assert (set(first), set(second)) == ({3}, set())
+
+
+def test_what_was_asked_once_leaves_nothing_behind(credit: CreditSchema, scope_of: Any) -> None:
+    operations = Operations(credit, size=1, compiled=1)
+    scope = scope_of("PUB")
+
+    def ask(number: int) -> None:
+        for lists in (10, 31):  # the second is refused: at most 60 lists and roots at once
+            fields = " ".join(
+                f'a{number}_{n}: organisation(code: "{n}") {{ penalties(first: 3) {{ nodes {{ id }} }} }}'
+                for n in range(lists)
+            )
+            plan = operations.prepare(f"{{ {fields} }}", None, scope)
+            assert isinstance(plan, StoredPlan)
+            values = plan.variables.values({})
+            assert not isinstance(values, list)
+            assert isinstance(plan._remember(number, values), QuestionError) == (lists == 31)
+
+    def nodes() -> int:
+        return sum(isinstance(one, FieldNode | Selected) for one in gc.get_objects())
+
+    ask(0)
+    gc.collect()
+    gc.disable()  # nothing waits for the collector of cycles, which seldom looks
+    try:
+        before = nodes()
+        for number in range(1, 6):
+            ask(number)
+        assert nodes() <= before + 10
+    finally:
+        gc.enable()
 
 
 async def test_a_field_that_must_have_a_value_and_has_none_takes_the_whole_answer(

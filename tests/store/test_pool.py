@@ -87,3 +87,24 @@ async def test_a_statement_whose_table_has_changed_is_prepared_anew(
     finally:
         await admin.execute("DROP TABLE changing")
         await admin.close()
+
+
+async def test_what_a_connection_keeps_prepared_is_bounded_in_its_length(
+    postgres_server: PostgresServer,
+) -> None:
+    readers = await open_readers(postgres_server.dsn, max_size=1)
+    try:
+        for number in range(40):
+            assert await readers.fetchrow(f"SELECT {number} /* {'x' * 40_000} */") == (number,)
+            assert await readers.fetchrow("SELECT 7") == (7,)
+        assert await readers.fetchrow(f"SELECT 1 /* {'x' * 100_000} */") == (1,)
+        assert await readers.fetchrow("SELECT 2") == (2,)  # who prepares ends what is not kept
+        kept = await readers.fetch(
+            "SELECT length(statement) FROM pg_prepared_statements ORDER BY prepare_time"
+        )
+    finally:
+        await readers.close()
+    lengths = [row[0] for row in kept]
+    assert 400_000 < sum(lengths) < 500_000
+    assert max(lengths) < 100_000
+    assert lengths[0] == len("SELECT 7")  # in use, it was never prepared again
