@@ -73,6 +73,16 @@ class CodeTerms:
             f" OR ({self.scheme} IS NULL AND {scheme} IN ({bare}))) AND {identifier}.is_open"
         )
 
+    def plain(self, identifier: str) -> str:
+        """The same where it is written in one way and without its scheme, as nearly all are; no
+        alias is where it is not. One value costs an index less than a list does."""
+        bare = ", ".join(f"'{name}'" for name in BARE_SCHEMES)
+        return (
+            f"{identifier}.value = CASE WHEN {self.value} = {self.spelling}"
+            f" AND {self.scheme} IS NULL THEN {self.value} END"
+            f" AND {identifier}.scheme IN ({bare}) AND {identifier}.is_open"
+        )
+
     def embedded(self, identifier: str) -> str:
         """The condition that it is the organisation code inside this USCC, of a body whose own
         USCC nobody has stated (X05): a body with another USCC is another body."""
@@ -144,15 +154,17 @@ def subject_named(statement: Statement, code: Given) -> str:
     """The one subject that carries the code; null when there is none, or when two bodies share
     it 重错码: then the USCC must be given.
 
-    Nobody having a USCC, the body whose organisation code it embeds is meant: asked for by a
-    function of the store, which costs nothing where the code is found.
+    Any other way of writing it, and the body whose organisation code it embeds when nobody has
+    such a USCC, are asked for by a function of the store, which costs nothing where the code is
+    found as it stands.
     """
     terms = code_terms(statement, code)
-    one = statement.alias("i")
+    one, found = statement.alias("i"), statement.alias("f")
     return (
-        f"coalesce((SELECT {the_only(f'{one}.subject_id')} FROM identifier {one}"
-        f" WHERE {terms.carried(one)}),"
-        f" body_by_embedded_code({terms.value}, {terms.inner}))"
+        f"coalesce((SELECT CASE WHEN {found}.ids[1] = ALL ({found}.ids) THEN {found}.ids[1] END"
+        f" FROM (SELECT ARRAY(SELECT {one}.subject_id FROM identifier {one}"
+        f" WHERE {terms.plain(one)}) AS ids OFFSET 0) {found}),"
+        f" body_by_code({terms.value}, {terms.spelling}, {terms.scheme}, {terms.inner}))"
     )
 
 

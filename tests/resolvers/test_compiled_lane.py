@@ -5,10 +5,13 @@
 from __future__ import annotations
 
 import base64
+import re
 from typing import Any
 from uuid import NAMESPACE_DNS, uuid5
 
 import pytest
+
+from resolvers.lookup import BARE_SCHEMES
 
 A = "91210500XD00000011"
 
@@ -33,6 +36,11 @@ async def test_organisation_is_found_by_any_of_its_codes(ask: Any) -> None:
     }
     assert asked.answer.lane == "COMPILED"
     assert asked.answer.disclosure.not_found == ("423",)
+
+
+async def test_the_store_knows_the_codes_that_need_no_scheme(pool: Any) -> None:
+    text = await pool.fetchval("SELECT pg_get_functiondef('body_by_code'::regproc)")
+    assert set(re.findall(r"'(\w+)'::text", text)) == set(BARE_SCHEMES)
 
 
 async def test_values_have_their_exact_forms(ask: Any) -> None:
