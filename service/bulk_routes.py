@@ -49,6 +49,11 @@ class BulkRoutes:
     async def upload(self, request: Request) -> Response:
         """Keep a body under a name of the caller's; answers its size and SHA-256."""
         settings = self._node.settings
+        uploads_nothing = Refusal(403, "FORBIDDEN", "the role uploads nothing")
+        asked = _incoming(request, b"", None)
+        refused = await self._pipeline.refuse_unread(asked, uploads_nothing)
+        if refused is not None:
+            return _response(refused)
         if self._uploading >= settings.uploads_at_once:
             return _response(unlogged(503, "BUSY", "another upload is under way: ask again"))
         self._uploading += 1
@@ -69,7 +74,7 @@ class BulkRoutes:
             )
             passage.kind, passage.document = "CHANGE", f"PUT /upload/{name}"
             if scope.role in (Role.PUB, Role.AUDITOR):
-                raise Refusal(403, "FORBIDDEN", "the role uploads nothing")
+                raise uploads_nothing
             if not _NAME.fullmatch(name):
                 raise Refusal(400, "BAD_VALUE", "name it with 1–64 letters, digits, . _ and -")
             await self._pipeline.claim(passage)

@@ -120,6 +120,7 @@ class Passage:
     by_digest: bool = False  # the body names the document, and does not hold it
     variables: bytes = b"{}"
     claimed: bool = False  # the nonce was used up before
+    unread: bool = False  # the body is still to come
 
 
 @value_class
@@ -168,6 +169,26 @@ class Pipeline:
     ) -> Outgoing:
         """The same for what is no question: `produce` gives the body."""
         return await self._pass(incoming, produce)
+
+    async def refuse_unread(self, incoming: Incoming, refusal: Refusal) -> Outgoing | None:
+        """The refusal of what nobody signed who may be heard, with its body still to come; None
+        when somebody did: then the body is worth its place.
+
+        Who is known and has signed nothing gets `refusal`.
+        """
+
+        async def produce(_passage: Passage, _scope: Scope) -> Produced:
+            raise refusal
+
+        target_uri = self._node.settings.url + incoming.target
+        received = read_request(incoming.method, target_uri, incoming.headers, b"")
+        try:
+            if received.is_signed:
+                verify_request(received, self._node.registry, time.time(), unread=True)
+                return None
+        except SignatureError:
+            pass
+        return await self._pass(incoming, produce, received, unread=True)
 
     async def review(
         self, incoming: Incoming, read: Callable[[], bytes | None], rows: int
@@ -252,6 +273,8 @@ class Pipeline:
         incoming: Incoming,
         produce: Callable[[Passage, Scope], Awaitable[Produced]],
         received: ReceivedRequest | None = None,
+        *,
+        unread: bool = False,
     ) -> Outgoing:
         node, now = self._node, time.time()
         if node.unwitnessed:
@@ -259,7 +282,7 @@ class Pipeline:
         target_uri = node.settings.url + incoming.target
         if received is None:
             received = read_request(incoming.method, target_uri, incoming.headers, incoming.body)
-        passage = Passage(incoming, received, self._unsigned)
+        passage = Passage(incoming, received, self._unsigned, unread=unread)
         with node.access_log.request():
             try:
                 return await self._logged(passage, produce, now)
@@ -275,7 +298,9 @@ class Pipeline:
             if incoming.cut is not None:
                 passage.received = replace(received, body_digest=incoming.cut)
                 raise Refusal(413, "BODY_TOO_LARGE", _TOO_LARGE)
-            passage.verified = verify_request(received, self._node.registry, now)
+            passage.verified = verify_request(
+                received, self._node.registry, now, unread=passage.unread
+            )
             exchanging = produce == self._partner
             scope = await self._scope(passage.verified, incoming.peer, exchanging)
             passage.legal_basis = legal_basis(scope.grounds)

@@ -6,6 +6,7 @@ import asyncio
 import csv
 import io
 import json
+import re
 import time
 from typing import Any
 
@@ -171,6 +172,33 @@ async def test_large_jobs_begin_when_a_supervisor_approves_them(inner: InnerNode
         assert (await _done(inner, job["id"]))["state"] == "DONE"
     refused, _ = await _send(inner, "PUT", "/upload/.hidden", "analyst", b"x", purpose="P12")
     assert refused.status_code == 400
+
+
+async def test_who_may_not_upload_holds_no_place_by_sending_slowly(inner: InnerNode) -> None:
+    host, _, port = inner.url.removeprefix("http://").partition(":")
+    unsigned = b"PUT /upload/slow.txt HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n%b\r\n"
+    forged = (
+        b'signature-input: sig1=("@method");keyid="nobody"\r\nsignature: sig1=:AAAA:\r\n'
+        b"content-digest: sha-256=:AAAA:\r\n"
+    )
+    slow = []
+    for fields, status, reason in ((b"", 403, b"FORBIDDEN"), (forged, 401, b"SIGNATURE_")) * 2:
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(unsigned % fields)
+        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
+        length = re.search(rb"content-length: (\d+)", head)
+        assert length is not None
+        body = await asyncio.wait_for(reader.readexactly(int(length[1])), 10)
+        assert head.startswith(b"HTTP/1.1 %d " % status)
+        assert reason in body
+        slow.append(writer)
+    answer, _ = await _send(inner, "PUT", "/upload/fast.txt", "analyst", b"x", purpose="P12")
+    assert answer.json()["size"] == 1
+    for writer in slow:
+        writer.close()
+    async with httpx.AsyncClient(timeout=30, verify=inner.trust) as http:
+        refused = await http.put(f"{inner.url}/upload/long.txt", content=bytes(5_000_000))
+    assert refused.status_code == 403
 
 
 async def test_a_department_submits_its_file_and_reads_the_report(inner: InnerNode) -> None:
