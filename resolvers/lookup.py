@@ -24,6 +24,7 @@ BARE_SCHEMES = (
     "social_cert_no",
     "lei",
 )
+_BARE = ", ".join(f"'{name}'" for name in BARE_SCHEMES)
 _SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9_-]{0,39})\s*[:\uff1a](.*)", re.DOTALL)
 _MAX = 200
 
@@ -66,21 +67,19 @@ class CodeTerms:
 
     def carried(self, identifier: str) -> str:
         """The condition that an alias of table identifier is this code, openly carried."""
-        bare = ", ".join(f"'{name}'" for name in BARE_SCHEMES)
         scheme = f"{identifier}.scheme"
         return (
             f"{identifier}.value IN ({self.value}, {self.spelling}) AND ({scheme} = {self.scheme}"
-            f" OR ({self.scheme} IS NULL AND {scheme} IN ({bare}))) AND {identifier}.is_open"
+            f" OR ({self.scheme} IS NULL AND {scheme} IN ({_BARE}))) AND {identifier}.is_open"
         )
 
     def plain(self, identifier: str) -> str:
         """The same where it is written in one way and without its scheme, as nearly all are; no
         alias is where it is not. One value costs an index less than a list does."""
-        bare = ", ".join(f"'{name}'" for name in BARE_SCHEMES)
         return (
             f"{identifier}.value = CASE WHEN {self.value} = {self.spelling}"
             f" AND {self.scheme} IS NULL THEN {self.value} END"
-            f" AND {identifier}.scheme IN ({bare}) AND {identifier}.is_open"
+            f" AND {identifier}.scheme IN ({_BARE}) AND {identifier}.is_open"
         )
 
     def embedded(self, identifier: str) -> str:
@@ -161,7 +160,7 @@ def subject_named(statement: Statement, code: Given) -> str:
     terms = code_terms(statement, code)
     one, found = statement.alias("i"), statement.alias("f")
     return (
-        f"coalesce((SELECT CASE WHEN {found}.ids[1] = ALL ({found}.ids) THEN {found}.ids[1] END"
+        f"coalesce((SELECT {_sole(f'{found}.ids')}"
         f" FROM (SELECT ARRAY(SELECT {one}.subject_id FROM identifier {one}"
         f" WHERE {terms.plain(one)}) AS ids OFFSET 0) {found}),"
         f" body_by_code({terms.value}, {terms.spelling}, {terms.scheme}, {terms.inner}))"
@@ -170,5 +169,8 @@ def subject_named(statement: Statement, code: Given) -> str:
 
 def the_only(column: str) -> str:
     """The one value that a column has in all rows, else null; DISTINCT would sort them first."""
-    values = f"array_agg({column})"
-    return f"CASE WHEN ({values})[1] = ALL ({values}) THEN ({values})[1] END"
+    return _sole(f"array_agg({column})")
+
+
+def _sole(array: str) -> str:
+    return f"CASE WHEN ({array})[1] = ALL ({array}) THEN ({array})[1] END"

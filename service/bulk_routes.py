@@ -50,8 +50,8 @@ class BulkRoutes:
         """Keep a body under a name of the caller's; answers its size and SHA-256."""
         settings = self._node.settings
         uploads_nothing = Refusal(403, "FORBIDDEN", "the role uploads nothing")
-        asked = _incoming(request, b"", None)
-        refused = await self._pipeline.refuse_unread(asked, uploads_nothing)
+        unread = _incoming(request, b"", None)
+        refused = await self._pipeline.refuse_unread(unread, uploads_nothing)
         if refused is not None:
             return _response(refused)
         if self._uploading >= settings.uploads_at_once:

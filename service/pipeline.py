@@ -180,8 +180,7 @@ class Pipeline:
         async def produce(_passage: Passage, _scope: Scope) -> Produced:
             raise refusal
 
-        target_uri = self._node.settings.url + incoming.target
-        received = read_request(incoming.method, target_uri, incoming.headers, b"")
+        received = self._received(incoming)
         try:
             if received.is_signed:
                 verify_request(received, self._node.registry, time.time(), unread=True)
@@ -279,15 +278,17 @@ class Pipeline:
         node, now = self._node, time.time()
         if node.unwitnessed:
             return unlogged(503, "LOG_UNWITNESSED", UNWITNESSED)
-        target_uri = node.settings.url + incoming.target
-        if received is None:
-            received = read_request(incoming.method, target_uri, incoming.headers, incoming.body)
+        received = received or self._received(incoming)
         passage = Passage(incoming, received, self._unsigned, unread=unread)
         with node.access_log.request():
             try:
                 return await self._logged(passage, produce, now)
             except (LogUnavailableError, TokenError) as error:
                 return unlogged(503, error.code, error.message)
+
+    def _received(self, incoming: Incoming) -> ReceivedRequest:
+        target_uri = self._node.settings.url + incoming.target
+        return read_request(incoming.method, target_uri, incoming.headers, incoming.body)
 
     async def _logged(
         self, passage: Passage, produce: Callable[[Passage, Scope], Awaitable[Produced]], now: float

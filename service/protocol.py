@@ -217,10 +217,9 @@ class NodeProtocol(HttpToolsProtocol):
 
     def _answer_if_whole(self) -> Answer | None:
         """What may answer the request whose header section has just come, once it is whole."""
-        cycle = self.cycle
         if (
             self._direct is None
-            or (cycle is not None and not cycle.response_complete)
+            or not self._idle
             or self.limit_concurrency is not None
             or self.expect_100_continue
             or self.parser.get_method() not in _METHODS
@@ -242,6 +241,7 @@ class NodeProtocol(HttpToolsProtocol):
         self._forget()
         version = self.parser.get_http_version()
         whole = _Whole(self, version != "1.0" and self.parser.should_keep_alive())
+        # A _Whole has all that uvicorn's protocol asks of a cycle.
         self.cycle = self._running = whole  # type: ignore[assignment]
         whole.task = task = self.loop.create_task(whole.run(self._answer, asked))
         self.tasks.add(task)
@@ -281,6 +281,7 @@ class NodeProtocol(HttpToolsProtocol):
         last = self.cycle
         if self.pipeline and last.more_body:  # it waits, and will never be whole
             self.pipeline.popleft()
+            # What runs may be a _Whole, which has all that is asked of a cycle.
             last = self.pipeline[0][0] if self.pipeline else self._running  # type: ignore[assignment]
             self.cycle = last
         if last is None or last.response_complete:
