@@ -111,4 +111,8 @@ def verify_response(
         raise ClientError(
             "RECEIPT_MISMATCH", "Do not use the answer: its receipt is for another question or log."
         )
+    if receipt.delay > MAX_AGE or abs(receipt.time - created) > MAX_AGE:
+        raise ClientError(
+            "RECEIPT_MALFORMED", "Do not use the answer: it promises its entry for another day."
+        )
     return VerifiedAnswer(status, body, sent.key_id, created, receipt, base, signature)

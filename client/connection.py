@@ -1,21 +1,20 @@
 """Asking a node: `Client(url, key, node_keys).query(document)`."""
 
 import time
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from types import TracebackType
-from typing import Any, Self, TypeVar, overload
+from typing import Any, Self, TypeVar, Unpack, overload
 
 import httpx
 
 from client.answer import VerifiedAnswer
 from client.errors import ClientError
-from client.exchange import Answer, Conversation, Exchange, Inclusion, Reply, Wait, once
+from client.exchange import Answer, Conversation, Exchange, Inclusion, Reply, Wait
 from client.job import Job, job_lines, job_state
 from client.keys import NodeKeys
 from client.profile import Signer
-from client.question import Question
+from client.question import Claims, Question
 from client.receipt import Receipt
 from client.receipt_store import ReceiptStore
 from client.retry import Retry
@@ -23,6 +22,8 @@ from client.shape import shaped
 
 __all__ = ["Answer", "Client", "Inclusion"]
 
+MOST = 128_000_000
+"""Bytes of an answer: whoever stands before a node may send without end."""
 Data = TypeVar("Data")
 Learnt = TypeVar("Learnt")
 
@@ -84,12 +85,12 @@ class Client:
         variables: Mapping[str, Any] | None = None,
         *,
         into: type[Data],
-        **claims: Any,
+        **claims: Unpack[Claims],
     ) -> Answer[Data | None]: ...
 
     @overload
     def query(
-        self, document: str, variables: Mapping[str, Any] | None = None, **claims: Any
+        self, document: str, variables: Mapping[str, Any] | None = None, **claims: Unpack[Claims]
     ) -> Answer[Any]: ...
 
     def query(
@@ -98,17 +99,38 @@ class Client:
         variables: Mapping[str, Any] | None = None,
         *,
         into: type[Any] | None = None,
-        **claims: Any,
+        **claims: Unpack[Claims],
     ) -> Answer[Any]:
         """Ask a GraphQL question.
 
         `claims`: purpose, case, actor, correlation, authorization, operation_name. `into` is a
         dataclass for `data` (`client.shape`). Raises ClientError `QUESTION_MALFORMED` before
-        sending, `NODE_UNREACHABLE` and `ANSWER_SHAPE`; an answer that does not verify is given
-        back with its `problem`.
+        sending, `NODE_UNREACHABLE`, `ANSWER_SHAPE` and, where an answer could not be kept,
+        `RECEIPT_STORE`; one that does not verify is given back with its `problem`.
         """
         answer = self._carry(self._exchange.asking(document, variables, **claims))
         return self._kept(answer, into)
+
+    @overload
+    def mutate(
+        self,
+        document: str,
+        variables: Mapping[str, Any] | None = None,
+        *,
+        into: type[Data],
+        client_key: str | None = None,
+        **claims: Unpack[Claims],
+    ) -> Answer[Data | None]: ...
+
+    @overload
+    def mutate(
+        self,
+        document: str,
+        variables: Mapping[str, Any] | None = None,
+        *,
+        client_key: str | None = None,
+        **claims: Unpack[Claims],
+    ) -> Answer[Any]: ...
 
     def mutate(
         self,
@@ -117,29 +139,31 @@ class Client:
         *,
         client_key: str | None = None,
         into: type[Any] | None = None,
-        **claims: Any,
+        **claims: Unpack[Claims],
     ) -> Answer[Any]:
         """Ask for a change, once however often it is sent: the document declares `$clientKey`.
 
         `client_key` names the change, 8–64 characters, random when not given; give the same again
-        to learn what became of a change whose answer was lost. Raises as `query`.
+        to learn what became of a change whose answer was lost. Raises as `query`; the error
+        `NODE_UNREACHABLE` is an UnansweredChangeError, which knows the key.
         """
-        given = once(variables, document, client_key or uuid.uuid4().hex)
-        asking = self._exchange.asking(document, given, repeatable=True, **claims)
-        return self._kept(self._carry(asking), into)
+        changing = self._exchange.changing(document, variables, client_key, **claims)
+        return self._kept(self._carry(changing), into)
 
     def _kept(self, answer: Answer[Any], into: type[Any] | None) -> Answer[Any]:
         if self._receipts is not None:
-            self._receipts.keep(answer, self.node_keys)
+            self._receipts.keep(answer, self.node_keys, self._exchange.clock())
         if into is None or answer.data is None or not answer.verified:
             return answer
         return replace(answer, data=shaped(answer.data, into))
 
-    def job(self, job_id: str, **claims: Any) -> Job | None:
+    def job(self, job_id: str, **claims: Unpack[Claims]) -> Job | None:
         """Give the state of a job of the caller, None when there is none."""
         return self._carry(job_state(self._exchange, job_id, **claims))
 
-    def job_lines(self, job_id: str, *, poll: float = 1.0, **claims: Any) -> Iterator[Any]:
+    def job_lines(
+        self, job_id: str, *, poll: float = 1.0, **claims: Unpack[Claims]
+    ) -> Iterator[Any]:
         """Wait for a job and give the lines of its result, part by part.
 
         `poll` is in seconds. Raises ClientError `JOB_UNKNOWN`, or with the code of the job's own
@@ -167,7 +191,7 @@ class Client:
 
         A key that is not known is looked for in the node's changes of keys, once.
         """
-        return self._carry(self._exchange.verifying(question, reply_of(response)))
+        return self._carry(self._exchange.verifying(question, reply_of(response, response.content)))
 
     def check_receipt(self, receipt: Receipt, patience: float = 10.0) -> Inclusion:
         """Wait until the log holds the receipt's entry, and verify the proof.
@@ -178,6 +202,21 @@ class Client:
         """
         return self._carry(self._exchange.proving(receipt, patience))
 
+    def _reply(self, question: Question) -> Reply:
+        told = bytearray()
+        try:
+            with self._http.stream(
+                question.method,
+                question.target_uri,
+                headers=list(question.headers),
+                content=question.body,
+            ) as response:
+                for chunk in response.iter_bytes():
+                    gather(told, chunk)
+        except httpx.HTTPError as error:
+            raise unreachable(error) from None
+        return reply_of(response, bytes(told))
+
     def _carry(self, conversation: Conversation[Learnt]) -> Learnt:
         try:
             step = next(conversation)
@@ -187,7 +226,7 @@ class Client:
                     step = conversation.send(None)
                     continue
                 try:
-                    reply = reply_of(self.send(step))
+                    reply = self._reply(step)
                 except ClientError as error:
                     step = conversation.throw(error)
                 else:
@@ -197,12 +236,19 @@ class Client:
             return learnt
 
 
-def reply_of(response: httpx.Response) -> Reply:
+def gather(told: bytearray, chunk: bytes) -> None:
+    """Take a piece of an answer; ClientError `ANSWER_MALFORMED` for one that is no node's."""
+    told += chunk
+    if len(told) > MOST:
+        raise ClientError("ANSWER_MALFORMED", f"Do not use it: it is longer than {MOST} bytes.")
+
+
+def reply_of(response: httpx.Response, body: bytes) -> Reply:
     """A response of httpx as a reply."""
     headers = tuple(
         (name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.raw
     )
-    return Reply(response.status_code, headers, response.content, response.reason_phrase)
+    return Reply(response.status_code, headers, body, response.reason_phrase)
 
 
 def unreachable(error: Exception) -> ClientError:

@@ -6,6 +6,7 @@ replies, and returns what was learnt. `client.connection` and `client.async_conn
 
 import re
 import time
+import uuid
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, Self, TypeVar
@@ -15,7 +16,7 @@ import orjson
 
 from client.answer import VerifiedAnswer, verify_response
 from client.checkpoint import Checkpoint
-from client.errors import ClientError
+from client.errors import ClientError, UnansweredChangeError
 from client.event import Event
 from client.key_change import changes_of, follow
 from client.keys import NodeKeys
@@ -95,12 +96,7 @@ class Answer(Generic[Data]):
     @property
     def codes(self) -> tuple[str, ...]:
         """The stable codes of its errors (docs/errors.md)."""
-        found = [
-            error.get("extensions", {}).get("code", "")
-            for error in self.errors
-            if isinstance(error, Mapping)
-        ]
-        return tuple(str(code) for code in found)
+        return tuple(code_of(error) for error in self.errors if isinstance(error, Mapping))
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +124,7 @@ class Exchange:
         retry: Retry | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.netloc:
-            raise ClientError("NODE_URL", "Name the node as http://host:port or https://host.")
-        self.origin = f"{parts.scheme}://{parts.netloc}"
+        self.origin = _origin(url)
         self.key = key
         self.node_keys = node_keys
         self.clock = clock
@@ -153,7 +146,10 @@ class Exchange:
         content: dict[str, Any] = {"query": document, "variables": dict(variables or {})}
         if operation_name is not None:
             content["operationName"] = operation_name
-        body, target = orjson.dumps(content), f"{self.origin}{path}"
+        try:
+            body, target = orjson.dumps(content), f"{self.origin}{path}"
+        except TypeError as error:
+            raise ClientError("QUESTION_MALFORMED", f"It is no JSON: {error}.") from None
         if self.key is None:
             return unsigned_question("POST", target, body)
         return sign_request(self.key, "POST", target, body, now=self.clock(), **claims)
@@ -190,13 +186,33 @@ class Exchange:
             assert reply is not None
             answer = yield from self.heard(question, reply)
             answer = replace(answer, attempts=attempt)
-            failed = answer.data is None or answer.status >= 400
-            if retry is None or not failed:
+            # A field that may be had in a moment is null beside those that stand.
+            if retry is None or not (answer.errors or answer.status >= 400):
                 return answer
             wait = retry.wait(attempt, answer.status, answer.codes, reply.header("retry-after"))
             if wait is None:
                 return answer
             yield Wait(wait)
+
+    def changing(
+        self,
+        document: str,
+        variables: Mapping[str, Any] | None,
+        client_key: str | None,
+        **claims: Any,
+    ) -> Conversation[Answer[Any]]:
+        """Ask for a change under its client key, a random one when there is none.
+
+        Raises as `asking`; `NODE_UNREACHABLE` is an UnansweredChangeError, which knows the key.
+        """
+        name = client_key or uuid.uuid4().hex
+        given = once(variables, document, name)
+        try:
+            return (yield from self.asking(document, given, repeatable=True, **claims))
+        except ClientError as error:
+            if error.code != "NODE_UNREACHABLE":
+                raise
+            raise UnansweredChangeError(error, name) from None
 
     def heard(self, question: Question, reply: Reply) -> Conversation[Answer[Any]]:
         """Give a reply as an answer, with what of it does not hold."""
@@ -205,17 +221,15 @@ class Exchange:
             verified = yield from self.verifying(question, reply)
         except ClientError as error:
             problem = error
-        try:
-            content = orjson.loads(reply.body)
-        except orjson.JSONDecodeError:
-            content = None
-        if not isinstance(content, dict):
+        content = _object(reply.body)
+        if content is None:
             content = {}
             problem = problem or ClientError("ANSWER_MALFORMED", "The answer is not GraphQL.")
+        errors = content.get("errors")
         return Answer(
             reply.status,
             content.get("data"),
-            tuple(content.get("errors") or ()),
+            tuple(errors) if isinstance(errors, list) else (),
             content.get("extensions"),
             None if verified is None else verified.receipt,
             problem is None,
@@ -283,7 +297,8 @@ class Exchange:
 
         `patience` is in seconds. Raises ClientError `RECEIPT_BROKEN` when the promised delay and
         the patience are over (keep the answer: it is proof against the node), `PROOF_INVALID`
-        when the proof does not hold, `NOTE_SIGNATURE_INVALID` for a checkpoint of another key.
+        when the proof does not hold, `NOTE_SIGNATURE_INVALID` for a checkpoint of another key, and
+        `NODE_UNREACHABLE` when nothing was told of the entry: that is no proof of anything.
         """
         deadline = max(self.clock() + patience, receipt.time + receipt.delay)
         log = receipt.log.rpartition("/")[2]
@@ -291,10 +306,15 @@ class Exchange:
         while True:
             reply = yield plain_get(path)
             if reply is not None and reply.status == 200:
-                status = orjson.loads(reply.body)
-                if status.get("state") == "sealed":
+                status = _object(reply.body)
+                if status is not None and status.get("state") == "sealed":
                     return (yield from self._included(receipt, status))
             if self.clock() >= deadline:
+                if reply is not None and (reply.status == 429 or reply.status >= 500):
+                    raise ClientError(
+                        "NODE_UNREACHABLE",
+                        f"Check the receipt again: the node answers {reply.status}.",
+                    )
                 raise ClientError(
                     "RECEIPT_BROKEN", "Keep the answer and its receipt: the log lacks the entry."
                 )
@@ -325,6 +345,36 @@ class Exchange:
                 "PROOF_INVALID", "Keep the answer and the proof: they contradict each other."
             )
         return Inclusion(index, checkpoint, log)
+
+
+def _origin(url: str) -> str:
+    """The origin in a URL as it is signed; ClientError `NODE_URL`."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        if parts.scheme not in ("http", "https") or not host or not parts.netloc.isascii():
+            raise ValueError
+        _ = parts.port, host.encode("idna")  # neither may be any text
+    except ValueError:
+        raise ClientError(
+            "NODE_URL", "Name the node as http://host:port or https://host."
+        ) from None
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def code_of(error: Mapping[str, Any]) -> str:
+    """Give the code of a GraphQL error, empty when it has none."""
+    extensions = error.get("extensions")
+    return str(extensions.get("code", "")) if isinstance(extensions, Mapping) else ""
+
+
+def _object(body: bytes) -> dict[str, Any] | None:
+    """The JSON object of a body, None when it holds none: whoever answered may be no node."""
+    try:
+        content = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    return content if isinstance(content, dict) else None
 
 
 def plain_get(url: str) -> Question:

@@ -71,7 +71,7 @@ def job_lines(
     while True:
         job = yield from job_state(exchange, job_id, **claims)
         if job is None:
-            raise ClientError("JOB_UNKNOWN", "Start it again: the caller has no such job.")
+            raise _unknown()
         if job.ended:
             break
         yield Wait(poll)
@@ -80,6 +80,10 @@ def job_lines(
         raise ClientError(code, message)
     asked = {"id": job_id, "part": part}
     told = _told((yield from exchange.asking(_PART, asked, **claims)))["jobResult"]
-    if told is None:
-        return [], None
+    if told is None:  # it has expired in between
+        raise _unknown()
     return list(told["lines"]), part + 1 if part + 1 < told["parts"] else None
+
+
+def _unknown() -> ClientError:
+    return ClientError("JOB_UNKNOWN", "Start it again: the caller has no such job.")

@@ -119,7 +119,7 @@ class KeyChange:
             for moment in (value["since"], value["until"], value["compromised"]):
                 if moment is not None and datetime.fromisoformat(moment).tzinfo is None:
                     raise ValueError
-            return cls(
+            change = cls(
                 str(value["node"]),
                 str(value["use"]),
                 NamedKey.from_json(value["old"]),
@@ -130,10 +130,12 @@ class KeyChange:
                 parse_base64(value["oldSignature"]),
                 parse_base64(value["newSignature"]),
             )
+            change.statement()  # half a surrogate is no text that anybody signed
         except (KeyError, TypeError, ValueError, AttributeError):
             raise ClientError(
                 "KEY_CHANGE_MALFORMED", "Ask the node's operator for its key changes again."
             ) from None
+        return change
 
 
 def followed(node: str, trusted: NamedKey, use: str, changes: Iterable[KeyChange]) -> NamedKey:
@@ -194,7 +196,7 @@ def changes_of(document: str) -> tuple[KeyChange, ...]:
     try:
         told = json.loads(document).get("changes", [])
         return tuple([KeyChange.from_json(one) for one in told])
-    except (ValueError, AttributeError, TypeError):
+    except (ValueError, AttributeError, TypeError, RecursionError):
         raise ClientError(
             "KEY_CHANGE_MALFORMED", "Ask the node's operator for its key changes again."
         ) from None

@@ -109,5 +109,5 @@ class NodeKeys:
             answers = {str(k): PublicKey.parse(v) for k, v in document["answers"].items()}
             logs = [VerifierKey.parse(text) for text in document["logs"].values()]
             return cls(answers, {key.name: key for key in logs})
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise ClientError("NODE_KEYS", "Get the node's keys again from its operator.") from None

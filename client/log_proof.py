@@ -13,8 +13,6 @@ from client.structured import parse_base64
 
 HEADER = "c2sp.org/tlog-proof@v1"
 """First line of a proof."""
-SUFFIX = ".tlog-proof"
-"""File extension that the specification recommends."""
 
 _INDEX = re.compile(r"index (0|[1-9][0-9]{0,18})")
 _MAX_PATH = 64

@@ -3,6 +3,7 @@
 import os
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass
+from typing import TypedDict
 
 from client.errors import ClientError
 from client.profile import (
@@ -20,6 +21,20 @@ from client.profile import (
     sm3_digest,
 )
 from client.structured import byte_sequence, display_string, string, token
+
+
+class Claims(TypedDict, total=False):
+    """What a question says beside its document, by name; see `sign_request`."""
+
+    operation_name: str | None
+    purpose: str | None
+    case: str
+    actor: str | None
+    correlation: str | None
+    authorization: str | None
+    nonce: str | None
+    lifetime: int
+    sm3: bool
 
 
 @dataclass(frozen=True, slots=True)

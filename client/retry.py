@@ -15,11 +15,13 @@ CODES = frozenset(
         "MUTATION_RUNNING",
         "RATE_LIMITED",
         "STORE_UNAVAILABLE",
+        "SUBSCRIPTION_LIMIT",
         "TOKEN_UNAVAILABLE",
     }
 )
 """Codes of a node's errors that may pass. `REPLAYED` is none: it says that a message of ours, sent
-once, came twice, and who sent it again is for a person to find out."""
+once, came twice, and who sent it again is for a person to find out. `SUBSCRIPTION_LIMIT` is one: a
+stream whose connection broke counts until the node has noticed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,4 +53,5 @@ class Retry:
         if retry_after is not None and retry_after.isascii() and retry_after.isdigit():
             wanted = float(retry_after)
             return None if wanted > self.patience else wanted + self.jitter(0, self.base)
-        return self.jitter(0, min(self.cap, self.base * 2**attempt))
+        # Beyond 2^64 the cap has long been reached, and a float soon would be.
+        return self.jitter(0, min(self.cap, self.base * 2 ** min(attempt, 64)))

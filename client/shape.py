@@ -7,7 +7,7 @@ A field `decision_date` is read from `decisionDate`, unless its metadata name an
 import datetime as dt
 import types
 from dataclasses import MISSING, fields, is_dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from enum import Enum
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
@@ -70,20 +70,31 @@ def _object(value: Any, into: Any, at: str) -> Any:
 
 
 def _scalar(value: Any, into: Any, at: str) -> Any:
-    if into is Decimal and isinstance(value, str | int):
-        return Decimal(value)
-    try:
-        if into is dt.date and isinstance(value, str):
-            return dt.date.fromisoformat(value)
-        if into is dt.datetime and isinstance(value, str):
-            return dt.datetime.fromisoformat(value)
-        if isinstance(into, type) and issubclass(into, Enum):
-            return into(value)
-    except ValueError:
-        raise _wrong(at, into.__name__, value) from None
     if into in (str, int, bool, float) and type(value) is not into:
         raise _wrong(at, into.__name__, value)
+    try:
+        if into is Decimal:
+            return _exact(value)
+        if into in (dt.date, dt.datetime):
+            return into.fromisoformat(value)
+        if isinstance(into, type) and issubclass(into, Enum):
+            return into(value)
+    except (ValueError, TypeError):
+        raise _wrong(at, into.__name__, value) from None
     return value
+
+
+def _exact(value: Any) -> Decimal:
+    """A number as it is written; ValueError or TypeError for what is none, or was rounded."""
+    if type(value) not in (str, int):
+        raise TypeError
+    try:
+        number = Decimal(value)
+    except InvalidOperation:
+        raise ValueError from None
+    if not number.is_finite():
+        raise ValueError
+    return number
 
 
 def _camel(name: str) -> str:

@@ -77,28 +77,35 @@ def unsigned_subscription(
 
 
 def verify_event(
-    question: Question, payload: Mapping[str, Any], keys: NodeKeys, *, now: float
+    question: Question, payload: Mapping[str, Any] | list[Any], keys: NodeKeys, *, now: float
 ) -> VerifiedAnswer:
-    """Verify an event, or the first error of a refused subscription, by what was subscribed.
+    """Verify an event, or the errors of a refused subscription, by what was subscribed.
 
     Raises ClientError as `client.answer.verify_response`, and `EVENT_MISMATCH` when what is
     signed is not what was sent.
     """
-    extensions = payload.get("extensions")
+    if isinstance(payload, list) and payload:
+        payload = payload[0]  # a refusal's first error is the one that is signed
+    extensions = payload.get("extensions") if isinstance(payload, Mapping) else None
     credit = extensions.get("credit") if isinstance(extensions, Mapping) else None
     if not isinstance(credit, Mapping) or not isinstance(credit.get("body"), str):
         raise ClientError("ANSWER_UNSIGNED", "Do not use it: extensions.credit is missing.")
+    assert isinstance(payload, Mapping)
+    assert isinstance(extensions, Mapping)
     rest = {name: value for name, value in payload.items() if name != "extensions"}
-    more = {name: value for name, value in extensions.items() if name != "credit"}  # type: ignore[union-attr]
+    more = {name: value for name, value in extensions.items() if name != "credit"}
     sent = {**rest, "extensions": more} if more else rest
-    body = credit["body"].encode()
+    signed = None
     try:
+        body = credit["body"].encode()
         told = orjson.loads(body)
         signed = told["errors"][0] if "message" in payload else told
     except (ValueError, KeyError, IndexError, TypeError):
-        signed = None
+        pass
     if signed != sent:
         raise ClientError("EVENT_MISMATCH", "Do not use it: it is not what its signature covers.")
     headers = [(name, str(value)) for name, value in credit.items() if name != "body"]
     status = credit.get("status", 200)
-    return verify_response(question, int(status), headers, body, keys, now=now)
+    if type(status) is not int:
+        raise ClientError("ANSWER_MALFORMED", "Do not use it: its status is no number.")
+    return verify_response(question, status, headers, body, keys, now=now)

@@ -10,11 +10,12 @@ alone. Every answer names the rule that fired.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from fractions import Fraction
 
 from graph.control import Controllers
+from graph.holding import ONE, TOLERANCE, ZERO, Holding
 from graph.ownership import Owner, Ownership
 from graph.threshold import QUARTER, Number, borderline, reaches
 
@@ -49,8 +50,9 @@ class Officer:
 class BeneficialOwner:
     """A person and the rule; `share` is of equity, income or votes, None for other rules.
 
-    `certain` is false where it depends on shares that are not known, or on the rounding of one
-    that stands just below. `borderline`: on 25 %.
+    `certain` is false where it depends on shares that are not known, its own or those by which
+    somebody may meet an earlier rule, or on the rounding of one that stands just below.
+    `borderline`: on 25 %.
     """
 
     node: int
@@ -95,7 +97,7 @@ class Rights:
 
 @dataclass(frozen=True)
 class BeneficialOwners:
-    """The answer; `rule` is that of all who are certain, None when nobody is found.
+    """The answer; `rule` is the one that fires by what is known, None when nobody is found.
 
     `undetermined`: circles nobody outside owns keep shares from being determined.
     """
@@ -103,6 +105,26 @@ class BeneficialOwners:
     owners: tuple[BeneficialOwner, ...]
     rule: Rule | None
     undetermined: bool = False
+
+
+def exempted(
+    rights: Rights, direct: Collection[Holding], *, small: bool | None, committed: bool
+) -> Exemption:
+    """The conditions of art. 3 of a firm that these hold directly."""
+    holders = {one.holder for one in direct if one.high > 0 and one.holder != one.company}
+    known = sum((one.low for one in direct), ZERO) >= ONE - TOLERANCE
+    others = [one for one in rights.income.owners if one.node not in holders]
+    controlling = [one.node for one in rights.control.controllers]
+    may = {one.node for one in others if reaches(one.high, QUARTER)} | {*rights.control.possible}
+    persons_alone: bool | None = known or None
+    no_other: bool | None = None if may - holders or _open(rights, rights.income) else True
+    if not holders <= {*rights.persons}:
+        persons_alone = False
+    if any(reaches(one.low, QUARTER) for one in others) or not holders.issuperset(controlling):
+        no_other = False
+    if not holders:
+        persons_alone = no_other = None
+    return Exemption(small, persons_alone, no_other, committed)
 
 
 def beneficial_owners(rights: Rights) -> BeneficialOwners:
@@ -115,6 +137,8 @@ def beneficial_owners(rights: Rights) -> BeneficialOwners:
         found = tuple(_representatives(rights, Rule.STATE_OWNED))
         return BeneficialOwners(found, Rule.STATE_OWNED, undetermined)
     possible: dict[int, BeneficialOwner] = {}
+    # Whether all is known by which somebody could meet a rule that comes before.
+    settled = not any(node in rights.state for node in rights.control.possible)
     stages: list[tuple[tuple[Rule, Ownership], ...]] = []
     if rights.equity is not None:
         stages.append(((Rule.EQUITY, rights.equity),))
@@ -130,9 +154,13 @@ def beneficial_owners(rights: Rights) -> BeneficialOwners:
         if stage[0][0] is Rule.INCOME and rights.equity is None:
             # Votes of a partnership are its management: rule 3, for want of rights to income.
             earning = {n: one for n, one in certain.items() if one.rule is Rule.INCOME}
+            if not earning:
+                settled = settled and not possible and not _open(rights, rights.income)
             certain = earning or certain
         if certain:
-            return _answer(certain, possible, undetermined)
+            return _answer(certain, possible, undetermined, settled)
+        settled = settled and not possible
+        settled = settled and not any(_open(rights, ownership) for _, ownership in stage)
     controlling: dict[int, BeneficialOwner] = {}
     for one in rights.control.controllers:
         if one.node in rights.persons:
@@ -142,18 +170,30 @@ def beneficial_owners(rights: Rights) -> BeneficialOwners:
         if node in rights.persons:
             possible.setdefault(node, BeneficialOwner(node, Rule.CONTROL, certain=False))
     if controlling:
-        return _answer(controlling, possible, undetermined)
+        return _answer(controlling, possible, undetermined, settled)
     managing = {one.node: one for one in _managers(rights)}
-    return _answer(managing, possible, undetermined)
+    return _answer(managing, possible, undetermined, settled and not possible)
+
+
+def _open(rights: Rights, ownership: Ownership) -> bool:
+    """Whether somebody who is not known may have a quarter: what neither persons nor the state,
+    behind whom nobody stands, are known to hold."""
+    ends = {*rights.persons, *rights.state}
+    left = ONE - sum((one.low for one in ownership.owners if one.node in ends), ZERO)
+    return reaches(left, QUARTER)
 
 
 def _answer(
-    certain: dict[int, BeneficialOwner], possible: dict[int, BeneficialOwner], undetermined: bool
+    certain: dict[int, BeneficialOwner],
+    possible: dict[int, BeneficialOwner],
+    undetermined: bool,
+    settled: bool,
 ) -> BeneficialOwners:
+    first = [one if settled else replace(one, certain=False) for one in certain.values()]
     rest = [one for node, one in possible.items() if node not in certain]
-    found = sorted(certain.values(), key=_rank) + sorted(rest, key=_rank)
-    rules = [one.rule for one in sorted(certain.values(), key=_rank)]
-    return BeneficialOwners(tuple(found), rules[0] if rules else None, undetermined)
+    found = sorted(first, key=_rank)
+    rule = found[0].rule if found else None
+    return BeneficialOwners((*found, *sorted(rest, key=_rank)), rule, undetermined)
 
 
 def _rank(one: BeneficialOwner) -> tuple[int, float, int]:

@@ -21,6 +21,7 @@ from graph.layout import EdgeKind
 from graph.snapshot.column import (
     CAPITAL_SCALE,
     CATEGORIES,
+    FIRMS,
     INEXACT,
     PARTNERSHIP,
     SHARE_SCALE,
@@ -53,7 +54,7 @@ class Closure:
     """Subjects by number, what ties them, and what a budget or the role cut off.
 
     `homes` are the cities whose registries keep the firms. `inexact` are statements whose exact
-    share is in the store alone.
+    share is in the store alone. `whole`: no holder that the store knows is hidden from the reader.
     """
 
     position: str
@@ -67,6 +68,7 @@ class Closure:
     concerts: tuple[Concert, ...] = ()
     inexact: frozenset[UUID] = frozenset()
     truncated: tuple[Truncation, ...] = ()
+    whole: bool = False
 
     @cached_property
     def persons(self) -> frozenset[int]:
@@ -89,9 +91,12 @@ class Closure:
         for one in self.offices:
             if one.kind is EdgeKind.LEGAL_REP_OF:
                 managers.setdefault(one.firm, []).append(one.person)
+        about = enumerate(zip(self.homes, self.traits, strict=True))
         return {
-            number: Company(home, bool(traits & PARTNERSHIP), tuple(managers.get(number, ())))
-            for number, (home, traits) in enumerate(zip(self.homes, self.traits, strict=True))
+            number: Company(
+                home, bool(traits & PARTNERSHIP), tuple(managers.get(number, ())), self.whole
+            )
+            for number, (home, traits) in about
         }
 
     def only(
@@ -119,6 +124,23 @@ class Closure:
                     frontier.append(holder)
         return list(found)
 
+    def near(self, levels: int) -> Closure:
+        """What is within so many steps of the subject along holdings, in either direction."""
+        beside: dict[int, list[int]] = {}
+        for one in self.statements:
+            beside.setdefault(one.holder, []).append(one.company)
+            beside.setdefault(one.company, []).append(one.holder)
+        inner, frontier = {0} if levels else set(), {0}
+        for _ in range(levels - 1):
+            frontier = {other for node in frontier for other in beside.get(node, ())} - inner
+            inner |= frontier
+        kept = [one for one in self.statements if one.holder in inner or one.company in inner]
+        if len(kept) == len(self.statements):
+            return self
+        cut = Truncation(levels + 1, Limit.LEVELS)
+        truncated = tuple(sorted({*self.truncated, cut}))
+        return replace(self, statements=tuple(kept), truncated=truncated)
+
     def votes(self) -> Votes:
         """The votes that its holdings give."""
         return Votes.of(together(self.statements, self.companies(), Basis.VOTES), self.concerts)
@@ -134,10 +156,11 @@ class Agreement:
 
 def with_concerts(closure: Closure, agreements: Iterable[Agreement]) -> Closure:
     """The closure with the agreements that tie subjects in it, as far as they are in it."""
-    return replace(closure, concerts=_numbered(agreements, closure.ids))
+    return replace(closure, concerts=concerts_among(agreements, closure.ids))
 
 
-def _numbered(agreements: Iterable[Agreement], ids: Sequence[UUID]) -> tuple[Concert, ...]:
+def concerts_among(agreements: Iterable[Agreement], ids: Sequence[UUID]) -> tuple[Concert, ...]:
+    """The agreements among these subjects, by their places."""
     numbers = {id_: number for number, id_ in enumerate(ids)}
     found = []
     for one in agreements:
@@ -233,7 +256,9 @@ def control_closure(
             break
         firms = _firms(view, numbering, companies)
         votes = together(_stated(view, numbering, found), firms, Basis.VOTES)
-        under = spread.learn(votes, _numbered(agreements, numbering.ids()) if agreements else ())
+        under = spread.learn(
+            votes, concerts_among(agreements, numbering.ids()) if agreements else ()
+        )
         frontier = sorted({numbering.places[number] for number in under} - walked)
     return _made(view, numbering, rows, truncated)
 
@@ -253,7 +278,7 @@ def _firms(view: View, numbering: _Numbering, places: Sequence[int]) -> dict[int
             managers.setdefault(firm, []).append(person)
     told = zip(numbering.numbers(at), homes, partnership.tolist(), strict=True)
     return {
-        number: Company(home, is_one, tuple(managers.get(number, ())))
+        number: Company(home, is_one, tuple(managers.get(number, ())), view.mask.whole)
         for number, home, is_one in told
     }
 
@@ -276,7 +301,7 @@ def _closed(view: View, frontier: Sequence[int]) -> Limit | None:
 
 def _is_firm(view: View, places: Sequence[int]) -> list[bool]:
     codes = view.snapshot.nodes.column("category", np.array(places))
-    return [CATEGORIES[code] in ("LEGAL_ENTITY", "INDIVIDUAL_BUSINESS") for code in codes.tolist()]
+    return [CATEGORIES[code] in FIRMS for code in codes.tolist()]
 
 
 def with_offices(view: View, closure: Closure, firms: Iterable[int]) -> Closure:
@@ -330,6 +355,7 @@ def _made(
         statements=tuple(_stated(view, numbering, rows)),
         inexact=frozenset(snapshot.relation_ids(kind, inexact)),
         truncated=tuple(sorted(truncated)),
+        whole=view.mask.whole,
     )
     partnerships = [n for n, trait in enumerate(closure.traits) if trait & PARTNERSHIP]
     return with_offices(view, closure, partnerships) if partnerships else closure

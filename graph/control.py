@@ -9,13 +9,16 @@ partner, controls it. Computed controllers are suspected ones 疑似, beside wha
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 
 from graph.component import components
+from graph.errors import GraphTooLarge
 from graph.holding import ONE, ZERO, Holding, Holdings
 from graph.threshold import HALF, borderline, exceeds
+
+MOST_STEPS = 200_000  # companies that come under control, over all parties of a question
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ class Controlled:
     company: int
     votes: Fraction
     voters: tuple[Holding, ...]
-    allies: frozenset[int]  # those among the voters who only act in concert
+    allies: frozenset[int]  # those among the voters who only act in concert, where it takes them
     step: int  # 1: by votes of its own and its allies', else one more than the voters'
 
 
@@ -123,6 +126,8 @@ class Votes:
 def controlled_by(votes: Votes, controller: int) -> Control:
     """All that a party controls within the closure."""
     certain = _Fixpoint(controller, _low)
+    if votes.concerts:  # first without allies: they are told only where it takes them
+        certain.follow(replace(votes, concerts=()))
     certain.follow(votes)
     possible: frozenset[int] = frozenset()
     if not votes.exact:
@@ -212,7 +217,14 @@ class _Fixpoint:
             self.near.add(company)
         if not exceeds(total, HALF):
             return False
-        outside = frozenset(one.holder for one in voters) - members.keys() - {company}
+        alone = tuple(one for one in voters if one.holder in members) if allies else voters
+        without_allies = _total(firm.known, alone, counted)
+        if exceeds(without_allies, HALF):
+            voters, total = alone, without_allies
+        # A difference of sets would go through all members for each company.
+        outside = frozenset(
+            one.holder for one in voters if one.holder not in members and one.holder != company
+        )
         members[company] = 1 + max(own)
         self.found.append(Controlled(company, total, voters, outside, members[company]))
         return True
@@ -260,14 +272,32 @@ class Controllers:
         return tuple(one for one in self.controllers if one.ultimate)
 
 
+def controls_of(votes: Votes, parties: Iterable[int]) -> dict[int, Control]:
+    """All that each party controls, so a chain of parties costs the square of its length.
+
+    Raises GraphTooLarge beyond `MOST_STEPS`.
+    """
+    found: dict[int, Control] = {}
+    steps = 0
+    for party in parties:
+        found[party] = controlled_by(votes, party)
+        steps += len(found[party].companies) + len(found[party].possible)
+        if steps > MOST_STEPS:
+            raise GraphTooLarge(
+                "too many firms stand one above the other: ask about one nearer to the owners"
+            )
+    return found
+
+
 def controllers_of(votes: Votes, company: int, candidates: Sequence[int]) -> Controllers:
-    """The controllers of a company among its direct and indirect holders."""
+    """The controllers of a company among its direct and indirect holders.
+
+    Raises GraphTooLarge as `controls_of`.
+    """
     found: dict[int, Control] = {}
     possible, near = [], []
-    for candidate in candidates:
-        if candidate == company:
-            continue
-        control = controlled_by(votes, candidate)
+    controls = controls_of(votes, [one for one in candidates if one != company])
+    for candidate, control in controls.items():
         if control.of(company):
             found[candidate] = control
         elif company in control.possible:

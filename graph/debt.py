@@ -114,8 +114,8 @@ def gather(view: View, start: int, way: Way, *, levels: int | None = None) -> Gu
     level = 0
     while frontier:
         if levels is not None and level == levels:
-            if any(len(found) for found in _steps(view, frontier, way)):
-                truncated.add(Truncation(level + 1, Limit.LEVELS))
+            # Whether there is more is not looked at: it would tell of guarantees beyond.
+            truncated.add(Truncation(level + 1, Limit.LEVELS))
             break
         if level:
             reasons = {place: view.limit(place) for place in frontier}

@@ -11,7 +11,6 @@ from typing import Any
 
 import orjson
 
-BUCKETS = 4_096  # by the first three hexadecimal digits of the id
 _DIGEST_BYTES = 16
 
 

@@ -31,3 +31,10 @@ class GraphTimeout(GraphError):
 
     def __init__(self, message: str = "Ask for fewer levels, nodes or kinds.") -> None:
         super().__init__("GRAPH_TIMEOUT", message)
+
+
+class GraphTooLarge(GraphError):
+    """What was gathered is more than one answer may work out."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("BUDGET_LIMIT", message)

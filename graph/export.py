@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
+from store.spreadsheet import guard
+
 # What each city states of an edge, beside what the edge is.
 _STATED = ("relationId", "originRegion", "shareMin", "shareMax", "validFrom", "validTo")
 _NODE = ("type", "id", "name", "code", "hub")
@@ -22,7 +24,7 @@ _HEAD = (
     ' xsi:schemaLocation="http://graphml.graphdrawing.org/xmlns'
     ' http://graphml.graphdrawing.org/xmlns/1.0/graphml.xsd">'
 )
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_NO_TEXT = "\ufffe\uffff"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ def _plain(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     # XML 1.0 has no place for these, whatever a department typed.
-    return "".join(c for c in str(value) if c >= " " or c in "\t\n\r")
+    return "".join(c for c in str(value) if (c >= " " or c in "\t\n\r") and c not in _NO_TEXT)
 
 
 def table(piece: Piece) -> str:
@@ -107,10 +109,5 @@ def table(piece: Piece) -> str:
     for said in piece.statements():
         cells = [named[said[end]][part] for end in ("source", "target") for part in _NODE[:4]]
         cells += [*(said[name] for name in _EDGE), piece.as_of]
-        writer.writerow([guarded("" if cell is None else str(cell)) for cell in cells])
+        writer.writerow([guard("" if cell is None else str(cell)) for cell in cells])
     return told.getvalue()
-
-
-def guarded(cell: str) -> str:
-    """A cell that no spreadsheet takes for a formula: an apostrophe before = + - @."""
-    return f"'{cell}" if cell.lstrip("'").startswith(_FORMULA) else cell

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import zip_longest
 from typing import NamedTuple
 from uuid import UUID
 
@@ -82,7 +83,7 @@ def exposure(
     `loans` are the loans that the caller may see, `borrowed` those of each debtor.
     """
     by_loan: dict[UUID, list[Pledge]] = {}
-    by_itself: dict[tuple[int, int, Decimal | None, str], list[Pledge]] = {}
+    by_itself: dict[tuple[int, int, Decimal | None, str], dict[str, list[Pledge]]] = {}
     for pledge in guarantees.pledges:
         if pledge.loan is not None:
             by_loan.setdefault(pledge.loan, []).append(pledge)
@@ -90,11 +91,17 @@ def exposure(
             for loan in borrowed[pledge.debtor]:
                 by_loan.setdefault(loan, []).append(pledge)
         else:
-            # Two cities that state one guarantee without a loan state the same ends and amount.
+            # Two cities that state one guarantee without a loan state the same ends and amount;
+            # two guarantees that one city states are two.
             key = (pledge.guarantor, pledge.debtor, pledge.amount, pledge.currency)
-            by_itself.setdefault(key, []).append(pledge)
+            said = by_itself.setdefault(key, {}).setdefault(pledge.origin, [])
+            said.append(pledge)
     claims = [_of_loan(id_, said, loans.get(id_), guarantor) for id_, said in by_loan.items()]
-    claims += [_by_itself(said, guarantor) for said in by_itself.values()]
+    claims += [
+        _by_itself([one for one in said if one is not None], guarantor)
+        for cities in by_itself.values()
+        for said in zip_longest(*cities.values())
+    ]
     claims.sort(key=lambda one: (one.amount is None, -(one.amount or 0), one.pledges))
     guaranteed = {pledge.debtor for pledge in guarantees.pledges} - {guarantor}
     return Exposure(tuple(claims), tuple(_totals(claims)), tuple(sorted(guaranteed)))

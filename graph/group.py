@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from graph.layout import EdgeKind
-from graph.snapshot.column import SHARE_SCALE, Array
+from graph.snapshot.column import SHARE_SCALE, UNKNOWN, Array
 from graph.snapshot.mask import Mask, View
 from graph.snapshot.view import Snapshot
 
@@ -33,29 +33,48 @@ class Groups:
 def find_groups(snapshot: Snapshot, day: dt.date) -> Groups:
     """The groups of a snapshot on a day; memory beside it is about 30 bytes a subject."""
     view = View(snapshot, Mask(day=day, kinds=_KINDS, classes=frozenset({"O"})))
-    holds = view.rows(EdgeKind.HOLDS)
-    holds = holds[view.column(EdgeKind.HOLDS, "share_min", holds) > _HALF]
+    holders, companies, shares = _stakes(view)
     branches = view.rows(EdgeKind.BRANCH_OF)
     # A head office outweighs every holding; of two statements the greater share, the lower id.
     under = np.concatenate(
         [
-            view.column(EdgeKind.HOLDS, "target", holds),
+            companies,
             view.column(EdgeKind.BRANCH_OF, "source", branches),
         ]
     )
     above = np.concatenate(
         [
-            view.column(EdgeKind.HOLDS, "source", holds),
+            holders,
             view.column(EdgeKind.BRANCH_OF, "target", branches),
         ]
     )
     weight = np.concatenate(
         [
-            view.column(EdgeKind.HOLDS, "share_min", holds),
+            shares,
             np.full(len(branches), 2 * SHARE_SCALE, np.int64),
         ]
     )
     return grouped(under, above, weight, len(snapshot.nodes))
+
+
+def _stakes(view: View) -> tuple[Array, Array, Array]:
+    """Holder, company and share of all stakes of more than one half: several statements of one
+    city about a holder and a company are parts of one stake."""
+    rows = view.rows(EdgeKind.HOLDS)
+    rows = rows[view.column(EdgeKind.HOLDS, "share_min", rows) != UNKNOWN]
+    column = [view.column(EdgeKind.HOLDS, name, rows) for name in ("target", "source", "origin")]
+    order = np.lexsort(column[::-1])
+    company, holder, origin = (one[order] for one in column)
+    share = view.column(EdgeKind.HOLDS, "share_min", rows)[order].astype(np.int64)
+    first = np.ones(len(order), bool)
+    for one in (company, holder, origin):
+        first[1:] &= one[1:] == one[:-1]
+    first[1:] = ~first[1:]
+    begin = np.flatnonzero(first)
+    total = np.add.reduceat(share, begin) if len(begin) else share
+    large = total > _HALF
+    at = begin[large]
+    return holder[at], company[at], total[large]
 
 
 def grouped(under: Array, above: Array, weight: Array, size: int) -> Groups:

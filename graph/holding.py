@@ -6,7 +6,7 @@ A share is a fraction of the whole company, an interval where it is unknown. Fou
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
@@ -15,6 +15,7 @@ from uuid import UUID
 
 ZERO, ONE = Fraction(0), Fraction(1)
 TOLERANCE = Fraction(5, 10_000)  # shares of a company that add up to 1 this nearly are rounded ones
+_ALL_PARTNERS = Fraction(1, 10**9)  # a general partner often has a ten-thousandth, seldom less
 GENERAL_PARTNER = "普通合伙人"
 _WITHOUT_VOTE = ("优先股", "无表决权")
 
@@ -57,11 +58,22 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Company:
-    """What decides how shares of a company count; `home` is the city whose registry keeps it."""
+    """What decides how shares of a company count; `home` is the city whose registry keeps it.
+
+    `whole` says that the reader is shown all its holders whom the store knows: what they lack of
+    the whole by less than `TOLERANCE` is rounding then, and else may be a general partner's.
+    """
 
     home: str = ""
     partnership: bool = False
     managers: tuple[int, ...] = ()  # executive partners 执行事务合伙人 of a partnership
+    whole: bool = False
+
+    @property
+    def all_shares(self) -> Fraction:
+        """What shares add up to where no holder is missing."""
+        rounded = TOLERANCE if self.whole or not self.partnership else _ALL_PARTNERS
+        return ONE - rounded
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +108,17 @@ class Holdings:
                 found.setdefault(one.holder, []).append(company)
         return {holder: tuple(companies) for holder, companies in found.items()}
 
+    @cached_property
+    def _by_holder(self) -> Mapping[int, Mapping[int, Holding]]:
+        return {company: {one.holder: one for one in of} for company, of in self.of.items()}
+
+    def by(self, company: int, holders: Collection[int]) -> list[Holding]:
+        """What these have of a company, in the order of their numbers."""
+        held = self._by_holder.get(company, {})
+        if len(holders) < len(held):
+            return [held[one] for one in sorted(holders) if one in held]
+        return [one for holder, one in held.items() if holder in holders]
+
     @property
     def exact(self) -> bool:
         """Whether every share is known."""
@@ -127,7 +150,7 @@ def together(
         unknown = any(said.low < said.high for one in found for said in one.shown)
         if unknown:
             noted.add(Finding.UNKNOWN_SHARE)
-        elif total < 1 - TOLERANCE:
+        elif total < about.all_shares:
             noted.add(Finding.SUM_BELOW_ONE)
         if noted:
             findings[company] = frozenset(noted)
@@ -196,7 +219,8 @@ def _paid(found: Sequence[Holding]) -> list[Holding] | None:
             return None
         amounts.append(sum((said for said in paid if said is not None), ZERO))
     total = sum(amounts, ZERO)
-    if not total:
+    # Where holders are missing, unstated or not to be seen, what these paid in is not all of it.
+    if not total or sum((one.high for one in found), ZERO) < ONE - TOLERANCE:
         return None
     return [
         _with(one, paid / total, paid / total) for one, paid in zip(found, amounts, strict=True)
@@ -204,36 +228,54 @@ def _paid(found: Sequence[Holding]) -> list[Holding] | None:
 
 
 def _voting(found: Sequence[Holding], about: Company) -> list[Holding]:
-    """Votes: not of the company's own shares (公司法 116), nor of shares without a vote; in a
-    partnership one for each general partner (合伙企业法 26, 30)."""
+    """Votes: not of the company's own shares (公司法 116), nor of shares without a vote."""
     if about.partnership:
-        general = {
-            one.holder: one
-            for one in found
-            if any(GENERAL_PARTNER in said.share_class for said in one.shown)
-        }
-        company = found[0].company if found else 0
-        holders = sorted(general) or sorted(set(about.managers))
-        each = Fraction(1, len(holders)) if holders else ZERO
-        return [
-            _with(general[holder], each, each)
-            if holder in general
-            else Holding(holder, company, each, each)
-            for holder in holders
-        ]
-    mute = ZERO
+        return _managing(found, about)
+    left = max(ZERO, ONE - sum((one.low for one in found), ZERO))
+    least = most = ZERO  # without a vote
     voting = []
     for one in found:
-        silent = sum((s.low for s in one.shown if _is_mute(s.share_class)), ZERO)
-        if one.holder == one.company:
-            silent = one.low
-        mute += silent
-        if one.low - silent > 0 or one.high > one.low:
-            voting.append((one, one.low - silent, one.high - silent))
-    whole = ONE - mute
+        mute = [s for s in one.shown if one.holder == one.company or _is_mute(s.share_class)]
+        silent = sum((s.low for s in mute), ZERO)
+        least += silent
+        most += max(silent, min(sum((s.high for s in mute), ZERO), silent + left))
+        low = one.low - silent
+        high = sum((s.high for s in one.shown if s not in mute), ZERO)
+        high = max(low, min(high, low + left))
+        if high > 0:
+            voting.append((one, low, high))
+    whole = ONE - least
     if whole <= 0:
         return []
-    return _capped([_with(one, low / whole, high / whole) for one, low, high in voting])
+    # The more have no vote, the more the votes of the others are.
+    fewest = ONE - min(most, least + left)
+    return _capped(
+        [_with(one, low / whole, high / fewest if fewest else ONE) for one, low, high in voting]
+    )
+
+
+def _managing(found: Sequence[Holding], about: Company) -> list[Holding]:
+    """Votes in a partnership: one for each general partner (合伙企业法 26, 30).
+
+    Those known have at least nothing where other partners may be, who are not known: how many share
+    the votes is not known then.
+    """
+    general = {
+        one.holder: one
+        for one in found
+        if any(GENERAL_PARTNER in said.share_class for said in one.shown)
+    }
+    company = found[0].company if found else 0
+    holders = sorted(general) or sorted(set(about.managers))
+    each = Fraction(1, len(holders)) if holders else ZERO
+    known = sum((one.low for one in found), ZERO) >= about.all_shares
+    least = each if known else ZERO
+    return [
+        _with(general[holder], least, each)
+        if holder in general
+        else Holding(holder, company, least, each)
+        for holder in holders
+    ]
 
 
 def _is_mute(share_class: str) -> bool:

@@ -8,16 +8,24 @@ is not shown: a reader sees today what may be shown today.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from fractions import Fraction
 from typing import Any, Protocol
 from uuid import UUID
 
-from graph.closure import MAX_NODES, Agreement, Closure, Office, with_concerts
-from graph.control import controlled_by
-from graph.holding import Statement
+from graph.closure import (
+    MAX_NODES,
+    Agreement,
+    Closure,
+    Office,
+    concerts_among,
+    with_concerts,
+)
+from graph.control import Spread
+from graph.holding import Basis, Company, Statement, together
 from graph.layout import EdgeKind
-from graph.snapshot.column import HOME, IS_PARTNERSHIP, PARTNERSHIP, STATE_ORGAN
+from graph.snapshot.column import FIRMS, HOME, IS_PARTNERSHIP, PARTNERSHIP, STATE_ORGAN
+from graph.snapshot.mask import shows_all_holders
 from graph.walk import Limit, Truncation
 
 # As `store.relation.derive_shares`: rounded to 12 places, within 0.05 % of a stated share.
@@ -58,6 +66,8 @@ WITH told AS (
        AND coalesce((t.content ->> 'valid_from')::date <= $3, true)
        AND coalesce($3 < (t.content ->> 'valid_to')::date, true)
        AND r.class = ANY($5::text[])
+       AND ($6::text[] IS NULL OR r.class = 'O' OR EXISTS (SELECT FROM organisation d
+            WHERE d.subject_id IN (r.subject_id, r.other_id) AND d.region_id = ANY($6)))
 )
 SELECT a.relation_id, a.subject_id, a.other_id, a.kind, a.origin_region, {_SHARE} AS share,
        a.share_min, a.share_max, a.subscribed, a.paid, a.share_class, a.position
@@ -81,7 +91,8 @@ class Fetch(Protocol):
 class KnownClosure:
     """Gathers a closure as known at `at`, of relations in force on `day`.
 
-    `classes` and `categories` are those of the caller's scope, `barred` subjects are not there.
+    `classes` and `categories` are those of the caller's scope, `barred` subjects are not there;
+    of what is not open, what touches the `regions` of its district is, None for all.
     """
 
     def __init__(
@@ -94,12 +105,15 @@ class KnownClosure:
         categories: Collection[str] | None,
         barred: Collection[UUID],
         agreements: Collection[Agreement] = (),
+        regions: Collection[str] | None = None,
     ) -> None:
         self._fetch = fetch
         self._at, self._day = at, day
         self._classes, self._kinds = sorted(classes), frozenset(kinds)
         self._categories, self._barred = categories, frozenset(barred)
         self._agreements = agreements
+        self._regions = None if regions is None else sorted(regions)
+        self._whole = shows_all_holders(classes, categories, regions, barred)
         self._numbers: dict[UUID, int] = {}
         self._about: list[tuple[str, int, str]] = []
         self._statements: dict[UUID, Statement] = {}
@@ -112,7 +126,8 @@ class KnownClosure:
         frontier, level = [start], 0
         while frontier:
             if levels is not None and level == levels:
-                self._truncated.add(Truncation(level + 1, Limit.LEVELS))
+                if any(self._about[self._numbers[id_]][0] in FIRMS for id_ in frontier):
+                    self._truncated.add(Truncation(level + 1, Limit.LEVELS))
                 break
             rows = await self._read("IN", frontier, EdgeKind.HOLDS)
             frontier = await self._meet([row["other_id"] for row in rows])
@@ -121,7 +136,7 @@ class KnownClosure:
             if len(self._numbers) > MAX_NODES:
                 self._truncated.add(Truncation(level, Limit.NODES))
                 break
-        await self._represent()
+        await self._represent(self._numbers)
         return self._closure()
 
     async def controlled(
@@ -129,7 +144,8 @@ class KnownClosure:
     ) -> Closure:
         """What a subject controls or might, with all holdings in what it touches."""
         await self._meet([start])
-        frontier, walked, level = [start], {start}, 0
+        spread = Spread([0])
+        frontier, walked, met, level = [start], {start}, set[UUID](), 0
         while frontier:
             if levels is not None and level == levels:
                 self._truncated.add(Truncation(level + 1, Limit.LEVELS))
@@ -138,20 +154,23 @@ class KnownClosure:
             if level and reasons:
                 self._truncated.update(Truncation(level + 1, r) for r in reasons if r)
                 break
-            held = await self._read("OUT", frontier, EdgeKind.HOLDS)
-            companies = sorted({row["other_id"] for row in held})
+            companies = sorted(await self._companies(frontier) - met)
+            met.update(companies)
             await self._meet(companies)
             rows = await self._read("IN", companies, EdgeKind.HOLDS)
             await self._meet([row["other_id"] for row in rows])
             self._state(rows)
-            await self._represent()
+            await self._represent(companies)
             level += 1
             if len(self._numbers) > MAX_NODES:
                 self._truncated.add(Truncation(level, Limit.NODES))
                 break
-            control = controlled_by(self._closure().votes(), 0)
             ids = list(self._numbers)
-            under = {one.company for one in control.companies} | control.possible
+            stated = [self._statements[row["relation_id"]] for row in rows]
+            votes = together(stated, self._firms(companies), Basis.VOTES)
+            under = spread.learn(
+                votes, concerts_among(self._agreements, ids) if self._agreements else ()
+            )
             frontier = sorted({ids[number] for number in under} - walked)
             walked.update(frontier)
         return self._closure()
@@ -164,10 +183,30 @@ class KnownClosure:
             self._hold_office(rows)
         return self._closure()
 
-    async def _represent(self) -> None:
-        firms = [
-            id_ for id_, number in self._numbers.items() if self._about[number][1] & PARTNERSHIP
-        ]
+    async def _companies(self, holders: Sequence[UUID]) -> set[UUID]:
+        """The firms in which these hold something, and the partnerships that they represent."""
+        found = {row["other_id"] for row in await self._read("OUT", holders, EdgeKind.HOLDS)}
+        led = await self._read("OUT", holders, EdgeKind.LEGAL_REP_OF)
+        firms = sorted({row["other_id"] for row in led} - found)
+        about = await self._fetch(_SUBJECTS, [firms]) if firms else ()
+        return found | {row["subject_id"] for row in about if row["partnership"]}
+
+    def _firms(self, ids: Collection[UUID]) -> dict[int, Company]:
+        """What decides how votes in these firms count."""
+        numbers = {self._numbers[id_] for id_ in ids}
+        managers: dict[int, list[int]] = {}
+        for one in self._offices.values():
+            if one.kind is EdgeKind.LEGAL_REP_OF and one.firm in numbers:
+                managers.setdefault(one.firm, []).append(one.person)
+        found = {}
+        for number in numbers:
+            _, traits, home = self._about[number]
+            led = tuple(managers.get(number, ()))
+            found[number] = Company(home, bool(traits & PARTNERSHIP), led, self._whole)
+        return found
+
+    async def _represent(self, ids: Iterable[UUID]) -> None:
+        firms = [id_ for id_ in ids if self._about[self._numbers[id_]][1] & PARTNERSHIP]
         if firms:
             rows = await self._read("IN", firms, EdgeKind.LEGAL_REP_OF)
             await self._meet([row["other_id"] for row in rows])
@@ -177,7 +216,8 @@ class KnownClosure:
         if not ids or kind not in self._kinds:
             return []
         sql = _STATEMENTS.format(direction=direction)
-        rows = await self._fetch(sql, [list(ids), self._at, self._day, [str(kind)], self._classes])
+        asked = [list(ids), self._at, self._day, [str(kind)], self._classes, self._regions]
+        rows = await self._fetch(sql, asked)
         seen = [
             row
             for row in rows
@@ -245,5 +285,6 @@ class KnownClosure:
             statements=tuple(statements),
             offices=tuple(sorted(self._offices.values(), key=lambda one: one.id)),
             truncated=tuple(sorted(self._truncated)),
+            whole=self._whole,
         )
         return with_concerts(found, self._agreements)

@@ -11,7 +11,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 # Raised when labels, types or properties change: a graph of another layout is refilled.
-LAYOUT = 2
+LAYOUT = 3
 
 
 class EdgeKind(StrEnum):

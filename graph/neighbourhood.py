@@ -57,6 +57,9 @@ WHERE r.class IN $asked.classes
   AND m.category IN $asked.categories AND NOT m.class IN ['R', 'I']
   AND (r.valid_from IS NULL OR r.valid_from <= $asked.as_of)
   AND (r.valid_to IS NULL OR $asked.as_of < r.valid_to)
+  AND NOT m.id IN $asked.barred AND NOT r.id IN $asked.hidden
+  AND ($asked.regions IS NULL OR r.class = 'O'
+       OR n.region IN $asked.regions OR m.region IN $asked.regions)
 """
 # One row for a level: what a row costs the driver is many times what an element of a list does.
 # An edge is looked at once, for the degree and for the answer, and its properties are read at once.
@@ -88,13 +91,18 @@ async def neighbourhood(
     allowed_classes: frozenset[str],
     allowed_categories: frozenset[str] | None = None,
     closed: Mapping[str, Limit] | None = None,
+    barred: frozenset[UUID] = frozenset(),
+    hidden: frozenset[UUID] = frozenset(),
+    regions: frozenset[str] | None = None,
     seconds: float = 5.0,
 ) -> Neighbourhood:
     """What is within `hops` (0 to 4) of the subjects on a day, as the caller may see it.
 
     `kinds` None asks for every allowed kind. Nodes of the `closed` categories are shown and not
-    expanded, for the reason given, unless the search starts from them. Unknown subjects are left
-    out of the answer. `seconds` is for the whole search; what is found by then is the answer.
+    expanded, for the reason given, unless the search starts from them. `barred` subjects and
+    `hidden` edges are as if they were not there, and so is what is not open and touches none of
+    the `regions` of the caller's district, None for all. Unknown subjects are left out of the
+    answer. `seconds` is for the whole search; what is found by then is the answer.
 
     Raises GraphUnavailable, ValueError for budgets out of range.
     """
@@ -106,6 +114,9 @@ async def neighbourhood(
         "classes": sorted(allowed_classes),
         "categories": sorted(LABELS.keys() if allowed_categories is None else allowed_categories),
         "as_of": as_of.isoformat(),
+        "barred": sorted(map(str, barred)),
+        "hidden": sorted(map(str, hidden)),
+        "regions": None if regions is None else sorted(regions),
         "max_fan": max_fan,
         "degree_limit": DEGREE_LIMIT,
     }

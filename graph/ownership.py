@@ -10,7 +10,7 @@ numbers, larger ones in double precision.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import count
@@ -19,12 +19,14 @@ from math import prod
 import numpy as np
 
 from graph.component import components
+from graph.errors import GraphTooLarge
+from graph.high import highs
 from graph.holding import ONE, ZERO, Holding, Holdings
 
 EXACT = 400  # holdings
 _EXACT_CIRCLE = 16  # firms of a circle solved in rational numbers
 _DENSE_CIRCLE = 1_500  # firms of a circle of which every member's own circle is solved
-_COLUMNS = 1_500  # owners of which the most that they may hold is worked out at once
+_LARGEST_CIRCLE = 30_000_000  # firms times further holdings: some ten seconds and 200 MB
 _LARGEST = 1e9  # V[i, i] beyond which a circle counts as closed in double precision
 _STEPS = 4_000  # looks at nodes while paths of one owner are drawn
 
@@ -69,17 +71,21 @@ class Ownership:
 
 
 def integrated(holdings: Holdings, company: int) -> Ownership:
-    """The integrated ownership of a company, from the holdings of all that it is held by."""
+    """The integrated ownership of a company, from the holdings of all that it is held by.
+
+    Raises GraphTooLarge for a circle of thousands of firms that is densely held.
+    """
     of = holdings.of
     blocks = components([company], lambda node: [one.holder for one in of.get(node, ())])
     blocks.reverse()  # the company first, then its owners, …
+    known = blocks if all(one.low for held in of.values() for one in held) else _known(of, blocks)
     exact = sum(map(len, of.values())) <= EXACT
     flow: dict[int, Number] = {company: ONE if exact else 1.0}
     own: dict[int, Number] = {}  # V[i, i] of firms in circles
     undetermined: list[tuple[int, ...]] = []
-    for block in blocks:
+    for block in known:
         inside = frozenset(block)
-        loops = any(one.holder in inside for node in block for one in of.get(node, ()))
+        loops = any(one.holder in inside and one.low for node in block for one in of.get(node, ()))
         if loops:
             solved = _circle(block, of, flow, exact)
             if solved is None:
@@ -99,12 +105,12 @@ def integrated(holdings: Holdings, company: int) -> Ownership:
                     flow[one.holder] = flow.get(one.holder, ZERO) + reached * share
     closed = {node for block in undetermined for node in block}
     nodes = [node for block in blocks for node in block if node != company]
-    highs = {} if holdings.exact else _highs(holdings, company, blocks, nodes, closed)
+    most = {} if holdings.exact else highs(holdings, company, blocks, nodes, closed)
     direct = {one.holder: one for one in of.get(company, ())}
     owners = []
     for node in nodes:
         low = flow.get(node, ZERO) / own.get(node, ONE)
-        high = max(low, highs.get(node, low))
+        high = max(low, most.get(node, low))
         if high > 0:
             stake = direct.get(node)
             owners.append(
@@ -118,9 +124,21 @@ def integrated(holdings: Holdings, company: int) -> Ownership:
                 )
             )
     owners.sort(key=lambda owner: (-owner.low, -owner.high, owner.node))
-    known = sum((owner.low for owner in owners if owner.ultimate), ZERO)
-    left: Number = ZERO if known > 1 else 1 - known
+    held = sum((owner.low for owner in owners if owner.ultimate), ZERO)
+    left: Number = ZERO if held > 1 else 1 - held
     return Ownership(company, tuple(owners), left, (), tuple(undetermined))
+
+
+def _known(of: Mapping[int, Sequence[Holding]], blocks: Sequence[Sequence[int]]) -> list[list[int]]:
+    """The circles that known shares make; a share of nothing, or that may be nothing, closes none.
+
+    The company first, then its owners.
+    """
+    starts = [node for block in blocks for node in block]
+    found = components(
+        starts[::-1], lambda node: [one.holder for one in of.get(node, ()) if one.low]
+    )
+    return found[::-1]
 
 
 def _circle(
@@ -214,6 +232,10 @@ def _large_circle(
     block: Sequence[int], entries: Sequence[tuple[int, int, float]], into: np.ndarray
 ) -> tuple[dict[int, Number], dict[int, Number]] | None:
     """A circle of very many firms: solved once; V[i, i] of the firms that most flows through."""
+    if len(block) * (len(entries) - len(block)) > _LARGEST_CIRCLE:
+        raise GraphTooLarge(
+            f"a circle of {len(block)} firms is held too densely: ask about one outside of it"
+        )
     from scipy.sparse import csc_array, eye_array
     from scipy.sparse.linalg import splu
 
@@ -238,86 +260,6 @@ def _large_circle(
     )
 
 
-def _highs(
-    holdings: Holdings,
-    company: int,
-    blocks: Sequence[Sequence[int]],
-    nodes: Sequence[int],
-    closed: Collection[int],
-) -> dict[int, float]:
-    """The most that each owner may hold: unknown shares are dealt in its favour, in each company
-    at most what its known shares leave.
-
-    The chance to meet the owner is maximised column by column until nothing changes (value
-    iteration); without circles once through is enough.
-    """
-    found: dict[int, float] = {}
-    for begin in range(0, len(nodes), _COLUMNS):
-        found |= _highs_of(holdings, company, blocks, nodes[begin : begin + _COLUMNS], closed)
-    return found
-
-
-def _highs_of(
-    holdings: Holdings,
-    company: int,
-    blocks: Sequence[Sequence[int]],
-    targets: Sequence[int],
-    closed: Collection[int],
-) -> dict[int, float]:
-    column = {node: place for place, node in enumerate(targets)}
-    value: dict[int, np.ndarray] = {}
-    for block in reversed(blocks):  # owners before what they own
-        for node in block:
-            start = np.zeros(len(targets))
-            if node in column:
-                start[column[node]] = 1.0
-            value[node] = start
-        turns = 1 if len(block) == 1 and not _self_held(block[0], holdings) else 2_000
-        for _ in range(turns):
-            change = 0.0
-            for node in block:
-                held = holdings.of.get(node, ())
-                if not held or node in closed:
-                    continue
-                best = np.minimum(_dealt(held, value, len(targets)), 1.0)
-                if node in column:
-                    best[column[node]] = 1.0
-                change = max(change, float(np.abs(best - value[node]).max(initial=0.0)))
-                value[node] = best
-            if change < 1e-14:
-                break
-    found = value[company]
-    return {node: round(float(found[place]), 12) for node, place in column.items()}
-
-
-def _self_held(node: int, holdings: Holdings) -> bool:
-    return any(one.holder == node for one in holdings.of.get(node, ()))
-
-
-def _dealt(held: Sequence[Holding], value: Mapping[int, np.ndarray], size: int) -> np.ndarray:
-    total = np.zeros(size)
-    free: list[tuple[float, np.ndarray]] = []
-    left = 1.0
-    for one in held:
-        total += float(one.low) * value[one.holder]
-        left -= float(one.low)
-        if one.high > one.low:
-            free.append((float(one.high - one.low), value[one.holder]))
-    left = max(left, 0.0)
-    if not free or not left:
-        return total
-    room = np.array([most for most, _ in free])
-    worth = np.array([each for _, each in free])
-    order = np.argsort(-worth, axis=0, kind="stable")
-    rest = np.full(size, left)
-    for rank in range(len(free)):
-        chosen = order[rank]
-        taken = np.minimum(room[chosen], rest)
-        total += taken * worth[chosen, np.arange(size)]
-        rest -= taken
-    return total
-
-
 @dataclass(frozen=True, slots=True)
 class Path:
     """One way from an owner down to the company, and what it contributes when walked once."""
@@ -335,7 +277,6 @@ def paths(
     Circles on the way add to what each path contributes: the sum over paths is then less than the
     integrated share.
     """
-    of = holdings.of
     beneath = _beneath(holdings, company, owner)
     found: list[Path] = []
     order = count()
@@ -352,8 +293,8 @@ def paths(
             found.append(Path(prod((step.low for step in steps), start=ONE), steps[::-1]))
             continue
         passed = {company, *(step.holder for step in steps)}
-        for one in of.get(node, ()):
-            if one.high > 0 and one.holder not in passed and one.holder in beneath:
+        for one in holdings.by(node, beneath):
+            if one.high > 0 and one.holder not in passed:
                 contribution = share * float(one.low)  # in rational numbers only what is found
                 rank = -contribution if contribution else -1e-15 * float(one.high)
                 heapq.heappush(

@@ -7,6 +7,7 @@ of their ids. A node with more visible edges than the fan-out is not passed, and
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -17,6 +18,7 @@ from graph.walk import Limit, Truncation
 Path = tuple[str, ...]
 """Ids of the nodes of a path, from its start to its end."""
 
+_TURN = 1_000  # nodes after which others have their turn
 _STEPS = 200_000  # of one enumeration: dense graphs have more dead ends than anyone waits for
 
 
@@ -59,6 +61,13 @@ class Known:
     left_out: set[str] = field(default_factory=set)  # by the budget
     hubs: dict[str, int] = field(default_factory=dict)  # by the distance they were met at
     truncated: set[Truncation] = field(default_factory=set)
+    late: Callable[[], bool] = lambda: False  # whether the time of the search is over
+
+    async def rest(self) -> None:
+        """Let others have their turn. Raises GraphTimeout when the time of the search is over."""
+        await asyncio.sleep(0)
+        if self.late():
+            raise GraphTimeout
 
     async def look_beside(self, nodes: Iterable[str], stage: int) -> None:
         """Learn the neighbours of nodes that were not looked beside yet."""
@@ -73,7 +82,9 @@ class Known:
         for group, fan in ((ends, self.budget.max_end), (others, self.budget.max_fan)):
             if not group:
                 continue
-            for one in await self.look(group, fan):
+            for number, one in enumerate(await self.look(group, fan), 1):
+                if number % _TURN == 0:
+                    await self.rest()
                 if one.near is None:
                     self.hubs[one.id] = stage
                     continue
@@ -116,6 +127,7 @@ class _Side:
 
     async def widen(self, known: Known) -> None:
         """One level more."""
+        await known.rest()
         await known.look_beside(self.frontier, self.depth + 1)
         if self.depth == 0 and self.end not in known.looked:
             self.blocked, self.frontier = True, set()
@@ -174,6 +186,7 @@ async def _deepen(known: Known, sides: tuple[_Side, _Side], length: int) -> None
 async def _sure(known: Known, start: str, end: str, length: int, count: int) -> list[Path]:
     """The first paths of that length, when no node on them has turned out to be a hub."""
     while True:
+        await known.rest()
         drawn = list(islice(paths_of(known, start, end, length), count))
         unsure = {node for path in drawn for node in path[1:-1]} - known.looked
         if not unsure:
@@ -273,6 +286,7 @@ async def _link(
             if (start, end) in found:
                 continue
             if end not in by_end:
+                await known.rest()
                 by_end[end] = distances(known, end, length)
             if start in by_end[end]:
                 drawn[start, end] = _nearest(known, start, end, by_end[end])

@@ -50,7 +50,8 @@ class Following:
     """Which edges and nodes a search may use: what is asked for within what the caller may see.
 
     `barred` are subjects and `hidden` edges that the caller may not meet; `closed` categories are
-    shown where others lead to them and never passed, with the reason.
+    shown where others lead to them and never passed, with the reason. `regions` are those of the
+    caller's district, None for all: of what is not open it meets what touches them.
     """
 
     as_of: dt.date
@@ -60,6 +61,7 @@ class Following:
     closed: Mapping[str, Limit] | None = None
     barred: frozenset[UUID] = frozenset()
     hidden: frozenset[UUID] = frozenset()
+    regions: frozenset[str] | None = None
     meaning: Meaning | None = None
 
 
@@ -80,8 +82,7 @@ class Paths:
     truncated: tuple[Truncation, ...]
 
 
-_NOT_HIDDEN = "  AND NOT m.id IN $asked.barred AND NOT r.id IN $asked.hidden"
-_CONTROLLING = "\n  AND (type(r) <> 'HOLDS' OR toFloat(r.share_min) > 0.5)"
+_CONTROLLING = "  AND (type(r) <> 'HOLDS' OR toFloat(r.share_min) > 0.5)"
 _BESIDE = """
 UNWIND $asked.frontier AS id
 MATCH (n:Subject {{id: id}})
@@ -100,6 +101,7 @@ MATCH (m:Subject {{id: pair[1]}})
 RETURN collect([n.id, [r.id, type(r), startNode(r) = n, m.id, m.category, properties(r)]]) AS found
 """
 _HUBS_TOLD = 10
+_TELLING = 0.1  # of its time that a search keeps for reading what stands behind the steps
 
 
 async def find_paths(
@@ -190,9 +192,16 @@ class _Search:
             "as_of": following.as_of.isoformat(),
             "barred": sorted(map(str, following.barred)),
             "hidden": sorted(map(str, following.hidden)),
+            "regions": None if following.regions is None else sorted(following.regions),
         }
+        enough = deadline - _TELLING * (deadline - monotonic())
         self.known = Known(
-            self._look, budget, frozenset(starts), following.closed or {}, dict(starts)
+            self._look,
+            budget,
+            frozenset(starts),
+            following.closed or {},
+            dict(starts),
+            late=lambda: monotonic() > enough,
         )
 
     @classmethod
@@ -281,7 +290,7 @@ class _Search:
         return tuple(sorted(edges, key=lambda edge: (list(EdgeKind).index(edge.kind), edge.id)))
 
     async def _read(self, statement: str, **parameters: Any) -> list[Any]:
-        visible = VISIBLE.format(kinds=self._kinds) + _NOT_HIDDEN
+        visible = VISIBLE.format(kinds=self._kinds)
         if self._following.meaning is Meaning.CONTROL:
             visible += _CONTROLLING
         return await self._graph.read(

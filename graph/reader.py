@@ -45,6 +45,9 @@ class GraphReader:
         allowed_classes: frozenset[str],
         allowed_categories: frozenset[str] | None = None,
         closed: Mapping[str, Limit] | None = None,
+        barred: frozenset[UUID] = frozenset(),
+        hidden: frozenset[UUID] = frozenset(),
+        regions: frozenset[str] | None = None,
     ) -> Neighbourhood:
         """See `graph.neighbourhood.neighbourhood`."""
         return await neighbourhood(
@@ -59,6 +62,9 @@ class GraphReader:
             allowed_classes=allowed_classes,
             allowed_categories=allowed_categories,
             closed=closed,
+            barred=barred,
+            hidden=hidden,
+            regions=regions,
             seconds=self.seconds,
         )
 

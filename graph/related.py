@@ -1,7 +1,8 @@
 """Related parties 关联方 by 《企业会计准则第36号——关联方披露》 (art. 4; arts. 5 and 6 exclude).
 
 Control, joint control and significant influence are read from the votes; joint control from equal
-halves or an agreement to act in concert. Kinship is not stored, so close family is not found.
+halves, or from an agreement to act in concert that makes more than one half. Kinship is not
+stored, so close family is not found.
 Firms are not related merely because the state controls both (art. 6, 公司法 265(四)); lenders,
 utilities, government and single customers are not related by that alone, and no such tie is read.
 """
@@ -128,20 +129,17 @@ def _controlled(around: Surroundings, node: int) -> tuple[Controlled, ...]:
 
 
 def _influence(around: Surroundings) -> Iterable[Related]:
-    """Who holds a fifth of the votes or more without control; equal halves control jointly."""
+    """Who holds a fifth of the votes or more without control; equal halves control jointly, and so
+    do those whose agreement to act in concert makes more than one half."""
     controlling = {one.node for one in around.control.controllers}
+    jointly = {one.node for one in around.control.controllers if one.jointly}
+    jointly.update(*(one.jointly for one in around.control.controllers))
     held = around.votes.holdings.of.get(around.company, ())
     halves = [one for one in held if borderline(one.low, HALF)]
-    concerted = {
-        member
-        for one in around.votes.concerts
-        if one.company in (None, around.company)
-        for member in one.members
-    }
     for one in held:
-        if one.holder in controlling and one.holder not in concerted:
+        if one.holder in controlling - jointly:
             continue
-        if (len(halves) == 2 and one in halves) or one.holder in concerted:
+        if (len(halves) == 2 and one in halves) or one.holder in jointly:
             tie = Tie.JOINT_CONTROLLER
         elif reaches(one.low, FIFTH):
             tie = Tie.SIGNIFICANT_INFLUENCE

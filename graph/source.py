@@ -16,14 +16,14 @@ SELECT s.subject_id::text, s.category, s.category AS category_,
        o.name,
        CASE WHEN x.subject_id IS NOT NULL THEN 'R'
             WHEN s.category IN ('LEGAL_ENTITY', 'INDIVIDUAL_BUSINESS') THEN 'O' ELSE 'G' END,
-       coalesce(o.origin_region, p.origin_region, l.origin_region)
+       coalesce(o.origin_region, p.origin_region, l.origin_region), o.region_id
 FROM subject s
 LEFT JOIN organisation o USING (subject_id)
 LEFT JOIN person p USING (subject_id)
 LEFT JOIN loan l USING (subject_id)
 LEFT JOIN restriction x USING (subject_id)
 """
-_NODE_PROPERTIES = ("category", "name", "class", "origin")
+_NODE_PROPERTIES = ("category", "name", "class", "origin", "region")
 
 _EDGE = """
 SELECT r.relation_id::text, r.kind, r.subject_id::text, r.other_id::text,

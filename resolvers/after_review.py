@@ -8,14 +8,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from resolvers.answer import Disclosure
+from resolvers.connection import connection, cursor_invalid
 from resolvers.context import Call
 from resolvers.errors import QuestionError
 from resolvers.log_page import (
-    CURSOR_INVALID,
     asked_of,
     cursor,
     in_china,
-    page_info,
     page_size,
     page_start,
     reader,
@@ -47,7 +46,7 @@ async def findings(statement: Statement, selected: Selected, call: Call) -> tupl
     )
     start = page_start(selected, call)
     if start is not None and start.log != _LIST:
-        raise CURSOR_INVALID
+        raise cursor_invalid()
     rows, more = await told(
         log.findings(
             wanted,
@@ -58,14 +57,8 @@ async def findings(statement: Statement, selected: Selected, call: Call) -> tupl
     )
     places = [Place(_LIST, row["number"]) for row in rows]
     nodes = [in_china(row) for row in rows]
-    value = {
-        "pageInfo": page_info(places, more=more, start=start),
-        "edges": [
-            {"cursor": cursor(place), "node": node}
-            for place, node in zip(places, nodes, strict=True)
-        ],
-        "nodes": nodes,
-    }
+    edges = list(zip(map(cursor, places), nodes, strict=True))
+    value = connection(edges, more=more, starts_after=start is not None)
     coordinates = ("ReviewFinding.rule",) if rows else ()
     shown = shaper(statement, selected)(value)
     return shown, Disclosure(coordinates=coordinates, rows=len(rows))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import accumulate
 from typing import Any
@@ -22,7 +22,16 @@ from resolvers.errors import QuestionError
 from resolvers.projection import shaper
 from resolvers.reading import fetch, refusal_of
 from resolvers.statement import Selected, Statement
-from resolvers.suppression import TOTAL, Budget, Cell, Path, TooManyHidden, protect, tables
+from resolvers.suppression import (
+    TOTAL,
+    Budget,
+    Cell,
+    Path,
+    Protected,
+    TooManyHidden,
+    protect,
+    tables,
+)
 from resolvers.tally import Part, Tally, of_organisations, of_records, parts
 from security.policy import Reach
 from store.industry import load_sections
@@ -106,13 +115,17 @@ async def answer(statement: Statement, selected: Selected, call: Call) -> tuple[
             call.context.pool, "SELECT region_id, name, kind, parent_id FROM region", ()
         )
     }
-    asked = _asked(selected, call, regions)
-    cells = _cube(asked, *await _counted(statement, asked, call))
-    value = await asyncio.to_thread(_table, asked, cells, regions, fresh.kinds, call)
-    shown = shaper(fresh, selected)(value)
+    asked = _asked(selected, call, regions, fresh.kinds)
+    counted = await _counted(statement, asked, call)
+
+    def table() -> tuple[Any, int]:
+        value = _table(asked, _cube(asked, *counted), regions, fresh.kinds, call)
+        return shaper(fresh, selected)(value), len(value["cells"])
+
+    shown, rows = await asyncio.to_thread(table)
     return shown, Disclosure(
         coordinates=("Query.analysis", *(f"AnalysisMeasure.{one}" for one in asked.measures)),
-        rows=len(value["cells"]),
+        rows=rows,
     )
 
 
@@ -168,7 +181,7 @@ async def _counted(
     return tallies[0].tables, cells
 
 
-def _asked(selected: Selected, call: Call, regions: Mapping[str, Any]) -> Asked:
+def _asked(selected: Selected, call: Call, regions: Mapping[str, Any], kinds: Kinds) -> Asked:
     def read(name: str) -> Any:
         given = selected.given(name)
         return None if given is None else given.read(call)
@@ -187,10 +200,12 @@ def _asked(selected: Selected, call: Call, regions: Mapping[str, Any]) -> Asked:
         depths[family, None] = max(depths.get((family, None), 0), level)
     for name, member in selected.members("filter").items():
         if isinstance(member, dict):
+            told = {side: one.read(call) for side, one in member.items()}
+            _known(told.get("region"), regions, told.get("list"), kinds)
             path: Path = ("true",)
             key: tuple[str, Party | None] = _party(name, member)
         else:
-            family, path = _condition(name, member.read(call), regions)
+            family, path = _condition(name, member.read(call), regions, kinds)
             key = (family, None)
         depths[key] = max(depths.get(key, 0), len(path))
         named.append((key, path))
@@ -199,11 +214,13 @@ def _asked(selected: Selected, call: Call, regions: Mapping[str, Any]) -> Asked:
             "ANALYSIS_LIMIT",
             f"ask for dimensions and conditions of at most {MAX_ATTRIBUTES} matters together",
         )
-    at = {key: i for i, key in enumerate(depths)}
+    # In one order however it is asked: of cells alike the first one is hidden to hide others.
+    order = sorted(depths, key=lambda key: key[0])
+    at = {key: i for i, key in enumerate(order)}
     asked = Asked(
         dimensions,
         measures,
-        tuple([Attribute(name, depth, party) for (name, party), depth in depths.items()]),
+        tuple([Attribute(name, depths[name, party], party) for name, party in order]),
         tuple([(at[_PLACES[name][0], None], _PLACES[name][1]) for name in dimensions]),
         _paths([(at[key], path) for key, path in named]),
         str(getattr(read("totals"), "value", read("totals")) or "CUBE"),
@@ -241,13 +258,20 @@ def _party(side: str, members: Mapping[str, Any]) -> tuple[str, Party]:
     return side, Party(side, region, listed)
 
 
-def _condition(name: str, value: Any, regions: Mapping[str, Any]) -> tuple[str, Path]:
+def _known(region: str | None, regions: Mapping[str, Any], kind: str | None, kinds: Kinds) -> None:
+    """Raises QuestionError for what no organisation can be in, or have."""
+    if region is not None and region not in regions:
+        raise QuestionError("ANALYSIS_FILTER", "name a region by its id: see `regions`")
+    if kind is not None and kind not in kinds.by_name:
+        raise QuestionError("ANALYSIS_FILTER", "name a kind of record: see `kinds`")
+
+
+def _condition(name: str, value: Any, regions: Mapping[str, Any], kinds: Kinds) -> tuple[str, Path]:
     """The attribute and the path that a condition names."""
     text = str(getattr(value, "value", value))
     match name:
         case "region":
-            if text not in regions:
-                raise QuestionError("ANALYSIS_FILTER", "name a region by its id: see `regions`")
+            _known(text, regions, None, kinds)
             return "PLACE", _place(text, regions)
         case "industry":
             if not re.fullmatch("[A-T]", text):
@@ -263,9 +287,11 @@ def _condition(name: str, value: Any, regions: Mapping[str, Any]) -> tuple[str, 
         case "status":
             return "STATUS", (text,)
         case "kind":
+            _known(None, regions, text, kinds)
             return "MATTER", (text,)
         case "list":
             kind, _, code = text.partition(":")
+            _known(None, regions, kind, kinds)
             return "MATTER", (kind, code) if code else (kind,)
         case "grade":
             return "MATTER", (_GRADED, text)
@@ -334,14 +360,18 @@ def _table(
     depths = [one.depth for one in asked.attributes]
     try:
         budget = Budget()
-        bodies = protect({cell: found.bodies for cell, found in cells.items()}, depths, budget)
-        owners = None
-        if _SUMMED & set(asked.measures):
-            owners = protect(
-                {cell: found.owners for cell, found in cells.items() if found.owners},
-                depths,
-                budget,
+        shared = [at for at, one in enumerate(asked.attributes) if one.of_records]
+
+        def judged(counted: str, summed: str) -> Protected:
+            counts, sums = (
+                {cell: number for cell, found in cells.items() if (number := getattr(found, name))}
+                for name in (counted, summed)
             )
+            add_up = sums if asked.of_records else None  # else bodies do
+            return protect(counts, depths, budget, shared=shared, summed=add_up)
+
+        bodies = judged("bodies", "records")
+        owners = judged("owners", "amounts") if _SUMMED & set(asked.measures) else None
     except TooManyHidden:
         raise QuestionError(
             "ANALYSIS_LIMIT",
@@ -359,7 +389,10 @@ def _table(
         gone = cell in bodies.hidden
         if gone and cell not in bodies.listed:
             continue
-        few = gone or (owners is not None and cell in owners.hidden)
+        found, few = cells[cell], gone
+        if owners is not None and cell in owners.hidden:
+            # Where being named would tell of whom there is an amount, it is as if of nobody.
+            found, few = replace(found, owners=0, amounts=0), gone or cell in owners.listed
         told.append(
             {
                 "keys": [
@@ -372,7 +405,7 @@ def _table(
                     for name, (at, level) in zip(asked.dimensions, asked.places, strict=True)
                 ],
                 "values": [
-                    _value(measure, cells[cell], few if measure in _SUMMED else gone, total)
+                    _value(measure, found, few if measure in _SUMMED else gone, total)
                     for measure in asked.measures
                 ],
                 "suppressed": gone,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -269,13 +269,22 @@ async def _has_persons(statement: Statement, subject: UUID, as_of: dt.date, call
 
 
 async def _investors(
-    statement: Statement, firms: Iterable[UUID], as_of: dt.date, call: Call
+    statement: Statement, firms: Sequence[UUID], as_of: dt.date, call: Call
 ) -> tuple[Mapping[UUID, set[UUID]], set[UUID]]:
-    """Who holds a share of each, and who of them all is a natural person."""
+    """Who holds a share of each, and who of them all is a natural person.
+
+    The caller may search from the first of them.
+    """
     check = statement.anew(call.context.scope)
     asked = check.bind(lambda _: list(firms), "uuid[]")
     day = check.bind(lambda _: as_of, "date")
-    visible = all_of(relation_visible(check, "e", ("HOLDS",), walked=True), in_force("e", day))
+    seen = any_of(
+        all_of(
+            f"e.subject_id = ({asked})[1]", relation_visible(check, "e", ("HOLDS",), walked=True)
+        ),
+        relation_visible(check, "e", ("HOLDS",)),
+    )
+    visible = all_of(seen, in_force("e", day))
     sql, binds = check.finished(
         "SELECT DISTINCT e.subject_id, e.other_id, x.subject_id IS NOT NULL AS person"
         " FROM relation e LEFT JOIN person x ON x.subject_id = e.other_id"

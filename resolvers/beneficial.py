@@ -10,23 +10,21 @@ from uuid import UUID
 from graph.beneficial import (
     CAPITAL_LIMIT,
     BeneficialOwner,
-    Exemption,
     Officer,
     Rights,
     Rule,
     beneficial_owners,
+    exempted,
 )
 from graph.closure import Closure
-from graph.control import controllers_of
 from graph.holding import Basis, Holdings, together
 from graph.layout import EdgeKind
 from graph.ownership import Path, integrated, paths
 from graph.snapshot.column import PARTNERSHIP
-from graph.threshold import QUARTER, reaches
 from resolvers.answer import Disclosure
 from resolvers.context import Call
-from resolvers.control import SUSPECTED
-from resolvers.graph_question import Question, Shown, asked, share_range, without
+from resolvers.control import SUSPECTED, controllers_in
+from resolvers.graph_question import Question, Shown, asked, share_range, within_budget, without
 from resolvers.reading import fetch
 from resolvers.statement import Selected, Statement
 from resolvers.visibility import organisation_visible, record_visible
@@ -59,18 +57,22 @@ _COMPUTED = (Rule.CONTROL, Rule.JOINT_CONTROL)
 async def answer(statement: Statement, selected: Selected, call: Call) -> tuple[Any, Disclosure]:
     """The beneficial owners of a firm, None when there is no such subject to see.
 
-    Raises QuestionError FORBIDDEN, CASE_REQUIRED, GRAPH_UNAVAILABLE.
+    Raises QuestionError FORBIDDEN, BUDGET_LIMIT, CASE_REQUIRED, GRAPH_UNAVAILABLE.
     """
     question = await asked(statement, selected, call)
     if isinstance(question, str):
         return without(question)
     closure = await question.owners(offices_of=[0])
-    by_basis = {
-        basis: together(closure.statements, closure.companies(), basis) for basis in _BASES.values()
-    }
-    rights = await asyncio.to_thread(_rights, closure, by_basis)
+    with within_budget():
+        by_basis, rights = await asyncio.to_thread(_rights, closure)
     found = beneficial_owners(rights)
-    exemption = await _exemption(question, closure, rights)
+    capital, commitment = await _on_record(question, closure.ids[0])
+    exemption = exempted(
+        rights,
+        by_basis[Basis.EQUITY].of.get(0, ()),
+        small=None if capital is None else capital <= CAPITAL_LIMIT,
+        committed=commitment is not None,
+    )
     shown = Shown(question, closure)
     shown.key(0)
     ways = question.wants("owners", "paths")
@@ -91,18 +93,19 @@ async def answer(statement: Statement, selected: Selected, call: Call) -> tuple[
         "owners": owners,
     }
     value["findings"] = shown.findings(by_basis[Basis.EQUITY], {})
-    return await shown.told(value, len(owners))
+    records = [commitment.bytes] if commitment and question.wants("exemption") else []
+    return await shown.told(value, len(owners), records=records)
 
 
-def _rights(closure: Closure, by_basis: dict[Basis, Holdings]) -> Rights:
-    votes = closure.votes()
-    candidates = sorted({*closure.above(), *(one.person for one in closure.offices)} - {0})
+def _rights(closure: Closure) -> tuple[dict[Basis, Holdings], Rights]:
+    votes, companies = closure.votes(), closure.companies()
+    by_basis = {basis: together(closure.statements, companies, basis) for basis in _BASES.values()}
     partnership = bool(closure.traits[0] & PARTNERSHIP)
-    return Rights(
+    rights = Rights(
         equity=None if partnership else integrated(by_basis[Basis.EQUITY], 0),
         income=integrated(by_basis[Basis.INCOME], 0),
         votes=integrated(by_basis[Basis.VOTES], 0),
-        control=controllers_of(votes, 0, candidates),
+        control=controllers_in(closure, votes),
         persons=closure.persons,
         state=closure.state,
         officers=[
@@ -111,6 +114,7 @@ def _rights(closure: Closure, by_basis: dict[Basis, Holdings]) -> Rights:
             if one.firm == 0
         ],
     )
+    return by_basis, rights
 
 
 def _owner(
@@ -142,38 +146,21 @@ def _owner(
     }
 
 
-async def _exemption(question: Question, closure: Closure, rights: Rights) -> Exemption:
-    capital, committed = await _on_record(question, closure.ids[0])
-    holders = {one.holder for one in closure.statements if one.company == 0} - {0}
-    direct = {one.holder for one in closure.statements if one.company == 0}
-    others = [
-        one.node
-        for one in rights.income.owners
-        if reaches(one.high, QUARTER) and one.node not in direct
-    ]
-    others += [one.node for one in rights.control.controllers if one.node not in direct]
-    return Exemption(
-        small=None if capital is None else capital <= CAPITAL_LIMIT,
-        persons_alone=all(one in closure.persons for one in holders) if holders else None,
-        no_other=not others if holders else None,
-        committed=committed,
-    )
-
-
-async def _on_record(question: Question, firm: UUID) -> tuple[Fraction | None, bool]:
-    """The registered capital in 万元 of 人民币; whether the commitment of art. 3 is on record."""
+async def _on_record(question: Question, firm: UUID) -> tuple[Fraction | None, UUID | None]:
+    """The registered capital in 万元 of 人民币; the commitment of art. 3 that is on record."""
     check = question.statement.anew(question.call.context.scope)
     id_ = check.bind(lambda _: firm, "uuid")
     word = check.bind(lambda _: f"%{_COMMITMENT}%", "text")
     sql, binds = check.finished(
-        "SELECT o.registered_capital, o.currency, EXISTS (SELECT FROM record r"
+        "SELECT o.registered_capital, o.currency, (SELECT r.record_id FROM record r"
         f" WHERE r.subject_id = {id_} AND r.kind = 'commitment'"
-        f" AND r.fields::text LIKE {word} AND {record_visible(check, 'r', ('commitment',))})"
+        f" AND r.fields::text LIKE {word} AND {record_visible(check, 'r', ('commitment',))}"
+        " ORDER BY r.record_id LIMIT 1)"
         f" FROM organisation o WHERE o.subject_id = {id_} AND {organisation_visible(check, 'o')}"
     )
     rows = await fetch(question.call.context.pool, sql, [b(question.call) for b in binds])
     if not rows:
-        return None, False
-    capital, currency, committed = rows[0]
+        return None, None
+    capital, currency, commitment = rows[0]
     known = capital is not None and (currency or "CNY") == "CNY"
-    return (Fraction(capital) if known else None), committed
+    return (Fraction(capital) if known else None), commitment

@@ -122,7 +122,11 @@ async def _once(
     caller, name = call.context.scope.caller, selected.name
     content = orjson.dumps([name, arguments], default=_plain, option=orjson.OPT_SORT_KEYS)
     given, place = desk.keeping.digest(content), f"mutation\n{caller}\n{key}".encode()
-    async with desk.pool.acquire() as connection, connection.transaction():
+    async with (
+        desk.turns.taken(caller, desk.limits.wait),
+        desk.pool.acquire() as connection,
+        connection.transaction(),
+    ):
         former = await journal.begin(connection, caller, key, name, given, wait=desk.limits.wait)
         if former is not None:
             if former.input != given:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from graph.closure import circle_closure
@@ -23,8 +24,12 @@ async def answer(statement: Statement, selected: Selected, call: Call) -> tuple[
         return without(question)
     first = question.first()
     view, place = question.view()
-    closure = await question.seen(circle_closure(view, place))
-    holdings = together(closure.statements, closure.companies(), Basis.EQUITY)
+    closure = await question.seen(await asyncio.to_thread(circle_closure, view, place))
+    if question.levels is not None:
+        closure = closure.near(question.levels)
+    holdings = await asyncio.to_thread(
+        together, closure.statements, closure.companies(), Basis.EQUITY
+    )
     held = {
         company: [one.holder for one in of if one.high > 0] for company, of in holdings.of.items()
     }

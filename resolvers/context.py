@@ -42,6 +42,9 @@ class GraphReader(Protocol):
         allowed_classes: frozenset[str],
         allowed_categories: frozenset[str] | None,
         closed: Mapping[str, Limit],
+        barred: frozenset[UUID],
+        hidden: frozenset[UUID],
+        regions: frozenset[str] | None,
     ) -> Any: ...
 
     async def paths(
@@ -72,6 +75,9 @@ class Allowance(Protocol):
 
     def spend(self, cost: int, /) -> float:
         """Take the cost; the seconds to wait when there is not enough, else 0."""
+
+    def settle(self, cost: int, /) -> None:
+        """Take what the question, whose cost is taken, has turned out to cost beyond it."""
 
 
 class Matcher(Protocol):

@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from graph.closure import Closure
 from graph.control import (
     Controlled,
     Controller,
     Controllers,
+    Votes,
     chain,
     controlled_by,
     controllers_of,
 )
 from resolvers.answer import Disclosure
 from resolvers.context import Call
-from resolvers.graph_question import Shown, asked, share_range, without
+from resolvers.graph_question import Shown, asked, share_range, within_budget, without
 from resolvers.statement import Selected, Statement
 
 SUSPECTED = "疑似"
@@ -27,15 +29,14 @@ async def controllers(
 ) -> tuple[Any, Disclosure]:
     """Who controls a company, None when there is no such subject to see.
 
-    Raises QuestionError FORBIDDEN, CASE_REQUIRED, GRAPH_UNAVAILABLE.
+    Raises QuestionError FORBIDDEN, BUDGET_LIMIT, CASE_REQUIRED, GRAPH_UNAVAILABLE.
     """
     question = await asked(statement, selected, call)
     if isinstance(question, str):
         return without(question)
     closure = await question.owners()
     votes = closure.votes()
-    candidates = sorted({*closure.above(), *(one.person for one in closure.offices)} - {0})
-    found = await asyncio.to_thread(controllers_of, votes, 0, candidates)
+    found = await asyncio.to_thread(controllers_in, closure, votes)
     shown = Shown(question, closure)
     shown.key(0)
     value = {
@@ -47,6 +48,16 @@ async def controllers(
     }
     value["findings"] = shown.findings(votes.holdings, {})
     return await shown.told(value, len(found.controllers))
+
+
+def controllers_in(closure: Closure, votes: Votes) -> Controllers:
+    """Who controls the first of a closure, among all above it.
+
+    Raises QuestionError BUDGET_LIMIT.
+    """
+    candidates = sorted({*closure.above(), *(one.person for one in closure.offices)} - {0})
+    with within_budget():
+        return controllers_of(votes, 0, candidates)
 
 
 def controller_value(shown: Shown, found: Controllers, one: Controller) -> dict[str, Any]:

@@ -7,6 +7,7 @@ says are multiplied once, when it is compiled; those that variables say, with ea
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -41,15 +42,15 @@ from graphql.execution.values import VariableValues
 from resolvers.answer import Answer, refusal
 from resolvers.context import Call
 from resolvers.errors import QuestionError
-from resolvers.part import PARTS
 from schema.cost import PAGE, Cost, ListSize
 
 _CEILING = 50  # lists of the role's limit that a question may cost unless settings say otherwise
 
 _SLICING = ("first", "last")
 _LONGEST = 10_000  # rows that a size can mean; more is refused elsewhere
-_PART = 100  # weight of a root field that a function answers, unless its own is declared
-_INTROSPECTION = {"__schema": 4_000, "__type": 500}  # it is computed here, all of it
+_VALUES = 20  # fields of an object that are no objects: more cost as much as a further object
+# These fields are not ours to declare; the schema is computed here, all of it.
+_INTROSPECTION = {"__schema": 4_000, "__type": 500, "_service": 100}
 
 # A size that a variable gives: its name and the most it can mean.
 Variable = tuple[str, int]
@@ -109,6 +110,13 @@ def pay(price: Price, call: Call) -> int:
     return cost
 
 
+def settle(cost: int, call: Call) -> None:
+    """Take from the caller's allowance what the call, paid with this cost, took beyond it."""
+    allowance = call.context.allowance
+    if allowance is not None:
+        allowance.settle(cost)
+
+
 def _size(value: Any, most: int) -> int:
     if isinstance(value, list):
         value = len(value)
@@ -149,9 +157,14 @@ class _Reckoning:
         """
         always: Terms = {}
         by_type: dict[str, Terms] = {}
+        values: Counter[str] = Counter()
         for (condition, _), nodes in self._grouped(parent, selected).items():
             cost = self._field(nodes, sizes or {})
+            values[condition] += nodes[0][1].selection_set is None
             _add(always if condition == "" else by_type.setdefault(condition, {}), cost)
+        everywhere = values.pop("", 0)
+        if (further := everywhere + max(values.values(), default=0) - 1) >= _VALUES:
+            _add(always, {(): further // _VALUES})
         most: Terms = {}
         for terms in by_type.values():
             for key, number in terms.items():
@@ -210,9 +223,6 @@ class _Reckoning:
         if field is None:  # __typename
             return {}
         weight, sized = _declared(field)
-        if weight is None:
-            is_part = holder == self.schema.query_type and name in PARTS
-            weight = _PART if is_part else 0
         own: Terms = {(): weight} if weight else {}
         type_ = get_named_type(field.type)
         if not is_composite_type(type_):

@@ -14,6 +14,7 @@ from typing import Any
 from resolvers.answer import NOTHING, Disclosure
 from resolvers.as_of import kinds_on
 from resolvers.context import Call, Context
+from resolvers.errors import QuestionError
 from resolvers.projection import shaper
 from resolvers.reading import fetch
 from resolvers.statement import Selected, Statement
@@ -62,7 +63,7 @@ async def catalogue(statement: Statement, selected: Selected, call: Call) -> tup
 async def coverage(statement: Statement, selected: Selected, call: Call) -> tuple[Any, Disclosure]:
     """The coverage of the items that the question names, by kind, origin and source.
 
-    Raises QuestionError STORE_UNAVAILABLE as every read does.
+    Raises QuestionError KIND_UNKNOWN, and STORE_UNAVAILABLE as every read does.
     """
     context = call.context
     day = _day(selected, call)
@@ -71,6 +72,8 @@ async def coverage(statement: Statement, selected: Selected, call: Call) -> tupl
     names = sorted(statement.kinds.by_name)
     if named is not None:
         wanted = set(named.read(call))
+        if not wanted.issubset(names):  # else a mistyped kind were one of which nothing is missing
+            raise QuestionError("KIND_UNKNOWN", "name kinds that `kinds` lists")
         names = [name for name in names if name in wanted]
     sources = [
         (name, unit)
@@ -202,7 +205,7 @@ class _Told:
         if report is not None:
             due = next_due(report.sent_at, item.cycle_days, item.cycle_is_working, load_calendar())
         return {
-            "state": state(report, due, self.day).value,
+            "state": state(report, item.cycle_days, due, self.day).value,
             "lastReceivedAt": report and _moment(report.sent_at),
             "lastLines": report and report.lines,
             "nextDueOn": due,

@@ -7,10 +7,10 @@ from uuid import UUID
 
 from resolvers.answer import Disclosure
 from resolvers.change import Change, Outcome, given_arguments
+from resolvers.connection import size_of
 from resolvers.context import Call
 from resolvers.errors import QuestionError
 from resolvers.global_id import read_global_id
-from resolvers.job import size_of
 from resolvers.projection import shanghai, shaper
 from resolvers.reading import FAILURES, refusal_of
 from resolvers.statement import Selected, Statement
@@ -89,7 +89,9 @@ async def listed(statement: Statement, selected: Selected, call: Call) -> tuple[
     shape, arguments = shaper(statement, selected), given_arguments(selected, call)
     size = size_of(statement, arguments)
     try:
-        found = await decisions.decisions(desk.pool, arguments.get("state"), size)
+        found = await decisions.decisions(
+            desk.pool, arguments.get("state"), size, scope.grounds.barred
+        )
     except FAILURES as error:
         raise refusal_of(error) from error
     value = [_value(one, desk.keeping) for one in found]

@@ -7,11 +7,12 @@ what a caller may do at it is decided by `resolvers.mutation` and by each action
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import asyncpg
 
+from resolvers.turn import Turns
 from security.claim import Claim
 from security.keeping import Keeping
 
@@ -39,3 +40,4 @@ class Desk:
     keeping: Keeping
     tell: Tell
     limits: Limits = Limits()
+    turns: Turns = field(default_factory=Turns)  # of all callers

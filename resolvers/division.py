@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from resolvers.argument import Given
-from resolvers.reach import TRUE, all_of
+from resolvers.reach import TRUE, all_of, inside
 from resolvers.relation import in_force
 from resolvers.statement import Statement
 from resolvers.visibility import (
@@ -181,13 +181,9 @@ def _others(statement: Statement, party: Party) -> str:
     others = ["NOT x.registered", organisation_visible(statement, "x")]
     if party.region is not None:
         region = statement.given(party.region, "text")
-        inside = (
-            f" IN (WITH RECURSIVE inside AS (SELECT {region} AS region_id"
-            " UNION SELECT g.region_id FROM region g, inside i WHERE g.parent_id = i.region_id)"
-            " SELECT region_id FROM inside) AND x.reg_status IS DISTINCT FROM '迁出'"
-        )
-        registered.append(f"x.region_id{inside}")
-        others.append(f"coalesce(x.region_id, substr(x.uscc, 3, 6)){inside}")
+        there = f" IN ({inside(region)}) AND x.reg_status IS DISTINCT FROM '迁出'"
+        registered.append(f"x.region_id{there}")
+        others.append(f"coalesce(x.region_id, substr(x.uscc, 3, 6)){there}")
     if party.list is not None:
         listed = (
             "x.subject_id IN (SELECT q.subject_id FROM record q WHERE"

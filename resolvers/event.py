@@ -46,17 +46,23 @@ def changes_of_node(context: Context) -> Changes:
 
 
 async def rows_after(
-    changes: Changes, position: str | None, entities: frozenset[str]
+    changes: Changes, position: str | None, after: str | None, entities: frozenset[str]
 ) -> tuple[Sequence[Row], Place, bool]:
     """What was written after a position, where that ends, and whether more is there already.
 
-    Without a position nothing, and where the outbox ends now. Raises QuestionError
-    POSITION_INVALID.
+    `position` is where the step before ended; at first `after` counts, where the caller goes on.
+    Without either nothing, and where the outbox ends now. Raises QuestionError POSITION_INVALID,
+    also for a place that the outbox has not reached: whoever went on from another node's, or from
+    before an older backup, would be told nothing until it has.
     """
-    if position is None:
+    if position is None and after is None:
         return (), await changes.now(), False
     try:
-        place = Place.parse(position)
+        place = Place.parse(after or "" if position is None else position)
     except StoreError as error:
         raise QuestionError(error.code, error.message) from error
+    if position is None and place > await changes.now():
+        raise QuestionError(
+            "POSITION_INVALID", "This node has not come so far: leave `after` out, and ask anew."
+        )
     return await changes.after(place, entities, _MOST)

@@ -23,7 +23,7 @@ from resolvers.context import Call
 from resolvers.errors import QuestionError
 from resolvers.global_id import read_global_id, read_uuid
 from resolvers.graph_scope import given_to
-from resolvers.interest import interest_value, interests_in
+from resolvers.interest import every_interest, interest_value
 from resolvers.projection import shaper
 from resolvers.pseudonym import person_of
 from resolvers.reading import fetch
@@ -45,6 +45,7 @@ _BETWEEN = f"""query($subject: String!, $to: String!, $first: Int!, $maxLength: 
   paths(from: $subject, to: $to, first: $first, maxLength: $maxLength, kinds: $kinds, asOf: $asOf,
       maxFan: $maxFan) {{ asOf position truncated {{ reason stage }} {_NODES}
       paths {{ steps {{ edges {_EDGES} }} }} }} }}"""
+_INTERESTS = 20_000  # of one file
 _MEDIA = {"GRAPHML": "application/graphml+xml", "CSV": "text/csv", "BODS": "application/json"}
 
 
@@ -144,12 +145,15 @@ async def _interests(piece: Piece, statement: Statement, call: Call) -> list[dic
             bodies[id_] = node["key"]
     if not bodies:
         return []
-    rows = await interests_in(statement, list(bodies), call.context.today, call)
-    found = []
-    for row in rows:
+    found: list[dict[str, Any]] = []
+    async for row in every_interest(statement, list(bodies), call.context.today, call):
         party = row["party_id"]
         if party is not None and party not in bodies:
             continue
+        if len(found) == _INTERESTS:
+            raise QuestionError(
+                "BUDGET_LIMIT", f"more than {_INTERESTS} interests are declared: export fewer nodes"
+            )
         one = interest_value(row)
         shares = {
             name: None if one[name] is None else f"{one[name]:f}"

@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import orjson
 
+from graph.errors import GraphUnavailable
+from graph.neighbourhood import Neighbourhood
+from graph.paths import Paths
 from graph.walk import NeighbourEdge, Truncation
 from resolvers.answer import Disclosure, distinct
 from resolvers.context import Call
+from resolvers.errors import QuestionError
 from resolvers.party import party_json
 from resolvers.projection import Shape, shaper
 from resolvers.reading import fetch
 from resolvers.relation import share_bound
 from resolvers.statement import Level, Selected, Statement
 from resolvers.visibility import relation_visible
+
+_TRIES = 3  # searches: the graph may show what the store does not
+
+Found = TypeVar("Found", Neighbourhood, Paths)
 
 
 def truncated_value(cuts: Iterable[Truncation]) -> list[dict[str, Any]]:
@@ -99,6 +107,42 @@ def _fragment(parties: Mapping[UUID, tuple[Any, ...]], node: Mapping[str, Any], 
     party = parties.get(node["id"])
     found = None if party is None else party[at]
     return None if found is None else orjson.Fragment(found)
+
+
+async def searched(
+    search: Callable[[frozenset[UUID], frozenset[UUID]], Awaitable[Found]],
+    parties: Parties,
+    call: Call,
+    barred: frozenset[UUID],
+) -> tuple[Found, frozenset[UUID], Mapping[UUID, Decimal | None]]:
+    """What a search finds, which of its nodes the caller does not see, and the edges that the store
+    shows the caller, with the upper bounds of their shares.
+
+    `search` is given the subjects and the edges that are as if they were not there: at first the
+    `barred`. Of what is then not seen it is told as well and asked again, so that nothing said of
+    the search tells that it is there. Raises QuestionError GRAPH_UNAVAILABLE.
+    """
+    statement, hidden = parties.statement, frozenset[UUID]()
+    loans = "BORROWS" in statement.scope.row.relations
+    for left in reversed(range(_TRIES)):
+        try:
+            found = await search(barred, hidden)
+        except GraphUnavailable as error:
+            raise QuestionError(
+                "GRAPH_UNAVAILABLE", "the graph does not answer: try later"
+            ) from error
+        seen = await parties.read([node.id for node in found.nodes], call)
+        stated = await edges_seen(statement, call, found.edges, found.as_of)
+        unseen = frozenset(
+            node.id
+            for node in found.nodes
+            if node.id not in seen and not (loans and node.category == "LOAN")
+        )
+        unstated = {edge.id for edge in found.edges} - stated.keys()
+        if not left or not (unseen or unstated):
+            break
+        barred, hidden = barred | unseen, hidden | unstated
+    return found, unseen, stated
 
 
 async def edges_seen(

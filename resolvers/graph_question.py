@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from fractions import Fraction
@@ -24,7 +25,7 @@ from graph.closure import (
     with_concerts,
     with_offices,
 )
-from graph.errors import GraphUnavailable
+from graph.errors import GraphTooLarge, GraphUnavailable
 from graph.holding import Finding, Holding, Holdings, Statement
 from graph.known import KnownClosure
 from graph.snapshot.mask import Mask, View
@@ -36,10 +37,12 @@ from resolvers.context import Call
 from resolvers.errors import QuestionError
 from resolvers.graph_answer import Parties, truncated_value
 from resolvers.graph_scope import (
+    barred_now,
     categories,
     classes,
     closed,
     demand_search,
+    district_now,
     given_to,
     subject_asked,
 )
@@ -91,8 +94,11 @@ class Question:
     start: UUID
     day: dt.date
     known_at: dt.datetime | None
+    barred: frozenset[UUID]  # whom the caller may not meet
+    regions: frozenset[str] | None  # of the caller's district
     evidence: dict[UUID, Evidence] = field(default_factory=dict)
     agreements: tuple[Agreement, ...] = ()
+    _view: View | None = None
 
     @property
     def levels(self) -> int | None:
@@ -116,7 +122,7 @@ class Question:
                 closure = await known.offices([closure.ids[n] for n in offices_of])
             return await self.seen(closure)
         view, place = self.view()
-        closure = owners_closure(view, place, levels=self.levels)
+        closure = await asyncio.to_thread(owners_closure, view, place, levels=self.levels)
         if offices_of:
             closure = with_offices(view, closure, offices_of)
         return await self.seen(closure)
@@ -157,11 +163,16 @@ class Question:
         return view, places_of(view, [start or self.start])[0]
 
     def scoped(self) -> View:
-        """The snapshot in the caller's scope. Raises QuestionError GRAPH_UNAVAILABLE."""
+        """The snapshot in the caller's scope, one for the whole question whatever comes meanwhile.
+
+        Raises QuestionError GRAPH_UNAVAILABLE.
+        """
+        if self._view is not None:
+            return self._view
         statement, call = self.statement, self.call
         snapshot = current_snapshot(call)
         row = statement.scope.row
-        barred = snapshot.places_of(sorted(statement.scope.grounds.barred))
+        barred = snapshot.places_of(sorted(self.barred))
         mask = Mask(
             day=self.day,
             kinds=row.relations,
@@ -169,8 +180,10 @@ class Question:
             categories=categories(statement),
             closed=closed(statement, call),
             barred=tuple(barred[barred >= 0].tolist()),
+            regions=self.regions,
         )
-        return View(snapshot, mask)
+        self._view = View(snapshot, mask)
+        return self._view
 
     def _known(self, at: dt.datetime) -> KnownClosure:
         statement, pool = self.statement, self.call.context.pool
@@ -186,8 +199,9 @@ class Question:
             classes(row),
             row.relations,
             categories(statement),
-            statement.scope.grounds.barred,
+            self.barred,
             self.agreements,
+            self.regions,
         )
 
     async def seen(self, closure: Closure) -> Closure:
@@ -276,10 +290,11 @@ async def asked(
     start = await subject_asked(fresh, subject, call)
     if start is None:
         return subject
-    question = _question(fresh, selected, call, given, start)
+    question = await _question(fresh, selected, call, given, start)
     if kind == "HOLDS":
-        found = await agreements_seen(fresh, call, question.day, question.known_at)
-        question.agreements = found
+        question.agreements = await agreements_seen(
+            fresh, call, question.day, question.known_at, question.regions
+        )
     return question
 
 
@@ -303,7 +318,7 @@ async def asked_of(
         else:
             found[start] = None
     first = next(iter(found), UUID(int=0))
-    return _question(fresh, selected, call, given, first), list(found), missing
+    return await _question(fresh, selected, call, given, first), list(found), missing
 
 
 def current_snapshot(call: Call) -> Snapshot:
@@ -332,11 +347,12 @@ def _given(
     return fresh, given_to(selected, call)
 
 
-def _question(
+async def _question(
     fresh: Sql, selected: Selected, call: Call, given: Mapping[str, Any], start: UUID
 ) -> Question:
     day = given.get("asOf") or call.context.today
-    return Question(fresh, selected, call, given, start, day, given.get("knownAt"))
+    barred, regions = await barred_now(fresh, call), await district_now(fresh, call)
+    return Question(fresh, selected, call, given, start, day, given.get("knownAt"), barred, regions)
 
 
 @dataclass(slots=True)
@@ -391,6 +407,18 @@ class Shown:
         told = parties.disclosure(rows)
         shown = distinct(told.records + b"".join(records))
         return parties.shape(value), replace(told, records=shown, not_found=tuple(missing))
+
+
+@contextmanager
+def within_budget() -> Iterator[None]:
+    """Computation of the graph, whose refusal is that of the question.
+
+    Raises QuestionError BUDGET_LIMIT.
+    """
+    try:
+        yield
+    except GraphTooLarge as error:
+        raise QuestionError(error.code, error.message) from error
 
 
 def without(subject: str) -> tuple[None, Disclosure]:

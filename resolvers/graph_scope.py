@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from graph.snapshot.column import FIRMS
 from graph.walk import Limit
 from resolvers.argument import Given
 from resolvers.context import Call
@@ -17,13 +18,11 @@ from resolvers.errors import QuestionError
 from resolvers.global_id import read_global_id, read_uuid
 from resolvers.lookup import read_code, subject_named
 from resolvers.pseudonym import person_of
-from resolvers.reach import FALSE, within
+from resolvers.reach import FALSE, inside, present, within
 from resolvers.reading import fetch
 from resolvers.statement import Selected, Statement
 from resolvers.visibility import organisation_visible, person_followed, persons_visible
 from security.policy import Reach, Row
-
-_ORGANISATIONS = frozenset({"LEGAL_ENTITY", "INDIVIDUAL_BUSINESS"})
 
 
 def demand_search(statement: Statement, kind: str | None = None) -> None:
@@ -51,7 +50,7 @@ def categories(statement: Statement) -> frozenset[str] | None:
     """The categories to which edges may lead: an agent sees the firms around its subject."""
     firms_only = statement.scope.row.walk is Reach.AUTHORISED
     if firms_only or not persons_visible(statement):
-        return _ORGANISATIONS | {"LOAN"}
+        return frozenset({*FIRMS, "LOAN"})
     return None
 
 
@@ -65,11 +64,32 @@ def closed(statement: Statement, call: Call) -> Mapping[str, Limit]:
     any of them, and the case number of such questions."""
     row = statement.scope.row
     if row.hops == 1:  # what lies beyond is not even counted
-        beyond = dict.fromkeys((*_ORGANISATIONS, "LOAN"), Limit.LEVELS)
+        beyond = dict.fromkeys((*FIRMS, "LOAN"), Limit.LEVELS)
         return {**beyond, "NATURAL_PERSON": Limit.PERSONS}
     if row.start is not Reach.ALL:
         return {"NATURAL_PERSON": Limit.PERSONS}
     return {} if names_case(call) else {"NATURAL_PERSON": Limit.CASE_REQUIRED}
+
+
+async def barred_now(statement: Statement, call: Call) -> frozenset[UUID]:
+    """Whom the caller may not meet, also as what they have become part of since."""
+    barred = statement.scope.grounds.barred
+    if not barred:
+        return barred
+    check = statement.anew(call.context.scope)
+    ids = check.bind(lambda _: list(barred), "uuid[]")
+    sql, binds = check.finished(present(check, ids))
+    rows = await fetch(call.context.pool, sql, [bind(call) for bind in binds])
+    return barred.union(row[0] for row in rows)
+
+
+async def district_now(statement: Statement, call: Call) -> frozenset[str] | None:
+    """The regions of the caller's district, None when it has none."""
+    district = statement.scope.grounds.district
+    if district is None:
+        return None
+    rows = await fetch(call.context.pool, inside("$1::text"), [district])
+    return frozenset(row[0] for row in rows)
 
 
 def names_case(call: Call) -> bool:

@@ -224,7 +224,7 @@ async def exposed(statement: Statement, selected: Selected, call: Call) -> tuple
 
 async def _gathered(question: Question, way: Way) -> Debts:
     view, place = question.view()
-    found = gather(view, place, way, levels=question.levels)
+    found = await asyncio.to_thread(gather, view, place, way, levels=question.levels)
     rows = await question.rows_seen(
         found.relation_ids,
         ("GUARANTEES",),

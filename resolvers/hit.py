@@ -1,7 +1,8 @@
 """Search as SQL: candidates by code and by name, the best reason of each organisation, ranked.
 
-However common the text, a bounded number of names is looked at: names that begin with the text
-come from an ordered index, names that hold it from the bigram index and only while there is room.
+However common the text, a bounded number of names that the caller may see is looked at: names that
+begin with the text come from an ordered index, names that hold it from the bigram index and only
+while there is room.
 """
 
 from __future__ import annotations
@@ -127,6 +128,15 @@ def _hits(statement: Statement, selected: Selected) -> str:
     room = f"(SELECT count(*) FROM begun) <= {_CANDIDATES}"
     walked = "(SELECT * FROM organisation_name ORDER BY plain, subject_id LIMIT {}) w"
     visible = organisation_visible(statement, "o")
+
+    def seen(alias: str) -> str:
+        """Join the organisation where it is seen: none other takes the place of one that is. Apart,
+        so that it is looked up one by one."""
+        return (
+            f"CROSS JOIN LATERAL (SELECT o.audit_ref FROM organisation o"
+            f" WHERE o.subject_id = {alias}.subject_id AND {visible} OFFSET 0) v"
+        )
+
     cut = [
         f"(SELECT count(*) FROM {name}) > {limit}"
         for name, limit in (
@@ -146,20 +156,21 @@ def _hits(statement: Statement, selected: Selected) -> str:
                     AS sounds
         ), begun AS MATERIALIZED (
             SELECT w.subject_id, CASE WHEN w.plain = {plain} THEN 2 ELSE 4 END
-                + w.is_former::integer AS rank, {_NAMED} AS matched_by, w.name AS matched
-            FROM organisation_name w
+                + w.is_former::integer AS rank, {_NAMED} AS matched_by, w.name AS matched,
+                v.audit_ref
+            FROM organisation_name w {seen("w")}
             WHERE w.plain >= {plain} AND w.plain < {plain} || chr(1114111)
             ORDER BY w.plain, w.subject_id LIMIT {_CANDIDATES + 1}
         ), holding AS MATERIALIZED (
             SELECT w.subject_id, 6 + w.is_former::integer AS rank, {_NAMED} AS matched_by,
-                w.name AS matched
-            FROM organisation_name w
+                w.name AS matched, v.audit_ref
+            FROM organisation_name w {seen("w")}
             WHERE {room} AND NOT (SELECT names FROM common)
                 AND w.bigrams @> {pairs} AND position({plain} in w.plain) > 1
         ), walking AS MATERIALIZED (
             SELECT w.subject_id, 6 + w.is_former::integer AS rank, {_NAMED} AS matched_by,
-                w.name AS matched
-            FROM {walked.format(WALKED)}
+                w.name AS matched, v.audit_ref
+            FROM {walked.format(WALKED)} {seen("w")}
             WHERE {room} AND (SELECT names FROM common) AND position({plain} in w.plain) > 1
             LIMIT {_CANDIDATES + 1}
         ), held AS MATERIALIZED (
@@ -167,24 +178,25 @@ def _hits(statement: Statement, selected: Selected) -> str:
             UNION ALL SELECT * FROM walking
         ), nearby AS MATERIALIZED (
             SELECT w.subject_id, 8 + w.is_former::integer AS rank, 'NEAR_NAME' AS matched_by,
-                w.name AS matched
-            FROM organisation_name w
+                w.name AS matched, v.audit_ref
+            FROM organisation_name w {seen("w")}
             WHERE w.bigrams @> {near_pairs} AND position({near} in w.plain) > 0
         ), near AS MATERIALIZED (
             SELECT * FROM nearby LIMIT {_NEAR + 1}
         ), sounding AS MATERIALIZED (
-            SELECT w.subject_id, w.spelt, w.is_former, w.name
-            FROM organisation_name w
+            SELECT w.subject_id, w.spelt, w.is_former, w.name, v.audit_ref
+            FROM organisation_name w {seen("w")}
             WHERE NOT (SELECT sounds FROM common)
                 AND ({" OR ".join([f"w.sounds @> {one}" for one in read])})
                 AND w.spelt ~ ANY ({patterns})
         ), strolling AS MATERIALIZED (
-            SELECT w.subject_id, w.spelt, w.is_former, w.name FROM {walked.format(HEARD)}
+            SELECT w.subject_id, w.spelt, w.is_former, w.name, v.audit_ref
+            FROM {walked.format(HEARD)} {seen("w")}
             WHERE (SELECT sounds FROM common) AND w.spelt ~ ANY ({patterns})
             LIMIT {_CANDIDATES + 1}
         ), heard AS MATERIALIZED (
             SELECT s.subject_id, p.rank + s.is_former::integer AS rank, p.matched_by,
-                s.name AS matched
+                s.name AS matched, s.audit_ref
             FROM (SELECT * FROM (SELECT * FROM sounding LIMIT {_CANDIDATES + 1}) f
                 UNION ALL SELECT * FROM strolling) s CROSS JOIN LATERAL (
                 SELECT CASE WHEN u.initials THEN 14 ELSE 10 END
@@ -193,14 +205,13 @@ def _hits(statement: Statement, selected: Selected) -> str:
                 FROM unnest({patterns}, {initials}) WITH ORDINALITY u (pattern, initials, n)
                 WHERE s.spelt ~ u.pattern ORDER BY u.initials, u.n LIMIT 1) p
         ), best AS (
-            SELECT DISTINCT ON (found.subject_id) found.*, o.audit_ref
-            FROM ({_by_code(statement, text)}
+            SELECT DISTINCT ON (found.subject_id) found.*
+            FROM (SELECT k.*, v.audit_ref FROM ({_by_code(statement, text)}) k {seen("k")}
                 UNION ALL SELECT * FROM begun
                 UNION ALL SELECT * FROM held
                 UNION ALL SELECT * FROM near
                 UNION ALL SELECT * FROM heard) found
-            JOIN organisation o ON o.subject_id = found.subject_id
-            WHERE {asked} AND {visible}
+            WHERE {asked}
             ORDER BY found.subject_id, found.rank, found.matched
         )
         SELECT {" OR ".join(cut)} AS truncated, array_agg(subject_id) AS subjects,

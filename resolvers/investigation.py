@@ -18,9 +18,10 @@ from resolvers.desk import Desk
 from resolvers.errors import QuestionError
 from resolvers.graph_scope import demand_search, subject_asked
 from resolvers.projection import shanghai, shaper
+from resolvers.reach import all_of, any_of, present, within
 from resolvers.reading import FAILURES, fetch, refusal_of
 from resolvers.statement import Selected, Statement
-from resolvers.visibility import relation_visible
+from resolvers.visibility import person_followed, relation_visible
 from security.policy import Role
 from store import investigation as kept
 from store.investigation import Investigation
@@ -144,19 +145,24 @@ async def _value(
 async def _statements_since(
     statement: Statement, subjects: list[UUID], moment: datetime, call: Call
 ) -> int:
-    """How many statements came about relations of these subjects that the caller may see, or
-    might before they were withdrawn."""
+    """How many statements came about relations that the caller may see, or might before they were
+    withdrawn, of those subjects from which it may search now: a case may be closed since."""
     check = statement.anew(call.context.scope)
-    ids = check.bind(lambda _: subjects, "uuid[]")
+    ids = present(check, check.bind(lambda _: subjects, "uuid[]"))
     since = check.bind(lambda _: moment, "timestamptz")
     kinds = tuple(sorted(check.scope.row.relations))
+    person = "EXISTS (SELECT FROM person p WHERE p.subject_id = v.subject_id)"
+    started = all_of(
+        within(check, check.scope.row.walk, "v.subject_id"),
+        any_of(f"NOT {person}", person_followed(check, "v.subject_id")),
+    )
     sql, binds = check.finished(
         "SELECT count(*) FROM relation_version v CROSS JOIN LATERAL ("
         "SELECT x.subject_id, x.other_id, x.kind, x.class, 'VALID'::text AS status FROM relation x"
         " WHERE (x.subject_id, x.relation_id, x.direction)"
         " = (v.subject_id, v.relation_id, v.direction)) w"
-        f" WHERE v.subject_id = ANY({ids}) AND v.recorded_from > {since}"
-        f" AND {relation_visible(check, 'w', kinds, walked=True)}"
+        f" WHERE v.subject_id IN ({ids}) AND v.recorded_from > {since}"
+        f" AND {started} AND {relation_visible(check, 'w', kinds, walked=True)}"
     )
     rows = await fetch(call.context.pool, sql, [bind(call) for bind in binds])
     count: int = rows[0][0]

@@ -11,11 +11,11 @@ import orjson
 
 from resolvers.answer import NOTHING, Disclosure
 from resolvers.change import Change, Outcome, given_arguments
+from resolvers.connection import size_of
 from resolvers.context import Call
 from resolvers.desk import Desk
 from resolvers.errors import QuestionError
 from resolvers.global_id import read_uuid
-from resolvers.page import DEFAULT_FIRST
 from resolvers.projection import shanghai, shaper
 from resolvers.reading import FAILURES, refusal_of
 from resolvers.statement import Selected, Statement
@@ -177,7 +177,10 @@ async def listed(statement: Statement, selected: Selected, call: Call) -> tuple[
 
 
 async def result(statement: Statement, selected: Selected, call: Call) -> tuple[Any, Disclosure]:
-    """One part of a result. Raises QuestionError JOB_UNFINISHED, JOB_SCOPE_CHANGED, BAD_VALUE."""
+    """One part of a result.
+
+    Raises QuestionError JOB_UNFINISHED, JOB_SCOPE_CHANGED, JOB_OUTDATED, BAD_VALUE.
+    """
     desk, shape = call.context.desk, shaper(statement, selected)
     arguments = given_arguments(selected, call)
     number: int = arguments.get("part", 0)
@@ -188,6 +191,7 @@ async def result(statement: Statement, selected: Selected, call: Call) -> tuple[
     try:
         count = await jobs.part_count(desk.pool, found.id)
         stored = await jobs.parts(desk.pool, found.id, number, number)
+        await demand_standing(desk, found, stored)
     except FAILURES as error:
         raise refusal_of(error) from error
     if number < 0 or (number > 0 and number >= count):
@@ -211,6 +215,15 @@ def judged(job: Job, call: Call) -> None:
         raise QuestionError(
             "JOB_SCOPE_CHANGED",
             "what you may see has changed, or you ask for another purpose or case: start it again",
+        )
+
+
+async def demand_standing(desk: Desk, job: Job, shown: list[Part]) -> None:
+    """Refuse parts that show what has ended since, or somebody who was restricted since (X20)."""
+    if await jobs.shows_ended(desk.pool, job, shown):
+        raise QuestionError(
+            "JOB_OUTDATED",
+            "something that it shows has ended since, or was restricted: start it again",
         )
 
 
@@ -246,17 +259,6 @@ async def job_of(desk: Desk | None, call: Call, id_: str) -> Job | None:
         return await jobs.job_of(desk.pool, call.context.scope.caller, told)
     except FAILURES as error:
         raise refusal_of(error) from error
-
-
-def size_of(statement: Statement, arguments: Mapping[str, Any]) -> int:
-    """`first` within the limit of the role. Raises QuestionError BAD_SIZE, LIST_LIMIT."""
-    size: int = arguments.get("first", DEFAULT_FIRST)
-    if size < 0:
-        raise QuestionError("BAD_SIZE", "`first` must not be negative")
-    limit = statement.scope.row.list_limit
-    if size > limit:
-        raise QuestionError("LIST_LIMIT", f"ask for at most {limit} rows per list")
-    return size
 
 
 def job_value(job: Job) -> dict[str, Any]:

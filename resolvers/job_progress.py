@@ -19,12 +19,14 @@ _ENDED = frozenset({"DONE", "FAILED", "CANCELLED"})
 
 
 async def take(statement: Statement, selected: Selected, call: Call, position: str | None) -> Step:
-    """The job as it stands when that differs from `position`, a digest of how it stood.
+    """The job as it stands when that differs from `position` or `after`, a digest of how it stood.
 
     Raises QuestionError JOB_UNKNOWN, also when the job has expired since.
     """
     shape = shaper(statement, selected)
-    found = await job_of(call.context.desk, call, given_arguments(selected, call)["id"])
+    given = given_arguments(selected, call)
+    position = position or given.get("after")
+    found = await job_of(call.context.desk, call, given["id"])
     if found is None:
         raise QuestionError("JOB_UNKNOWN", UNKNOWN)
     value = job_value(found)

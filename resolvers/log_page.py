@@ -12,20 +12,14 @@ from zoneinfo import ZoneInfo
 import asyncpg
 
 from resolvers.argument import Given
+from resolvers.connection import cursor_invalid, size_of
 from resolvers.context import Call
 from resolvers.errors import QuestionError
-from resolvers.page import DEFAULT_FIRST
 from resolvers.reading import refusal_of
 from resolvers.statement import Selected, Statement
 from security.errors import SecurityError
 from security.review import LogReview, Place
 
-FORBIDDEN = QuestionError(
-    "FORBIDDEN", "the access log is read by auditors, supervisors and the subject itself only"
-)
-CURSOR_INVALID = QuestionError(
-    "CURSOR_INVALID", "the cursor is not one of this list: start without it"
-)
 _SHANGHAI = ZoneInfo("Asia/Shanghai")
 Found = TypeVar("Found")
 
@@ -42,6 +36,13 @@ async def told(reading: Awaitable[Found]) -> Found:
         raise refusal_of(error) from error
 
 
+def forbidden() -> QuestionError:
+    """Made for each: one that is raised again keeps the frames of all who were refused."""
+    return QuestionError(
+        "FORBIDDEN", "the access log is read by auditors, supervisors and the subject itself only"
+    )
+
+
 def reader(statement: Statement, call: Call, *, own: bool = False) -> LogReview:
     """The log's reader, for whom may read all of it, or with `own` what is about itself.
 
@@ -49,7 +50,7 @@ def reader(statement: Statement, call: Call, *, own: bool = False) -> LogReview:
     """
     log = statement.scope.row.log
     if log == "NONE" or (log == "OWN" and not own):
-        raise FORBIDDEN
+        raise forbidden()
     if call.context.access is None:
         raise QuestionError("LOG_UNAVAILABLE", "this node has no access log to read")
     return call.context.access
@@ -58,13 +59,7 @@ def reader(statement: Statement, call: Call, *, own: bool = False) -> LogReview:
 def page_size(statement: Statement, selected: Selected, call: Call) -> int:
     """`first`, or the default; raises QuestionError BAD_SIZE, LIST_LIMIT."""
     first = selected.given("first")
-    size = first.read(call) if first else DEFAULT_FIRST
-    limit = statement.scope.row.list_limit
-    if size < 0:
-        raise QuestionError("BAD_SIZE", "`first` must not be negative")
-    if size > limit:
-        raise QuestionError("LIST_LIMIT", f"ask for at most {limit} rows per list")
-    return int(size)
+    return size_of(statement, {"first": first.read(call)} if first else {})
 
 
 def page_start(selected: Selected, call: Call) -> Place | None:
@@ -80,18 +75,7 @@ def page_start(selected: Selected, call: Call) -> Place | None:
             return Place(log, int(index))
     except (binascii.Error, ValueError):
         pass
-    raise CURSOR_INVALID
-
-
-def page_info(places: list[Place], *, more: bool, start: Place | None) -> dict[str, Any]:
-    """What lies before and after a page of these places."""
-    cursors = [cursor(place) for place in places]
-    return {
-        "hasNextPage": more,
-        "hasPreviousPage": start is not None,
-        "startCursor": cursors[0] if cursors else None,
-        "endCursor": cursors[-1] if cursors else None,
-    }
+    raise cursor_invalid()
 
 
 def cursor(place: Place) -> str:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from resolvers.argument import Given
 from resolvers.context import Call
+from resolvers.global_id import read_global_id
 from resolvers.statement import Statement
 from store.identifiers import org_code_of_uscc
 from store.identifiers.check_characters import uscc_check
@@ -54,6 +55,15 @@ def read_code(text: str) -> Code:
         return Code(schemes, ())
     values = dict.fromkeys((compact(text), trimmed(text)))
     return Code(schemes, tuple(value for value in values if value))
+
+
+def standard_code(text: str) -> str:
+    """A code in its one standard spelling, with its scheme where that was named; what is an id of
+    the API, or cannot be a code, as it is."""
+    code = read_code(text)
+    if not code.values or read_global_id(text) is not None:
+        return text
+    return code.values[0] if len(code.schemes) > 1 else f"{code.schemes[0]}:{code.values[0]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,12 +168,24 @@ def subject_named(statement: Statement, code: Given) -> str:
     found as it stands.
     """
     terms = code_terms(statement, code)
+    return (
+        f"coalesce({_as_written(statement, terms)},"
+        f" body_by_code({terms.value}, {terms.spelling}, {terms.scheme}, {terms.inner}))"
+    )
+
+
+def subject_as_written(statement: Statement, code: Given) -> str:
+    """The one subject that carries the code just as it is written; null for any other way of
+    writing one, which `subject_named` knows as well."""
+    return _as_written(statement, code_terms(statement, code))
+
+
+def _as_written(statement: Statement, terms: CodeTerms) -> str:
     one, found = statement.alias("i"), statement.alias("f")
     return (
-        f"coalesce((SELECT {_sole(f'{found}.ids')}"
+        f"(SELECT {_sole(f'{found}.ids')}"
         f" FROM (SELECT ARRAY(SELECT {one}.subject_id FROM identifier {one}"
-        f" WHERE {terms.plain(one)}) AS ids OFFSET 0) {found}),"
-        f" body_by_code({terms.value}, {terms.spelling}, {terms.scheme}, {terms.inner}))"
+        f" WHERE {terms.plain(one)}) AS ids OFFSET 0) {found})"
     )
 
 

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Container, Mapping, Set
+from collections.abc import Awaitable, Container, Mapping, Set
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from graph.errors import GraphUnavailable
-from graph.neighbourhood import Neighbourhood
+from graph.neighbourhood import MAX_HOPS, Neighbourhood
 from resolvers.answer import Disclosure
 from resolvers.context import Call
 from resolvers.errors import QuestionError
-from resolvers.graph_answer import Parties, edge_values, edges_seen, truncated_value
-from resolvers.graph_scope import categories, classes, closed, demand_hops, subject_asked
+from resolvers.graph_answer import Parties, edge_values, searched, truncated_value
+from resolvers.graph_scope import (
+    barred_now,
+    categories,
+    classes,
+    closed,
+    demand_hops,
+    district_now,
+    subject_asked,
+)
 from resolvers.statement import Selected, Statement
+from security.policy import Reach
 
 MAX_NODES = 5_000
 MAX_FAN = 1_000
@@ -42,11 +50,14 @@ async def answer(statement: Statement, selected: Selected, call: Call) -> tuple[
     start = await subject_asked(fresh, asked, call)
     if start is None:
         return None, Disclosure(not_found=(asked,))
-    if call.context.graph is None:
+    graph = call.context.graph
+    if graph is None:
         raise QuestionError("GRAPH_UNAVAILABLE", "this node has no graph")
     row = fresh.scope.row
-    try:
-        found = await call.context.graph.neighbourhood(
+    parties = Parties.prepare(fresh, selected)
+
+    def search(barred: frozenset[UUID], hidden: frozenset[UUID]) -> Awaitable[Neighbourhood]:
+        return graph.neighbourhood(
             [start],
             hops=budget.hops,
             kinds=budget.kinds,
@@ -57,10 +68,17 @@ async def answer(statement: Statement, selected: Selected, call: Call) -> tuple[
             allowed_classes=classes(row),
             allowed_categories=categories(fresh),
             closed=closed(fresh, call),
+            barred=barred,
+            hidden=hidden,
+            regions=regions,
         )
-    except GraphUnavailable as error:
-        raise QuestionError("GRAPH_UNAVAILABLE", "the graph does not answer: try later") from error
-    return await _shown(fresh, selected, call, found)
+
+    barred, regions = await barred_now(fresh, call), await district_now(fresh, call)
+    found, unseen, stated = await searched(search, parties, call, barred)
+    value = _value(found, unseen, stated, call)
+    rows = len(value["nodes"]) + len(value["edges"])
+    shown = [node["id"] for node in value["nodes"]]
+    return parties.shape(value), parties.disclosure_of(shown, rows)
 
 
 def _budget(statement: Statement, selected: Selected, call: Call) -> _Budget:
@@ -85,17 +103,6 @@ def _budget(statement: Statement, selected: Selected, call: Call) -> _Budget:
     )
 
 
-async def _shown(
-    statement: Statement, selected: Selected, call: Call, found: Neighbourhood
-) -> tuple[Any, Disclosure]:
-    parties = Parties.prepare(statement, selected)
-    seen = await parties.read([node.id for node in found.nodes], call)
-    stated = await edges_seen(statement, call, found.edges, found.as_of)
-    value = _value(found, seen, stated, call)
-    rows = len(value["nodes"]) + len(value["edges"])
-    return parties.shape(value), parties.disclosure(rows)
-
-
 def _reached(found: Neighbourhood, kept: Set[UUID], stated: Container[UUID]) -> Set[UUID]:
     """The kept nodes that are still reached from the start over edges that the store shows."""
     beside: dict[UUID, list[UUID]] = {}
@@ -115,17 +122,16 @@ def _reached(found: Neighbourhood, kept: Set[UUID], stated: Container[UUID]) -> 
 
 def _value(
     found: Neighbourhood,
-    parties: Mapping[UUID, Any],
+    unseen: Container[UUID],
     stated: Mapping[UUID, Decimal | None],
     call: Call,
 ) -> dict[str, Any]:
     """The neighbourhood without what the store does not show the caller, nor what hung on it."""
     scope = call.context.scope
-    loans = "BORROWS" in scope.row.relations
     counted = scope.grounds.district is None and not scope.grounds.barred
-    kept = [
-        node for node in found.nodes if node.id in parties or (loans and node.category == "LOAN")
-    ]
+    # Closed relations at the last level around a matter's subject lead beyond what may be seen.
+    last = scope.row.hops if scope.row.closed_relations is Reach.MATTER else MAX_HOPS + 1
+    kept = [node for node in found.nodes if node.id not in unseen]
     reached = _reached(found, {node.id for node in kept}, stated)
     kept = [node for node in kept if node.id in reached]
     keys = {node.id: f"n{index}" for index, node in enumerate(kept)}
@@ -138,7 +144,7 @@ def _value(
                 "id": node.id,
                 "key": keys[node.id],
                 "distance": node.distance,
-                "degree": node.degree if counted else None,
+                "degree": node.degree if counted and node.distance < last else None,
                 "expanded": node.expanded,
             }
             for node in kept

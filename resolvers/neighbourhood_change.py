@@ -76,7 +76,7 @@ async def take(statement: Statement, selected: Selected, call: Call, position: s
     fresh, asked = await _asked(statement, call, given)
     if asked is None:
         raise QuestionError("SUBJECT_UNKNOWN", "name a subject from which you may search")
-    rows, then, more = await rows_after(changes, position or given.get("after"), _ENTITIES)
+    rows, then, more = await rows_after(changes, position, given.get("after"), _ENTITIES)
     if not rows:
         return Step(position=then.text, more=more)
     last = {row.entity_id: row for row in rows}

@@ -10,16 +10,15 @@ from typing import Any
 from uuid import UUID
 
 from resolvers.answer import Disclosure
+from resolvers.connection import connection, cursor_invalid
 from resolvers.context import Call
 from resolvers.errors import QuestionError
 from resolvers.global_id import read_global_id
 from resolvers.log_page import (
-    CURSOR_INVALID,
-    FORBIDDEN,
     asked_of,
     cursor,
+    forbidden,
     in_china,
-    page_info,
     page_size,
     page_start,
     reader,
@@ -79,15 +78,11 @@ async def answer(statement: Statement, selected: Selected, call: Call) -> tuple[
     found, more = await told(log.entries(wanted, first=size, after=start, members=members))
     entries = [dict(entry) for entry in found]
     if own:
-        entries = [{**entry, **dict.fromkeys(_UNTOLD)} for entry in entries]
+        entries = [{**_unnamed(entry), **dict.fromkeys(_UNTOLD)} for entry in entries]
     progress = {"sealed": 0, "indexed": 0} if own else await told(log.progress())
-    value = {
-        "pageInfo": page_info([_place(one) for one in entries], more=more, start=start),
-        "edges": [{"cursor": cursor(_place(entry)), "node": entry} for entry in entries],
-        "nodes": entries,
-        **progress,
-    }
-    shown = shaper(statement, selected)(value)
+    edges = [(cursor(_place(entry)), entry) for entry in entries]
+    value = connection(edges, more=more, starts_after=start is not None)
+    shown = shaper(statement, selected)({**value, **progress})
     coordinates = ("AccessEntry.time" if own else "AccessEntry.entry",) if entries else ()
     return shown, Disclosure(coordinates=coordinates, rows=len(entries))
 
@@ -136,20 +131,22 @@ async def history(statement: Statement, selected: Selected, call: Call) -> tuple
     LOG_INDEX_DIVERGED.
     """
     if statement.scope.row.log != "OWN":
-        raise FORBIDDEN
+        raise forbidden()
     log = reader(statement, call, own=True)
     size, start = page_size(statement, selected, call), _start(log, selected, call)
     wanted = await _about_itself(Wanted(outcome="ALLOWED"), call)
     found, more = await told(log.entries(wanted, first=size, after=start))
-    items = [
-        {**item, "callerName": None if item["role"] == Role.SELF else item["callerName"]}
-        for item in found
-    ]
-    places = [_place(item) for item in items]
-    value = {"pageInfo": page_info(places, more=more, start=start), "nodes": items}
+    items = [_unnamed(item) for item in found]
+    edges = [(cursor(_place(item)), item) for item in items]
+    value = connection(edges, more=more, starts_after=start is not None)
     coordinates = ("AccessHistoryItem.time",) if items else ()
     shown = shaper(statement, selected)(value)
     return shown, Disclosure(coordinates=coordinates, rows=len(items))
+
+
+def _unnamed(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """The entry without the name of who read for itself, which may be a person's."""
+    return {**entry, "callerName": None if entry["role"] == Role.SELF else entry["callerName"]}
 
 
 async def exposure(statement: Statement, selected: Selected, call: Call) -> tuple[Any, Disclosure]:
@@ -251,7 +248,7 @@ async def _about_itself(wanted: Wanted, call: Call) -> Wanted:
 def _start(log: LogReview, selected: Selected, call: Call) -> Place | None:
     start = page_start(selected, call)
     if start is not None and start.log not in log.logs:
-        raise CURSOR_INVALID
+        raise cursor_invalid()
     return start
 
 

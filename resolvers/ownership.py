@@ -17,6 +17,7 @@ from resolvers.graph_question import (
     asked,
     decimal,
     share_range,
+    within_budget,
     without,
 )
 from resolvers.statement import Selected, Statement
@@ -41,9 +42,14 @@ async def answer(statement: Statement, selected: Selected, call: Call) -> tuple[
         ways = 0
     basis = Basis(question.given["basis"])
     closure = await question.owners()
-    holdings = together(closure.statements, closure.companies(), basis)
     large = len(closure.statements) > _LARGE
-    found = await asyncio.to_thread(integrated, holdings, 0) if large else integrated(holdings, 0)
+
+    def worked_out() -> tuple[Holdings, Ownership]:
+        holdings = together(closure.statements, closure.companies(), basis)
+        with within_budget():
+            return holdings, integrated(holdings, 0)
+
+    holdings, found = await asyncio.to_thread(worked_out) if large else worked_out()
     least = Fraction(question.given.get("minShare") or Decimal(0))
     owners = [one for one in found.owners if one.high >= least][:first]
     shown = Shown(question, closure)

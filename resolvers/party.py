@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from graphql import GraphQLObjectType
@@ -46,13 +46,17 @@ def person_row(statement: Statement, level: Level, alias: str) -> Row:
 
 
 def organisation_json(
-    parent: Level, statement: Statement, details: Sequence[Any], condition: str
+    parent: Level,
+    statement: Statement,
+    details: Sequence[Any],
+    condition: str,
+    visible: Callable[[Statement, str], str] = organisation_visible,
 ) -> str:
     """The one organisation under a condition on `{o}` (its alias), as json."""
     alias, level = statement.alias("o"), Level()
     row = organisation_row(statement, level, alias)
     put_all(row, statement.select(row.type, list(details)))
-    where = f"{condition.format(o=alias)} AND {organisation_visible(statement, alias)}"
+    where = f"{condition.format(o=alias)} AND {visible(statement, alias)}"
     return sub_object(parent, statement, level, row.json(), f"organisation {alias}", where)
 
 

@@ -9,7 +9,6 @@ from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
-from graph.errors import GraphUnavailable
 from graph.path import Budget
 from graph.paths import MAX_PATHS, MAX_SUBJECTS, Following, Meaning
 from graph.paths import Paths as Found
@@ -17,15 +16,22 @@ from resolvers.answer import Disclosure
 from resolvers.association import addresses_of_both
 from resolvers.context import Call, GraphReader
 from resolvers.errors import QuestionError
-from resolvers.graph_answer import Parties, edge_values, edges_seen, truncated_value
-from resolvers.graph_scope import categories, classes, closed, given_to, subject_asked
+from resolvers.graph_answer import Parties, edge_values, searched, truncated_value
+from resolvers.graph_scope import (
+    barred_now,
+    categories,
+    classes,
+    closed,
+    district_now,
+    given_to,
+    subject_asked,
+)
 from resolvers.neighbourhood import MAX_FAN
 from resolvers.statement import Selected, Statement
 from security.policy import Reach
 
 MAX_NODES = 20_000
 _HUB_FAN = 10_000
-_TRIES = 3  # the graph may show for a moment what the store no longer does
 
 Search = Callable[[GraphReader, Following], Awaitable[Found]]
 
@@ -56,7 +62,7 @@ async def paths(statement: Statement, selected: Selected, call: Call) -> tuple[A
 
     wanted = {one.name for one in statement.select(selected.type, selected.details)}
     both = await addresses_of_both(fresh, start, end, call) if "shared" in wanted else []
-    following = _following(fresh, given, call)
+    following = await _following(fresh, given, call)
     return await _answer(fresh, selected, call, following, search, shared=both)
 
 
@@ -83,7 +89,7 @@ async def links(statement: Statement, selected: Selected, call: Call) -> tuple[A
     def search(graph: GraphReader, following: Following) -> Awaitable[Found]:
         return graph.links(sorted(there), centre=centre, following=following, budget=budget)
 
-    following = _following(fresh, given, call)
+    following = await _following(fresh, given, call)
     return await _answer(fresh, selected, call, following, search, missing=missing)
 
 
@@ -101,7 +107,7 @@ def _budget(statement: Statement, given: Mapping[str, Any]) -> Budget:
     return Budget(length, nodes, _HUB_FAN if given["hubs"] else fan, _HUB_FAN)
 
 
-def _following(statement: Statement, given: Mapping[str, Any], call: Call) -> Following:
+async def _following(statement: Statement, given: Mapping[str, Any], call: Call) -> Following:
     row, kinds, meaning = statement.scope.row, given.get("kinds"), given.get("meaning")
     return Following(
         as_of=given.get("asOf") or call.context.today,
@@ -109,7 +115,8 @@ def _following(statement: Statement, given: Mapping[str, Any], call: Call) -> Fo
         classes=classes(row),
         categories=categories(statement),
         closed=closed(statement, call),
-        barred=statement.scope.grounds.barred,
+        barred=await barred_now(statement, call),
+        regions=await district_now(statement, call),
         meaning=None if meaning is None else Meaning(meaning),
     )
 
@@ -128,27 +135,11 @@ async def _answer(
     if graph is None:
         raise QuestionError("GRAPH_UNAVAILABLE", "this node has no graph")
     parties = Parties.prepare(statement, selected)
-    loans = "BORROWS" in statement.scope.row.relations
-    for left in reversed(range(_TRIES)):
-        try:
-            found = await search(graph, following)
-        except GraphUnavailable as error:
-            raise QuestionError(
-                "GRAPH_UNAVAILABLE", "the graph does not answer: try later"
-            ) from error
-        seen = await parties.read([node.id for node in found.nodes], call)
-        stated = await edges_seen(statement, call, found.edges, found.as_of)
-        unseen = {
-            node.id
-            for node in found.nodes
-            if node.id not in seen and not (loans and node.category == "LOAN")
-        }
-        hidden = {edge.id for edge in found.edges} - stated.keys()
-        if not left or not (unseen or hidden):
-            break
-        following = replace(
-            following, barred=following.barred | unseen, hidden=following.hidden | hidden
-        )
+
+    def without(barred: frozenset[UUID], hidden: frozenset[UUID]) -> Awaitable[Found]:
+        return search(graph, replace(following, barred=barred, hidden=hidden))
+
+    found, unseen, stated = await searched(without, parties, call, following.barred)
     value = _value(found, unseen, stated, call)
     value |= {"missing": list(missing), "shared": list(shared)}
     disclosure = parties.disclosure(len(value["nodes"]) + len(value["paths"]))

@@ -18,7 +18,7 @@ from resolvers.answer import NOTHING, Answer, Disclosure, Lane, refusal, togethe
 from resolvers.argument import shape_of
 from resolvers.compiler import Compiled, compile_fields
 from resolvers.context import Call, Context
-from resolvers.cost import Price, pay, price, unpaid
+from resolvers.cost import Price, pay, price, settle, unpaid
 from resolvers.errors import (
     FailedReadError,
     QuestionError,
@@ -154,7 +154,7 @@ class StoredPlan:
         shape: _Shape | QuestionError
         try:
             shape = found = self._compile(values)
-            weight += len(found.compiled.sql) if found.compiled else 0
+            weight += found.compiled.size if found.compiled else 0
         except QuestionError as error:
             shape = QuestionError(*error.args)  # without all that its traceback holds
         self._shapes[key] = shape
@@ -217,13 +217,18 @@ class StoredPlan:
         )
 
     async def _read(
-        self, key: Any, shape: _Shape, call: Call, variables: Mapping[str, Any]
+        self,
+        key: Any,
+        shape: _Shape,
+        call: Call,
+        variables: Mapping[str, Any],
+        bound: list[Any],
     ) -> tuple[_Read, Lane, Reason]:
         """The stored data, by the statement or, where there is none or it fails, the executor."""
         lane, reason = shape.lane, shape.reason
         if shape.compiled is not None:
             try:
-                return _Read(*await shape.compiled.run(call)), lane, reason
+                return _Read(*await shape.compiled.run(call, bound)), lane, reason
             except FailedReadError as error:
                 lane, reason = Lane.EXECUTOR, Reason.FAILED
                 if error.lasting:
@@ -252,7 +257,27 @@ class StoredPlan:
         except QuestionError as error:
             return unpaid(error)
         try:
-            read, lane, reason = await self._read(key, shape, call, variables)
+            return await self._paid(key, shape, call, variables, values, cost)
+        finally:
+            settle(cost, call)
+
+    async def _paid(
+        self,
+        key: Any,
+        shape: _Shape,
+        call: Call,
+        variables: Mapping[str, Any],
+        values: VariableValues | None,
+        cost: int,
+    ) -> Answer:
+        bound: list[Any] = []
+        if shape.compiled is not None:
+            try:
+                bound = shape.compiled.values(call)
+            except QuestionError as error:
+                return refusal([error.as_json()])  # nothing was read yet
+        try:
+            read, lane, reason = await self._read(key, shape, call, variables, bound)
         except QuestionError as error:
             return _failed(error, shape.stored)
         self.counts.add(lane, reason)

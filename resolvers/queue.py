@@ -12,9 +12,9 @@ from uuid import UUID
 import asyncpg
 
 from resolvers.answer import Disclosure
+from resolvers.connection import connection, cursor_invalid, size_of
 from resolvers.context import Call
 from resolvers.errors import QuestionError
-from resolvers.page import DEFAULT_FIRST
 from resolvers.projection import shanghai, shaper
 from resolvers.reading import fetch, fetch_one
 from resolvers.statement import Selected, Statement
@@ -28,7 +28,8 @@ async def answer(statement: Statement, selected: Selected, call: Call) -> tuple[
 
     Raises QuestionError FORBIDDEN, LIST_LIMIT, BAD_SIZE, CURSOR_INVALID.
     """
-    row, district = statement.scope.row, call.context.scope.grounds.district
+    row, grounds = statement.scope.row, call.context.scope.grounds
+    district = grounds.district
     if row.queue is Queue.NONE or (row.queue is Queue.DISTRICT and district is None):
         raise QuestionError("FORBIDDEN", "the work queue is read by stewards and districts only")
     told: dict[str, Any] = {}
@@ -36,35 +37,19 @@ async def answer(statement: Statement, selected: Selected, call: Call) -> tuple[
         given = selected.given(name)
         if given is not None:
             told[name] = given.read(call)
-    size = told.get("first")
-    size = DEFAULT_FIRST if size is None else size
-    if size < 0:
-        raise QuestionError("BAD_SIZE", "`first` must not be negative")
-    if size > row.list_limit:
-        raise QuestionError("LIST_LIMIT", f"ask for at most {row.list_limit} rows per list")
+    size = size_of(statement, told)
     state = told.get("state", "OPEN")
-    wanted = Wanted(told.get("unit"), told.get("code"), getattr(state, "value", state), district)
-    after = _place(told["after"]) if told.get("after") else None
+    state = getattr(state, "value", state)
+    wanted = Wanted(told.get("unit"), told.get("code"), state, district, grounds.barred)
+    after = _place(told["after"]) if "after" in told else None
     pool = call.context.pool
     sql, values = tasks_sql(wanted, first=size, after=after)
     rows = await fetch(pool, sql, values)
     sql, values = count_sql(wanted)
     total = (await fetch_one(pool, sql, values))["total"]
-    edges = [
-        {"cursor": _cursor(found), "node": _task(found, statement.kinds)} for found in rows[:size]
-    ]
-    value = {
-        "totalCount": total,
-        "pageInfo": {
-            "hasNextPage": len(rows) > size,
-            "hasPreviousPage": after is not None,
-            "startCursor": edges[0]["cursor"] if edges else None,
-            "endCursor": edges[-1]["cursor"] if edges else None,
-        },
-        "edges": edges,
-        "nodes": [edge["node"] for edge in edges],
-    }
-    shown = shaper(statement, selected)(value)
+    edges = [(_cursor(found), _task(found, statement.kinds)) for found in rows[:size]]
+    value = connection(edges, more=len(rows) > size, starts_after=after is not None)
+    shown = shaper(statement, selected)({"totalCount": total, **value})
     coordinates = ("Query.workQueue",) if edges else ()
     return shown, Disclosure(coordinates=coordinates, rows=len(edges))
 
@@ -103,4 +88,4 @@ def _place(cursor: str) -> tuple[dt.datetime, UUID]:
             return found
     except (binascii.Error, ValueError):
         pass
-    raise QuestionError("CURSOR_INVALID", "the cursor is not one of this list: start without it")
+    raise cursor_invalid()

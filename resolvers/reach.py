@@ -72,7 +72,14 @@ def in_district(statement: Statement, subject: str) -> str:
     one = statement.alias("b")
     return (
         f"EXISTS (SELECT FROM organisation {one} WHERE {one}.subject_id = {subject}"
-        f" AND {one}.region_id IN (WITH RECURSIVE inside AS (SELECT {region} AS region_id"
+        f" AND {one}.region_id IN ({inside(region)}))"
+    )
+
+
+def inside(region: str) -> str:
+    """A region and every region in it, as a query."""
+    return (
+        f"WITH RECURSIVE inside AS (SELECT {region} AS region_id"
         " UNION SELECT g.region_id FROM region g, inside i WHERE g.parent_id = i.region_id)"
-        " SELECT region_id FROM inside))"
+        " SELECT region_id FROM inside"
     )

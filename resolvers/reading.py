@@ -9,8 +9,11 @@ from typing import Any, Protocol
 import asyncpg
 
 from resolvers.errors import FailedReadError, QuestionError
+from store import outage
 
 _log = logging.getLogger("xinqiao.reading")
+
+STORE_AWAY = "the store does not answer: try later"
 
 
 def refusal_of(error: Exception) -> QuestionError:
@@ -20,21 +23,15 @@ def refusal_of(error: Exception) -> QuestionError:
             return QuestionError("TIMEOUT", "the question took too long: ask for less")
         case asyncpg.DataError() | UnicodeEncodeError() | OverflowError():
             return FailedReadError("BAD_VALUE", "a value of the question cannot be stored")
-        case OSError() | asyncpg.PostgresConnectionError() | asyncpg.OperatorInterventionError():
-            return QuestionError("STORE_UNAVAILABLE", "the store does not answer: try later")
+        case _ if outage.is_outage(error):
+            return QuestionError("STORE_UNAVAILABLE", STORE_AWAY)
     # Its text may hold data, so no more than its kind is told.
     _log.error("a read failed: %s", type(error).__name__)
     lasting = isinstance(error, asyncpg.ProgramLimitExceededError | asyncpg.SyntaxOrAccessError)
     return FailedReadError("INTERNAL", "the question could not be answered", lasting=lasting)
 
 
-FAILURES = (
-    OSError,
-    OverflowError,
-    UnicodeEncodeError,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-)
+FAILURES = (*outage.FAILURES, OverflowError, UnicodeEncodeError)
 
 
 class Store(Protocol):

@@ -38,8 +38,8 @@ async def take(statement: Statement, selected: Selected, call: Call, position: s
     Raises QuestionError POSITION_INVALID, LIST_LIMIT, and as `resolvers.reading.fetch`.
     """
     changes = changes_of_node(call.context)
-    told = position or given_arguments(selected, call).get("after")
-    rows, then, more = await rows_after(changes, told, _ENTITY)
+    after = given_arguments(selected, call).get("after")
+    rows, then, more = await rows_after(changes, position, after, _ENTITY)
     if not rows:
         return Step(position=then.text, more=more)
     latest = {row.entity_id: row for row in rows}

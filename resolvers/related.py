@@ -8,14 +8,14 @@ from typing import Any
 from uuid import UUID
 
 from graph.closure import Closure
-from graph.control import Control, Controllers, Votes, controlled_by, controllers_of
+from graph.control import Controllers, Votes, controls_of
 from graph.holding import Holding
 from graph.related import Related, Surroundings, related_parties
 from graph.walk import Limit, Truncation
 from resolvers.answer import Disclosure
 from resolvers.context import Call
-from resolvers.control import SUSPECTED
-from resolvers.graph_question import Question, Shown, asked, share_range, without
+from resolvers.control import SUSPECTED, controllers_in
+from resolvers.graph_question import Question, Shown, asked, share_range, within_budget, without
 from resolvers.graph_scope import closed
 from resolvers.statement import Selected, Statement
 
@@ -70,8 +70,7 @@ async def _gathered(question: Question) -> tuple[Closure, set[Truncation]]:
 
 
 def _controllers(closure: Closure, votes: Votes | None = None) -> Controllers:
-    candidates = sorted({*closure.above(), *(one.person for one in closure.offices)} - {0})
-    return controllers_of(votes or closure.votes(), 0, candidates)
+    return controllers_in(closure, votes or closure.votes())
 
 
 def _people(closure: Closure, control: Controllers) -> list[int]:
@@ -85,7 +84,8 @@ def _found(closure: Closure) -> tuple[Related, ...]:
     votes = closure.votes()
     control = _controllers(closure, votes)
     starts = {0, *(one.node for one in control.controllers), *_people(closure, control)}
-    controls: dict[int, Control] = {node: controlled_by(votes, node) for node in sorted(starts)}
+    with within_budget():
+        controls = controls_of(votes, sorted(starts))
     managers: dict[int, list[tuple[int, str]]] = {}
     for one in closure.offices:
         managers.setdefault(one.firm, []).append((one.person, one.position))

@@ -155,6 +155,7 @@ def _rows(
         timed = found["timed"] if found else 0
         on_time = found["on_time"] if found else 0
         fillable = found["fillable"] if found else 0
+        said = found["statements"] if found else 0
         rows.append(
             {
                 "unit": _unit(unit, units),
@@ -167,7 +168,7 @@ def _rows(
                 "withFindings": file["with_findings"] if file else 0,
                 "records": found["records"] if found else 0,
                 "corrections": found["corrections"] if found else 0,
-                "repeated": max(lines - found["statements"], 0) if found and served else 0,
+                "repeated": max(lines - said, 0) if served else 0,
                 "timed": timed,
                 "onTime": on_time,
                 "onTimeShare": _share(on_time, timed),

@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import field
-from email.message import Message
 from hashlib import sha256
 from typing import Any
 from urllib.parse import parse_qsl
@@ -21,6 +20,7 @@ _PARAMETERS = ("query", "operationName", "variables", "extensions", "documentId"
 _QUOTED = tuple([b'"%b"' % name.encode() for name in _PARAMETERS])
 _DIGEST = re.compile(r"(?:sha256:)?[0-9a-fA-F]{64}")
 _BOM = b"\xef\xbb\xbf"
+_GZIP = b"\x1f\x8b"
 
 
 class RequestError(Exception):
@@ -74,6 +74,8 @@ def _post(content_type: str | None, body: bytes) -> GraphQLRequest:
             raise _malformed("the body is empty: send a JSON object with `query`") from error
         if body.startswith(_BOM):
             raise _malformed("send the body without a byte order mark (RFC 8259)") from error
+        if body.startswith(_GZIP):
+            raise _unsupported("send the body as it is, without a content encoding") from error
         raise _malformed("the body is not JSON: send an object with `query`") from error
     if isinstance(asked, list):
         raise RequestError(400, "BATCH_NOT_SUPPORTED", "ask one question per request")
@@ -85,17 +87,17 @@ def _post(content_type: str | None, body: bytes) -> GraphQLRequest:
 
 
 _JSON = frozenset({"application/json", "application/json; charset=utf-8"})
+_UTF_8 = frozenset({"utf-8", "utf8"})
 
 
 def _check_content_type(content_type: str | None) -> None:
-    read = Message()
-    read["content-type"] = content_type or "text/plain"
-    if read.get_content_type() != "application/json":
-        raise RequestError(
-            415, "CONTENT_TYPE_NOT_SUPPORTED", "send the question as application/json"
-        )
-    if (read.get_content_charset() or "utf-8") not in ("utf-8", "utf8"):
-        raise RequestError(415, "CONTENT_TYPE_NOT_SUPPORTED", "send the question as UTF-8")
+    media, *parameters = (content_type or "").lower().split(";")
+    if media.strip() != "application/json":
+        raise _unsupported("send the question as application/json")
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip().startswith("charset") and value.strip().strip('"') not in _UTF_8:
+            raise _unsupported("send the question as UTF-8")
 
 
 def _may_repeat(body: bytes) -> bool:
@@ -127,7 +129,9 @@ def _get(query_string: bytes | str) -> GraphQLRequest:
     try:
         pairs = parse_qsl(query_string, keep_blank_values=True, errors="strict", max_num_fields=16)
     except ValueError as error:
-        raise _malformed("the query string is not UTF-8 percent-encoded") from error
+        raise _malformed(
+            "the query string is not UTF-8 percent-encoded, or has over 16 parameters"
+        ) from error
     asked: dict[str, Any] = {}
     for name, value in pairs:
         if name in asked:
@@ -178,14 +182,17 @@ def _checked(asked: dict[str, Any], *, may_mutate: bool) -> GraphQLRequest:
 def _digest(asked: dict[str, Any]) -> bytes | None:
     """The document's SHA-256: `documentId` (persisted documents of GraphQL over HTTP), or
     `extensions.persistedQuery.sha256Hash` as Apollo's clients send it."""
-    named = asked.get("documentId")
+    named = [asked.get("documentId")]
     extensions = asked.get("extensions")
-    if named is None and isinstance(extensions, dict):
-        persisted = extensions.get("persistedQuery")
-        if persisted is not None:
-            named = persisted.get("sha256Hash") if isinstance(persisted, dict) else 0
-    if named is None:
-        return None
+    if isinstance(extensions, dict) and (persisted := extensions.get("persistedQuery")) is not None:
+        named.append(persisted.get("sha256Hash") if isinstance(persisted, dict) else 0)
+    digests = {_read_digest(one) for one in named if one is not None}
+    if len(digests) > 1:
+        raise _malformed("`documentId` and `persistedQuery` name two documents")
+    return digests.pop() if digests else None
+
+
+def _read_digest(named: Any) -> bytes:
     if isinstance(named, str) and _DIGEST.fullmatch(named):
         return bytes.fromhex(named[-64:])
     raise _malformed("name the document by its SHA-256 in hexadecimal, `sha256:…`")
@@ -204,6 +211,10 @@ def _depth(value: Any) -> int:
         level = [item for item in nested if isinstance(item, dict | list)]
         depth += 1
     return depth
+
+
+def _unsupported(message: str) -> RequestError:
+    return RequestError(415, "CONTENT_TYPE_NOT_SUPPORTED", message)
 
 
 def _malformed(message: str) -> RequestError:

@@ -11,7 +11,7 @@ from resolvers.errors import QuestionError
 from resolvers.field import put_all
 from resolvers.hit import ROUTINES as HITS
 from resolvers.hit import best_name, name_terms
-from resolvers.lookup import subject_named, subjects_named
+from resolvers.lookup import subject_as_written, subject_named, subjects_named
 from resolvers.node import followed_person_json, key_of, present
 from resolvers.page import Key, Page, Source
 from resolvers.party import (
@@ -21,12 +21,13 @@ from resolvers.party import (
     person_row,
 )
 from resolvers.pseudonym import shown_part_sql
-from resolvers.reach import FALSE
+from resolvers.reach import FALSE, inside
 from resolvers.relation import in_force
 from resolvers.statement import Level, Routine, Row, Selected, Statement
 from resolvers.visibility import (
     organisation_visible,
     person_followed,
+    registered_visible,
     relation_visible,
 )
 from store.identifiers.normalisation import compact
@@ -36,8 +37,14 @@ from store.industry import parse_industry
 def _organisation(row: Row, selected: Selected) -> str:
     code = selected.arguments["code"]
     assert isinstance(code, Given)
-    condition = f"{{o}}.subject_id = {subject_named(row.statement, code)}"
-    return organisation_json(row.level, row.statement, selected.details, condition)
+    statement = row.statement
+    if statement.direct:
+        condition = f"{{o}}.subject_id = {subject_as_written(statement, code)} AND {{o}}.registered"
+        return organisation_json(
+            row.level, statement, selected.details, condition, registered_visible
+        )
+    condition = f"{{o}}.subject_id = {subject_named(statement, code)}"
+    return organisation_json(row.level, statement, selected.details, condition)
 
 
 def _person(row: Row, selected: Selected) -> str:
@@ -114,9 +121,8 @@ def _organisation_condition(statement: Statement, alias: str, name: str, value: 
             region = statement.given(value, "text")
             # Who moved out 迁出 is under the jurisdiction of where it went (X06).
             return (
-                f"{alias}.region_id IN (WITH RECURSIVE inside AS (SELECT {region} AS region_id"
-                " UNION SELECT g.region_id FROM region g, inside i WHERE g.parent_id = i.region_id)"
-                f" SELECT region_id FROM inside) AND {alias}.reg_status IS DISTINCT FROM '迁出'"
+                f"{alias}.region_id IN ({inside(region)})"
+                f" AND {alias}.reg_status IS DISTINCT FROM '迁出'"
             )
         case "industry":
             return _industry(statement, alias, value)

@@ -77,6 +77,7 @@ class Statement:
     fragments: dict[str, FragmentDetails]
     variables: VariableValues
     routines: Mapping[str, Routine]
+    direct: bool = False  # the one organisation asked for is looked for where nearly all are found
     binds: list[Callable[[Call], Any]] = field(default_factory=list)
     checks: list[Callable[[Call], None]] = field(default_factory=list)
     coordinates: dict[str, None] = field(default_factory=dict)
@@ -90,7 +91,7 @@ class Statement:
     _lists: int = 0
     depth: int = 0
 
-    def anew(self, scope: Scope) -> Statement:
+    def anew(self, scope: Scope, *, direct: bool = False) -> Statement:
         """An empty statement for the same operation and variables."""
         return Statement(
             self.schema,
@@ -101,6 +102,7 @@ class Statement:
             self.fragments,
             self.variables,
             self.routines,
+            direct,
         )
 
     def alias(self, letter: str) -> str:

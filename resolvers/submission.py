@@ -14,10 +14,10 @@ from uuid import UUID, uuid4
 from resolvers import job
 from resolvers.answer import NOTHING, Disclosure
 from resolvers.change import Change, Outcome, given_arguments
+from resolvers.connection import connection, cursor_invalid, size_of
 from resolvers.context import Call
 from resolvers.errors import QuestionError
 from resolvers.global_id import read_uuid
-from resolvers.job import size_of
 from resolvers.projection import shanghai, shaper
 from resolvers.reading import FAILURES, refusal_of
 from resolvers.statement import Selected, Statement
@@ -28,6 +28,7 @@ from store.upload import keep, uploaded
 
 SUBMITTERS = frozenset({Role.DEPT, Role.STEWARD})
 _NAME = re.compile(r"[^/\\\x00-\x1f.][^/\\\x00-\x1f]{0,127}")
+_NAME_BYTES = 255  # what a file system takes
 _NO_COUNTS = {"accepted": 0, "with_findings": 0, "rejected": 0}
 
 
@@ -40,8 +41,9 @@ async def submit(change: Change) -> Outcome:
     given, scope = change.arguments, change.call.context.scope
     unit = _unit(scope)
     name = given["fileName"]
-    if not _NAME.fullmatch(name):
-        raise QuestionError("BAD_VALUE", "name the file with 1–128 characters and no folder")
+    if not _NAME.fullmatch(name) or len(name.encode()) > _NAME_BYTES:
+        message = f"name the file with 1–128 characters, {_NAME_BYTES} bytes, and no folder"
+        raise QuestionError("BAD_VALUE", message)
     content = await _content(change)
     submission_id = uuid4()
     told = {"submission": str(submission_id), "unit": unit}
@@ -150,20 +152,11 @@ async def findings(statement: Statement, selected: Selected, call: Call) -> tupl
         }
         for one in page
     ]
-    value = {
-        "totalCount": total,
-        "pageInfo": {
-            "hasNextPage": len(rows) > size,
-            "hasPreviousPage": after is not None,
-            "startCursor": _cursor(page[0]) if page else None,
-            "endCursor": _cursor(page[-1]) if page else None,
-        },
-        "edges": [
-            {"cursor": _cursor(one), "node": node} for one, node in zip(page, nodes, strict=True)
-        ],
-        "nodes": nodes,
-    }
-    return shape(value), Disclosure(coordinates=(selected.coordinate,), rows=len(page))
+    edges = list(zip(map(_cursor, page), nodes, strict=True))
+    value = connection(edges, more=len(rows) > size, starts_after=after is not None)
+    return shape({"totalCount": total, **value}), Disclosure(
+        coordinates=(selected.coordinate,), rows=len(page)
+    )
 
 
 async def _found(call: Call, id_: str) -> Submission | None:
@@ -189,7 +182,7 @@ def _place(cursor: str) -> tuple[UUID, int, str, str]:
             return UUID(batch), int(line), field, code
     except (binascii.Error, ValueError):
         pass
-    raise QuestionError("CURSOR_INVALID", "the cursor is not one of this list: start without it")
+    raise cursor_invalid()
 
 
 def _value(found: Submission, counts: dict[str, int]) -> dict[str, Any]:

@@ -11,21 +11,22 @@ In each table:
 1. a cell below five, or below an unpublished cell of a smaller table, is hidden;
 2. along each line (the cells that add up to one published cell) the hidden ones are at least two
    and together hold at least four more than one body each, so that each of them may be anything
-   from one to five; the smallest cells of the line are hidden until that is so;
-3. no hidden cell follows from the published ones by linear algebra: where one does, the smallest
-   cell beside it is hidden too.
+   from one to five; where one body may be in several of them, one alone holds five, so that what
+   they hold together is of five bodies; the smallest cells of the line are hidden until that is so;
+3. no hidden cell follows from the published ones by linear algebra, nor because every cell that is
+   named holds one body at least: where one does, the smallest cell beside it is hidden too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from itertools import product
 from typing import Any, Final
 
 import numpy as np
-from scipy.linalg import cholesky, solve_triangular
+from scipy.linalg import solve_triangular
 
 SMALLEST: Final = 5
 """Fewer bodies than these are not told (access rules §7)."""
@@ -33,8 +34,14 @@ SMALLEST: Final = 5
 MAX_WORK: Final = 3_000_000_000
 """Multiplications that may be spent on one set of tables: about half a second of one core."""
 
+_MILLISECONDS: Final = 50_000_000
+"""Multiplications that take a few: SciPy lets no other thread run meanwhile, NumPy does."""
+
 MAX_LOOKS: Final = 9_000
 """Times that a hidden cell may be looked at in one set of tables: half a second and more."""
+
+MAX_STEPS: Final = 4_000
+"""Steps of the simplex method that may be spent on one set of tables: up to a second."""
 
 
 Path = tuple[str | None, ...]
@@ -60,12 +67,14 @@ class Budget:
 
     work: int = MAX_WORK
     looks: int = MAX_LOOKS
+    steps: int = MAX_STEPS
 
-    def spend(self, *, work: int = 0, looks: int = 0) -> None:
+    def spend(self, *, work: int = 0, looks: int = 0, steps: int = 0) -> None:
         """Raises TooManyHidden when that is more than is left."""
         self.work -= work
         self.looks -= looks
-        if self.work < 0 or self.looks < 0:
+        self.steps -= steps
+        if self.work < 0 or self.looks < 0 or self.steps < 0:
             raise TooManyHidden
 
 
@@ -93,13 +102,21 @@ def tables(depths: Sequence[int]) -> list[tuple[int, ...]]:
 
 
 def protect(
-    counts: Mapping[Cell, int], depths: Sequence[int], budget: Budget | None = None
+    counts: Mapping[Cell, int],
+    depths: Sequence[int],
+    budget: Budget | None = None,
+    *,
+    shared: Collection[int] = (),
+    summed: Mapping[Cell, int] | None = None,
 ) -> Protected:
     """What of a table and all its totals is not published.
 
     `counts` has every cell that is not empty, with the bodies in it, for every table up to these
-    depths. Raises TooManyHidden when they have too many hidden cells to be judged within a
-    second: small cells are counted before any is judged, and each step before it is taken.
+    depths. Along attributes that are `shared` a body may be in several cells; `summed` are
+    figures that add up along all of them, at least one for each body (its records).
+
+    Raises TooManyHidden when they have too many hidden cells to be judged within a second: small
+    cells are counted before any is judged, and each step before it is taken.
     """
     budget = budget or Budget()
     budget.spend(looks=sum(count < SMALLEST for count in counts.values()))
@@ -109,7 +126,8 @@ def protect(
     hidden: set[Cell] = set()
     unlisted: set[Cell] = set()
     for chosen in tables(depths):
-        table = _Table(chosen, by_table.get(chosen, {}), hidden, budget)
+        cells = by_table.get(chosen, {})
+        table = _Table(chosen, cells, hidden, budget, frozenset(shared), summed)
         hidden |= table.settled()
         unlisted |= table.unlisted()
     return Protected(frozenset(hidden), frozenset(hidden - unlisted))
@@ -123,7 +141,10 @@ class _Table:
     cells: Mapping[Cell, int]
     above: set[Cell]
     budget: Budget
+    shared: frozenset[int]
+    summed: Mapping[Cell, int] | None
     hidden: set[Cell] = field(default_factory=set)
+    unnamed: set[Cell] = field(default_factory=set)
     lines: dict[Cell, list[Cell]] = field(default_factory=dict)
     orders: dict[Cell, Order] = field(default_factory=dict)
 
@@ -138,21 +159,24 @@ class _Table:
                 self.lines.setdefault(one, []).append(cell)
             if count < SMALLEST or any(one in self.above for one in parents):
                 self.hidden.add(cell)
-        for members in self.lines.values():
-            members.sort(key=self._order)
+        # list.sort empties a list while it asks for keys, and a key asks how long the list is.
+        for total, members in self.lines.items():
+            self.lines[total] = sorted(members, key=self._order)
         self._settle_lines(set(self.lines))
-        while more := self._beside(self._computable()):
+        while more := self._beside(self._computable()) or self._beside(self._least()):
             self.hidden |= more
             self._settle_lines({parent(cell, a) for cell in more for a in self.attributes})
+        while told := self._least():
+            self.unnamed.update(told)
         return self.hidden
 
     def unlisted(self) -> set[Cell]:
         """Hidden cells that are not even named: those under a hidden total, and those of lines
-        that show nothing or too little to hide in."""
-        found: set[Cell] = set()
+        that show nothing or too little to hide in, or of which one is told by being named."""
+        found = set(self.unnamed)
         for total, members in self.lines.items():
             hidden = [cell for cell in members if cell in self.hidden]
-            if hidden and (total in self.above or not self._safe(hidden)):
+            if hidden and (total in self.above or not self._safe(total, hidden)):
                 found.update(hidden)
         return found
 
@@ -173,10 +197,15 @@ class _Table:
             if (total := parent(cell, attribute)) not in self.above
         )
 
-    def _safe(self, hidden: list[Cell]) -> bool:
-        hiding = [cell for cell in hidden if not self._alone(cell)]
-        held = sum(self.cells[cell] for cell in hiding)
-        return len(hiding) >= 2 and held - len(hiding) >= SMALLEST - 1
+    def _safe(self, total: Cell, hidden: list[Cell]) -> bool:
+        hiding = [self.cells[cell] for cell in hidden if not self._alone(cell)]
+        if len(hiding) < 2 or sum(hiding) - len(hiding) < SMALLEST - 1:
+            return False
+        return not self._repeating(total) or max(hiding) >= SMALLEST
+
+    def _repeating(self, total: Cell) -> bool:
+        """Whether a body may be in several cells of this table that the total is made of."""
+        return any(len(total[at]) < self.levels[at] for at in self.shared)
 
     def _settle_lines(self, pending: set[Cell]) -> None:
         queue = [(_by_name(total), total) for total in pending if total not in self.above]
@@ -185,7 +214,7 @@ class _Table:
             _, total = heappop(queue)
             members = self.lines[total]
             hidden = [cell for cell in members if cell in self.hidden]
-            if not hidden or self._safe(hidden):
+            if not hidden or self._safe(total, hidden):
                 continue
             for cell in members:
                 if cell in self.hidden:
@@ -196,10 +225,10 @@ class _Table:
                     one = parent(cell, attribute)
                     if one not in self.above:
                         heappush(queue, (_by_name(one), one))
-                if self._safe(hidden):
+                if self._safe(total, hidden):
                     break
 
-    def _equations(self, unknown: list[Cell]) -> list[list[int]]:
+    def _equations(self, unknown: list[Cell]) -> dict[Cell, list[int]]:
         """Of each published total that hides something: its hidden cells, as places in `unknown`.
 
         Left out are totals that published totals below them add up to.
@@ -234,7 +263,7 @@ class _Table:
             for total in _totals(cell) if wanted else ():
                 if total in wanted:
                     members.setdefault(total, []).append(place)
-        return [places for total, places in members.items() if total not in self.above]
+        return {total: places for total, places in members.items() if total not in self.above}
 
     def _computable(self) -> list[Cell]:
         """The hidden cells that follow from the published ones, smallest first."""
@@ -242,8 +271,25 @@ class _Table:
             return []
         self.budget.spend(looks=len(self.hidden) * len(self.attributes))
         unknown = sorted(self.hidden, key=self._order)
-        equations = self._equations(unknown)
+        equations = list(self._equations(unknown).values())
         return [unknown[place] for place in determined(len(unknown), equations, self.budget)]
+
+    def _least(self) -> list[Cell]:
+        """The hidden cells that can hold no more than what each that is named must hold."""
+        if len(self.attributes) < 2 or not self.hidden:
+            return []
+        unknown = sorted(self.hidden, key=self._order)
+        named = [int(cell not in unnamed) for unnamed in [self.unlisted()] for cell in unknown]
+        equations = self._equations(unknown)
+        own = [places for total, places in equations.items() if not self._repeating(total)]
+        systems = [(self.cells, own)]
+        if self.summed is not None:
+            systems.append((self.summed, list(equations.values())))
+        found: set[int] = set()
+        for counts, sums in systems:
+            above = [counts[cell] - least for cell, least in zip(unknown, named, strict=True)]
+            found.update(bounded(above, sums, self.budget))
+        return [unknown[place] for place in sorted(found)]
 
     def _beside(self, told: Iterable[Cell]) -> set[Cell]:
         """Of each of these the smallest published cell that shares a published line with it."""
@@ -332,6 +378,49 @@ def determined(
     return sorted(found)
 
 
+def bounded(
+    above: Sequence[int], equations: Sequence[Sequence[int]], budget: Budget | None = None
+) -> list[int]:
+    """The unknowns that are at their least values in every solution, as they are in the true one.
+
+    `above` says how far each unknown is above its least value, `equations` name the unknowns of
+    each sum. Solutions may be stretched: what can be above its least value at all can be so by
+    one, together with all others that can. Raises TooManyHidden beyond the budget.
+    """
+    asked = [place for place, more in enumerate(above) if not more]
+    if not asked or not equations:
+        return []
+    # Loaded where it is asked for: a fifth of a second and 20 MB of every process.
+    from scipy.optimize import linprog
+    from scipy.sparse import csr_array
+
+    rows = [number for number, places in enumerate(equations) for _ in places]
+    columns = [place for places in equations for place in places]
+    lifted = {place: len(above) + number for number, place in enumerate(asked)}
+    for number, places in enumerate(equations):
+        for place in places:
+            if place in lifted:
+                rows.append(number)
+                columns.append(lifted[place])
+    values = [1.0] * len(rows)
+    stretch = len(above) + len(asked)
+    for number, places in enumerate(equations):
+        rows.append(number)
+        columns.append(stretch)
+        values.append(-float(sum(above[place] for place in places)))
+    budget = budget or Budget()
+    solved = linprog(
+        [0.0] * len(above) + [-1.0] * len(asked) + [0.0],
+        A_eq=csr_array((values, (rows, columns)), shape=(len(equations), stretch + 1)),
+        b_eq=[0.0] * len(equations),
+        bounds=[(0, None)] * len(above) + [(0, 1)] * len(asked) + [(1, None)],
+        method="highs-ds",
+        options={"maxiter": budget.steps},
+    )
+    budget.spend(steps=int(solved.nit) if solved.status == 0 else budget.steps + 1)
+    return [place for place, column in lifted.items() if solved.x[column] < 0.5]
+
+
 def _fixed(matrix: np.ndarray[Any, np.dtype[np.float64]]) -> list[int]:
     """The rows whose unit vector lies in the space of the columns.
 
@@ -340,13 +429,13 @@ def _fixed(matrix: np.ndarray[Any, np.dtype[np.float64]]) -> list[int]:
     """
     gram = matrix.T @ matrix
     gram[np.diag_indices_from(gram)] += 1e-10
-    half = solve_triangular(
-        cholesky(gram, lower=True, check_finite=False, overwrite_a=True),
-        matrix.T,
-        lower=True,
-        check_finite=False,
-    )
-    return [int(row) for row in np.flatnonzero(np.square(half).sum(axis=0) > 1 - 1e-6)]
+    half = np.linalg.cholesky(gram)
+    step = max(_MILLISECONDS // len(half) ** 2, 8)
+    lengths = [
+        np.square(solve_triangular(half, some.T, lower=True, check_finite=False)).sum(axis=0)
+        for some in np.split(matrix, range(step, len(matrix), step))
+    ]
+    return [int(row) for row in np.flatnonzero(np.concatenate(lengths) > 1 - 1e-6)]
 
 
 def _parts(kept: list[int], left: list[set[int]]) -> Iterator[tuple[list[int], list[int]]]:

@@ -274,6 +274,11 @@ def organisation_visible(statement: Statement, organisation: str) -> str:
     )
 
 
+def registration_decides(row: Row) -> bool:
+    """Whether a registered organisation is seen as such, and others by what is said of them."""
+    return row.open is Reach.ALL and not reads_all_firms(row) and _only(row) is None
+
+
 def registered_visible(statement: Statement, organisation: str) -> str:
     """Of the registered organisations those the caller may see: as `organisation_visible`, but
     not a word of relations and records where the registration alone decides."""

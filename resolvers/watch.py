@@ -7,6 +7,7 @@ the listing: nothing is kept that would have to be taken back.
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 from uuid import UUID
 
@@ -39,7 +40,7 @@ async def answer(statement: Statement, selected: Selected, call: Call) -> tuple[
         return without(question)
     first = question.first()
     view, place = question.view()
-    gathered = gather(view, place, Way.DOWN, levels=question.levels)
+    gathered = await asyncio.to_thread(gather, view, place, Way.DOWN, levels=question.levels)
     rows = await question.rows_seen(gathered.relation_ids, ("GUARANTEES",), "e.relation_id")
     found = gathered.only({row[0] for row in rows}, Way.DOWN)
     before = _before(found)

@@ -30,6 +30,7 @@ from graph.whole import Groups, Uniting, communities, components, grouped
 from resolvers.context import Call, Context
 from resolvers.errors import QuestionError
 from resolvers.graph_question import Question, decimal, places_of
+from resolvers.graph_scope import barred_now, district_now
 from resolvers.guarantee import Debts, totals_value
 from resolvers.job import Progress
 from resolvers.risk import KIND_OF
@@ -91,7 +92,9 @@ async def analyse(
     await progress.anew()
     statement, selected = preparing().part(PARTIES, context.scope)
     day = dt.date.fromisoformat(arguments["asOf"])
-    question = Question(statement, selected, Call(context), {}, UUID(int=0), day, None)
+    call = Call(context)
+    barred, regions = await barred_now(statement, call), await district_now(statement, call)
+    question = Question(statement, selected, call, {}, UUID(int=0), day, None, barred, regions)
     work = _Work(question, question.scoped(), arguments, progress)
     await work.result.tell(
         {

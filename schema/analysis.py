@@ -118,7 +118,9 @@ class AnalysisKey:
 @strawberry.type(description="指标值 one figure of a cell.")
 class AnalysisValue:
     measure: AnalysisMeasure = described("指标.")
-    value: decimal.Decimal | None = described("数值 null when suppressed, or of nothing.")
+    value: decimal.Decimal | None = described(
+        "数值 null when suppressed, of nothing, or of what is not even named."
+    )
     suppressed: bool = described(
         "是否隐去 too few stand behind it, or it would give such a figure away."
     )

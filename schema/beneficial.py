@@ -48,7 +48,10 @@ class BeneficialOwner:
     rule: BeneficialRule = described("规则.")
     label: str = described("标注 疑似 for rules that are computed from control.")
     share: ShareRange | None = described("比例 of what the rule is about; null for other rules.")
-    certain: bool = described("确定 false: it depends on shares not known, or on rounding at 25 %.")
+    certain: bool = described(
+        "确定 false: it depends on shares not known, its own or those by which another may meet an"
+        " earlier rule, or on rounding at 25 %."
+    )
     borderline: bool = described("临界 the share stands on 25 %, within 1e-9; 25%以上 includes it.")
     position: str | None = described("职务 where the rule is about it.")
     together_with: list[str] = described("联合 keys of allies, for JOINT_CONTROL.")
@@ -60,8 +63,12 @@ class BeneficialOwner:
 @strawberry.type(description="免报条件 the conditions of art. 3, each by itself.")
 class FilingExemption:
     small: bool | None = described("注册资本不超过1000万元 null when it is not known.")
-    persons_alone: bool | None = described("股东、合伙人全部为自然人.")
-    no_other: bool | None = described("无他人控制或受益 nobody else controls it or has 25 % of it.")
+    persons_alone: bool | None = described(
+        "股东、合伙人全部为自然人 null where not all of them are known."
+    )
+    no_other: bool | None = described(
+        "无他人控制或受益 nobody else controls it or has 25 % of it; null where that is not known."
+    )
     committed: bool = described("已承诺 a commitment of the firm that says so is on record.")
     applies: bool = described("适用 all of them.")
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import strawberry
 
-from schema.cost import ListSize, priced
+from schema.cost import ListSize, priced, text_cost
 from store.kind import Visibility
 
 KEY = "xinqiao"
@@ -78,14 +78,20 @@ class Source:
 Binding = Column | JsonField | Amount | Source
 
 
-def bound(binding: Binding, description: str) -> Any:
-    """A field that is read as `binding` says."""
-    return strawberry.field(description=description, metadata={KEY: binding})
+def bound(binding: Binding, description: str, *, longest: int | None = None) -> Any:
+    """A field that is read as `binding` says; `longest` is how long its text may be."""
+    return strawberry.field(
+        description=description,
+        metadata={KEY: binding},
+        directives=priced(text_cost(longest)),
+    )
 
 
-def stored(column: str, description: str, form: Form = Form.PLAIN) -> Any:
-    """A field that is one column of its type's table."""
-    return bound(Column(column, form), description)
+def stored(
+    column: str, description: str, form: Form = Form.PLAIN, *, longest: int | None = None
+) -> Any:
+    """A field that is one column of its type's table; `longest` is how long its text may be."""
+    return bound(Column(column, form), description, longest=longest)
 
 
 def described(description: str, *, cost: int | None = None, size: ListSize | None = None) -> Any:

@@ -72,7 +72,8 @@ def compiled(
     taken = arguments_of(signature).parameters
     slicing = [name for name in _SLICING if name in taken]
     if slicing and size is None and (rows or "after" in taken):
-        size = sized(slicing, rows or ROWS, PAGE)
+        settled = any(isinstance(taken[name].default, int) for name in slicing)
+        size = sized(slicing, rows or ROWS, None if settled else PAGE)
     return strawberry.field(
         resolver=signature, description=description, directives=priced(cost, size)
     )

@@ -44,6 +44,11 @@ def priced(cost: int | None = None, size: ListSize | None = None) -> list[Any]:
     return found if size is None else [*found, size]
 
 
+def text_cost(longest: int | None) -> int | None:
+    """The weight of a text that may have so many characters: 1 for each thousand."""
+    return (longest or 0) // 1_000 or None
+
+
 def sized(
     arguments: Iterable[str], fields: Iterable[str] = (), assumed: int | None = None
 ) -> ListSize:

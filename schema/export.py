@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import strawberry
 
 from schema.binding import described
+from schema.connection import After, First, PageInfo
 from schema.neighbourhood import Truncation
 from schema.party import Party
 from schema.relation_kind import RelationKind
@@ -63,6 +64,19 @@ class DeclaredInterest:
     source: str = described("声明来源 publisher.")
 
 
+@strawberry.type(description="申报权益 one row of a page.")
+class DeclaredInterestEdge:
+    cursor: str = described("游标.")
+    node: DeclaredInterest = described("申报权益.")
+
+
+@strawberry.type(description="申报权益 one page, by type.")
+class DeclaredInterestConnection:
+    page_info: PageInfo = described("分页信息.")
+    edges: list[DeclaredInterestEdge] = described("各申报权益 with their cursors.")
+    nodes: list[DeclaredInterest] = described("各申报权益.")
+
+
 AsOf = Annotated[dt.date | None, strawberry.argument(description="时点 the default is today.")]
 
 
@@ -71,6 +85,8 @@ def interest_arguments(
         str, strawberry.argument(description="主体 any code, scheme:value, or a global id.")
     ],
     as_of: AsOf = strawberry.UNSET,
+    first: First = strawberry.UNSET,
+    after: After = strawberry.UNSET,
 ) -> Any: ...
 
 

@@ -96,7 +96,7 @@ class Organisation(Party):
     )
     region: Region | None = described("所在区划 current jurisdiction, never read out of the code.")
     industry: str | None = stored("industry", "行业 GB/T 4754-2017 code.")
-    business_scope: str | None = stored("business_scope", "经营范围.")
+    business_scope: str | None = stored("business_scope", "经营范围.", longest=4_000)
     reg_authority: str | None = stored("reg_authority", "登记机关.")
     legal_rep_name: str | None = stored(
         "legal_rep_name", "法定代表人 text of the firm's own open registration."

@@ -48,7 +48,12 @@ from schema.control import (
 from schema.cost import at_most, sized
 from schema.coverage import Catalogue, Coverage, catalogue_arguments, coverage_arguments
 from schema.decision import RecordDecision, decision_arguments
-from schema.export import DeclaredInterest, GraphExport, export_arguments, interest_arguments
+from schema.export import (
+    DeclaredInterestConnection,
+    GraphExport,
+    export_arguments,
+    interest_arguments,
+)
 from schema.guarantee import (
     GuaranteeCircle,
     GuaranteeExposure,
@@ -370,6 +375,7 @@ class Query:
     analysis: Analysis = compiled(
         analysis_arguments,
         "多维分析 organisations and records counted by up to three dimensions; small cells hidden.",
+        cost=1000,
     )
     neighbourhood: Neighbourhood | None = compiled(
         _neighbourhood,
@@ -395,13 +401,19 @@ class Query:
         rows=("controlled",),
     )
     beneficial_owners: BeneficialOwners | None = compiled(
-        beneficial_arguments, "受益所有人 of a firm; null when there is none to see."
+        beneficial_arguments,
+        "受益所有人 of a firm; null when there is none to see.",
+        cost=100,
     )
     related_parties: RelatedParties | None = compiled(
-        related_arguments, "关联方 of a firm; null when there is none to see."
+        related_arguments,
+        "关联方 of a firm; null when there is none to see.",
+        cost=100,
     )
     circular_ownership: CircularOwnership | None = compiled(
-        circular_arguments, "循环持股 around a firm; null when there is none to see."
+        circular_arguments,
+        "循环持股 around a firm; null when there is none to see.",
+        cost=100,
     )
     paths: Paths | None = compiled(
         path_arguments,
@@ -415,58 +427,81 @@ class Query:
         cost=1000,
     )
     investigations: list[Investigation] = described(
-        "研判 that the caller has saved, and those shared in its unit, newest first."
+        "研判 that the caller has saved, and those shared in its unit, newest first.",
+        cost=100,
     )
     investigation: Investigation | None = compiled(
-        investigation_arguments, "研判 one of them; null when there is none to open."
+        investigation_arguments,
+        "研判 one of them; null when there is none to open.",
+        cost=100,
     )
     graph_export: GraphExport | None = compiled(
         export_arguments,
         "图谱导出 a neighbourhood, or the paths to another subject, as a file; null when there is"
         " no such subject to see.",
+        cost=100,
     )
-    declared_interests: list[DeclaredInterest] | None = compiled(
-        interest_arguments, "申报权益 in a body, as declared; null when there is none to see."
+    declared_interests: DeclaredInterestConnection | None = compiled(
+        interest_arguments,
+        "申报权益 in a body, as declared; null when there is none to see.",
+        cost=100,
     )
     shared_attributes: SharedAttributes | None = compiled(
-        shared_arguments, "共有属性 what other bodies have as well: suspicion, and no finding."
+        shared_arguments,
+        "共有属性 what other bodies have as well: suspicion, and no finding.",
+        cost=100,
     )
     investor_similarity: InvestorSimilarity | None = compiled(
-        similarity_arguments, "投资人相似度 of two bodies; null when one of them is none to see."
+        similarity_arguments,
+        "投资人相似度 of two bodies; null when one of them is none to see.",
+        cost=100,
     )
     neighbourhood_digest: NeighbourhoodDigest | None = compiled(
         digest_arguments,
         "邻域摘要 each change around a subject within a period, once; null when there is none to"
         " see.",
         rows=("changes",),
+        cost=100,
     )
     timeline: Timeline | None = compiled(
-        timeline_arguments, "关系时间线 what became of a subject's relations, newest first."
+        timeline_arguments,
+        "关系时间线 what became of a subject's relations, newest first.",
+        cost=100,
     )
     diff: RelationDifference | None = compiled(
-        difference_arguments, "关系差异 a subject's relations on two days."
+        difference_arguments,
+        "关系差异 a subject's relations on two days.",
+        cost=100,
     )
     guarantee_circle: GuaranteeCircle | None = compiled(
         circle_arguments,
         "担保圈 all who are tied to a subject by guarantees; null when there is none to see.",
+        cost=100,
     )
     guarantee_exposure: GuaranteeExposure | None = compiled(
         exposure_arguments,
         "担保敞口 what a guarantor may have to pay; null when there is none to see.",
+        cost=100,
     )
     risk_propagation: RiskPropagation = compiled(
-        risk_arguments, "风险传导 whom trouble of some subjects reaches, by a stated model."
+        risk_arguments,
+        "风险传导 whom trouble of some subjects reaches, by a stated model.",
+        cost=1000,
     )
     reporting_statistics: ReportingStatistics = compiled(
         reporting_arguments,
         "报送统计 per unit, kind and period; for a unit its own, for stewards and supervisors all.",
+        cost=100,
     )
     company_group: CompanyGroup | None = compiled(
-        group_arguments, "企业族群 of a subject; null when it is in none or there is none to see."
+        group_arguments,
+        "企业族群 of a subject; null when it is in none or there is none to see.",
+        cost=100,
     )
     watch_notices: WatchNotices | None = compiled(
         watch_arguments,
         "关注提示 whom a subject stands for that is listed; null when there is none to see.",
+        cost=100,
     )
     work_queue: TaskConnection | None = compiled(
         queue_arguments,
@@ -507,32 +542,52 @@ class Query:
         "半年统计 of accesses and reviews; for auditors and supervisors.",
         cost=500,
     )
-    job: Job | None = compiled(_job, "任务 of the caller; null when there is none.")
-    jobs: list[Job] = compiled(_jobs, "任务 of the caller, newest first.")
+    job: Job | None = compiled(
+        _job,
+        "任务 of the caller; null when there is none.",
+        cost=100,
+    )
+    jobs: list[Job] = compiled(
+        _jobs,
+        "任务 of the caller, newest first.",
+        cost=100,
+    )
     job_result: JobResult | None = compiled(
         _job_result,
         "任务结果 of the caller's finished job, for the same purpose and case; null when none.",
+        cost=100,
     )
     job_reviews: list[JobReview] | None = described(
-        "待审任务 jobs that wait for approval, oldest first; for supervisors."
+        "待审任务 jobs that wait for approval, oldest first; for supervisors.",
+        cost=100,
     )
     lookup: list[Organisation | None] | None = compiled(
         lookup_arguments,
         "批量查询 organisations by code in the order given, null for what there is none to see.",
+        cost=100,
     )
     screen: list[Screening | None] | None = compiled(
         screen_arguments,
         "批量筛查 what the organisations of these codes stand on today, in the order given.",
+        cost=100,
     )
     batch: Submission | None = compiled(
-        batch_arguments, "报送 what became of a submitted file; for its unit and stewards."
+        batch_arguments,
+        "报送 what became of a submitted file; for its unit and stewards.",
+        cost=100,
     )
     batches: list[Submission] | None = compiled(
-        listed_arguments, "报送 submitted files, newest first; for units theirs, for stewards all."
+        listed_arguments,
+        "报送 submitted files, newest first; for units theirs, for stewards all.",
+        cost=100,
     )
     batch_findings: SubmissionFindingConnection | None = compiled(
-        finding_arguments, "报送问题 findings of a submitted file by line."
+        finding_arguments,
+        "报送问题 findings of a submitted file by line.",
+        cost=100,
     )
     record_decisions: list[RecordDecision] | None = compiled(
-        decision_arguments, "记录处置 proposed and decided, newest first; for stewards."
+        decision_arguments,
+        "记录处置 proposed and decided, newest first; for stewards.",
+        cost=100,
     )

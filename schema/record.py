@@ -68,8 +68,14 @@ class Record(Node):
     decision_date: dt.date | None = stored(
         "decision_date", "决定日期 publication periods run from this day."
     )
-    received_at: dt.datetime | None = stored("received_at", "归集时间.", Form.TIMESTAMP)
-    timeliness: Timeliness = described("及时性 working days from the decision to its receipt.")
+    received_at: dt.datetime | None = stored(
+        "received_at",
+        "归集时间 when the record first came; sent again, or corrected, it keeps it.",
+        Form.TIMESTAMP,
+    )
+    timeliness: Timeliness = described(
+        "及时性 working days from the decision to its first receipt."
+    )
     origin_region: str = stored(
         "origin_region", "来源地区 the record keeps its home city for ever."
     )

@@ -155,7 +155,7 @@ class RecordKinds:
             python = self._python(field)
             optional = python if field.type is FieldType.CODES else python | None
             namespace["__annotations__"][field.name] = optional
-            made = bound(_binding(field), _described(field))
+            made = bound(_binding(field), _described(field), longest=field.max_length)
             made.graphql_name = field.api_name
             namespace[field.name] = made
         record = strawberry.type(

@@ -17,7 +17,9 @@ class SubmissionState(enum.Enum):
     RECEIVED = strawberry.enum_value("RECEIVED", description="已接收 waits for intake.")
     READING = strawberry.enum_value("READING", description="归集中")
     DONE = strawberry.enum_value("DONE", description="已归集: every line is accounted for.")
-    REFUSED = strawberry.enum_value("REFUSED", description="未归集: nothing of it was taken.")
+    REFUSED = strawberry.enum_value(
+        "REFUSED", description="未归集: nothing of it was taken, or not all; `code` says why."
+    )
 
 
 @strawberry.type(description="报送 one file and what became of its lines.")

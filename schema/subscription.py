@@ -59,6 +59,12 @@ def _neighbourhood(
 
 def _job(
     id_: Annotated[strawberry.ID, strawberry.argument(name="id", description="任务标识.")],
+    after: Annotated[
+        str | None,
+        strawberry.argument(
+            description="起点 position of the last event that was received; null: tell it now."
+        ),
+    ] = strawberry.UNSET,
 ) -> Any: ...
 
 

@@ -11,7 +11,7 @@ from schema.binding import described
 
 @strawberry.type(
     description=(
-        "及时性 working days 工作日 from the decision, not counted, to the day of receipt in"
+        "及时性 working days 工作日 from the decision, not counted, to the day of first receipt in"
         " Asia/Shanghai, by the State Council's calendar; null where it does not reach."
     )
 )

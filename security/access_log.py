@@ -6,6 +6,7 @@ several came together it waits a moment for those that are under way.
 """
 
 import asyncio
+import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -18,7 +19,7 @@ import asyncpg
 
 from client.receipt import MAX_DELAY, Receipt
 from security.entry import Entry
-from security.errors import LogUnavailableError, ReplayedError
+from security.errors import KeyFileError, LogUnavailableError, ReplayedError
 from security.evidence import Evidence, EvidenceKeys
 from security.pending import Pending, pack
 from security.signature import Once
@@ -37,6 +38,8 @@ _LINGER = 0.1
 """Seconds that the committer keeps its connection when nothing comes."""
 _GATHERING = 0.002
 """Longest time in seconds that a batch waits for what is on its way to it."""
+
+_log = logging.getLogger("xinqiao.access_log")
 
 Use = tuple[int, bytes]
 
@@ -136,7 +139,13 @@ class AccessLog:
         if loop.time() < self._refusing:
             raise LogUnavailableError("The access log does not answer: ask again later.")
         now = self._clock()
-        recorded = self._keys.record(entry, evidence, node=self._node, time=now)
+        try:
+            recorded = self._keys.record(entry, evidence, node=self._node, time=now)
+        except (OSError, KeyFileError) as error:  # a month's key is made with its first entry
+            _log.error("no entry can be made: %s", error)
+            raise LogUnavailableError(
+                "The access log's keys cannot be read or made: ask again later."
+            ) from error
         size = recorded.size
         done: asyncio.Future[None] = loop.create_future()
         self._waiting.append(_Waiting(recorded, _use(once), size, done))

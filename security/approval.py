@@ -136,12 +136,13 @@ async def approved_question(
 async def decide_approval(
     connection: Connection, id_: str, approver: str, *, granted: bool, decision: str, at: datetime
 ) -> None:
-    """Grant for 24 hours, or refuse.
+    """Grant for 24 hours, or refuse; give it a transaction, which holds the request meanwhile.
 
     Raises PolicyError APPROVAL_UNKNOWN for none that is waiting, APPROVAL_OWN for one's own.
     """
     row = await connection.fetchrow(
-        "SELECT requester FROM approval WHERE approval_id = $1 AND decided_at IS NULL", id_
+        "SELECT requester FROM approval WHERE approval_id = $1 AND decided_at IS NULL FOR UPDATE",
+        id_,
     )
     if row is None:
         raise PolicyError("APPROVAL_UNKNOWN", "no request of this id waits; see `approval list`")

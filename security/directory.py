@@ -41,7 +41,7 @@ class Directory:
     by: str
 
     async def enrol(self, key: RegisteredKey, device: str | None = None) -> bool:
-        """Enrol a caller with a key, and tell whether the key is new."""
+        """Enrol a caller with a key, and tell whether the key is new; KeyEnrolledError."""
         async with self.connection.transaction():
             await self._caller(key.caller)
             new = await enrol_key(self.connection, key, device, self.by)
@@ -61,7 +61,10 @@ class Directory:
         overlap: float,
         device: str | None = None,
     ) -> None:
-        """Let a key be followed by another; the old one is good for `overlap` seconds more."""
+        """Let a key be followed by another; the old one is good for `overlap` seconds more.
+
+        Raises KeyEnrolledError.
+        """
         async with self.connection.transaction():
             await rotate_key(self.connection, old.key_id, successor, overlap, device, self.by)
             until = timestamp(successor.valid_from + overlap)

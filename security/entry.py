@@ -28,6 +28,10 @@ _ID_NUMBER = re.compile(
     r"[0-9]{3}[0-9Xx](?![0-9])"
 )
 
+_WIDE = str.maketrans(
+    "\uff10\uff11\uff12\uff13\uff14\uff15\uff16\uff17\uff18\uff19\uff38\uff58", "0123456789Xx"
+)
+
 
 @value_class
 class Entry:
@@ -155,7 +159,12 @@ def redacted(text: str) -> str: ...
 @overload
 def redacted(text: None) -> None: ...
 def redacted(text: str | None) -> str | None:
-    """Cut identity numbers out of free text: no plain number reaches a log."""
+    """Cut identity numbers out of free text, full-width digits too: no plain number reaches a
+    log."""
     if text is None or len(text) < _ID_LENGTH:
         return text
-    return _ID_NUMBER.sub("[id]", text)
+    parts, end = [], 0
+    for found in _ID_NUMBER.finditer(text.translate(_WIDE)):
+        parts.append(text[end : found.start()])
+        end = found.end()
+    return "[id]".join([*parts, text[end:]])

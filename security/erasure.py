@@ -1,4 +1,5 @@
-"""Erasing evidence 删除: by one person where it names one subject at most, else by two.
+"""Erasing evidence 删除: by one person where it names one subject at most and is of somebody
+else's access, else by two.
 
 What needs two persons is a decision: asked for by one, confirmed by another within a week, bound
 to one entry. The erasure and the log's entry of kind ERASURE that tells of it are one transaction.
@@ -57,6 +58,12 @@ def named_subjects(entry: bytes) -> int:
     """
     listed = orjson.loads(entry).get("subjects")
     return int(listed["count"]) if listed else 0
+
+
+def needs_second(entry: bytes, by: str) -> bool:
+    """Tell whether one person is not enough to erase: it names several subjects, or is of the
+    person's own access, which nobody takes back alone."""
+    return named_subjects(entry) > 1 or orjson.loads(entry).get("caller") == by
 
 
 async def ask_decision(
@@ -136,10 +143,10 @@ async def erase(
     """Erase an entry's evidence and say so in its log; True if there was any left.
 
     With a `decision` `by` confirms it. Raises SecurityError `SECOND_PERSON_REQUIRED` without one
-    when the entry disclosed several subjects.
+    when the entry disclosed several subjects or is of the person's own access.
     """
     subjects = named_subjects(place.entry)
-    if subjects > 1 and decision is None:
+    if decision is None and needs_second(place.entry, by):
         raise SecurityError("SECOND_PERSON_REQUIRED", "Let a second person confirm the erasure.")
     async with connection.transaction():
         if decision is not None:

@@ -17,6 +17,13 @@ class SignatureError(SecurityError):
     """A question's signature is refused."""
 
 
+class KeyEnrolledError(SecurityError):
+    """A public key that another caller has: whoever signs with it could be either."""
+
+    def __init__(self) -> None:
+        super().__init__("KEY_ENROLLED", "Make a key of its own: another caller has this one.")
+
+
 class KeyFileError(SecurityError):
     """A key file cannot be read, is of the wrong form, or is open to others."""
 

@@ -115,9 +115,9 @@ def _asked(body: bytes) -> tuple[str, bytes]:
         asked = orjson.loads(body)
     except orjson.JSONDecodeError:
         return "", b"{}"
-    if not isinstance(asked, dict) or not isinstance(asked.get("query", ""), str):
+    if not isinstance(asked, dict) or not isinstance(asked.get("query") or "", str):
         return "", b"{}"
-    return asked.get("query", ""), orjson.dumps(asked.get("variables") or {})
+    return asked.get("query") or "", orjson.dumps(asked.get("variables") or {})
 
 
 class EvidenceKeys:

@@ -9,7 +9,7 @@ import asyncpg
 
 from client.merkle import leaf_hash
 from security.errors import LogError
-from security.recomputation import OpenedEvidence, commits
+from security.recomputation import Erasures, OpenedEvidence, commits
 from security.reconciliation import Opener
 from security.tlog.reader import TileReader
 from security.tlog.tile import WIDTH
@@ -33,10 +33,11 @@ async def export_evidence(
 
     One file a bundle, one line an entry that has evidence; of an erased one the line says so.
     Whoever has the files can read every question: hand them to nobody but the auditor. Raises
-    LogError `EVIDENCE_MISSING` for an entry whose evidence is not there, and what `opened` raises.
+    LogError `EVIDENCE_MISSING` for an entry whose evidence is not there, or erased after the head
+    of the export, and what `opened` raises.
     """
     count = 0
-    reader = TileReader(directory)
+    reader, erasures = TileReader(directory), Erasures()
     for number in range(-(-size // WIDTH)):
         first = number * WIDTH
         rows = {
@@ -46,6 +47,7 @@ async def export_evidence(
         lines = []
         for index, entry in enumerate(reader.entries(number, size), first):
             if not commits(entry):
+                erasures.hear(entry)
                 continue
             row = rows.get(index)
             if row is None or row["leaf"] != leaf_hash(entry):
@@ -59,8 +61,15 @@ async def export_evidence(
                 )
                 found = OpenedEvidence(index, key, plain)
                 count += 1
+            else:
+                erasures.gone(index, row["leaf"])
             lines.append(found.line())
         path = directory / evidence_path(number)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"".join(lines))
+    if untold := erasures.untold():
+        raise LogError(
+            "EVIDENCE_MISSING",
+            f"Export as of a later head: the evidence of entry {untold[0]} was erased since.",
+        )
     return count

@@ -16,7 +16,7 @@ from client.algorithm import Algorithm, verifier
 from client.enrolment import proof_text
 from client.errors import ClientError
 from security.directory import Connection, Directory
-from security.errors import SecurityError
+from security.errors import KeyEnrolledError, SecurityError
 from security.keys import key_id
 from security.registry import FOREVER, Caller, RegisteredKey
 
@@ -187,7 +187,11 @@ async def _use(
             (now + timedelta(days=row["key_days"])).timestamp(),
         )
         acting = replace(directory, by=f"invitation {locator} of {row['made_by']}")
-        if not await acting.enrol(key, row["device"]):
+        try:
+            new = await acting.enrol(key, row["device"])
+        except KeyEnrolledError:
+            new = False
+        if not new:
             raise InvitationError("INVITATION_KEY", "Make a new key: this one is enrolled already.")
         await connection.execute(
             "UPDATE key_invitation SET key_id = $2 WHERE locator = $1", locator, key.key_id

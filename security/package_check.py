@@ -17,6 +17,7 @@ import zipfile
 import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -24,6 +25,8 @@ from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from unicodedata import category
+from urllib.parse import unquote
 
 from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ec import (
@@ -51,6 +54,16 @@ NAMES = re.compile(
     r"|keys/[0-9]{1,15}\.tlog-proof"
 )
 """The files that a package may have."""
+
+ID_NUMBER = re.compile(
+    r"(?<![0-9])[1-9][0-9]{5}(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
+    r"[0-9]{3}[0-9Xx](?![0-9])"
+)
+"""Identity numbers, which no entry holds: `[id]` stands for each."""
+WIDE = str.maketrans(
+    "\uff10\uff11\uff12\uff13\uff14\uff15\uff16\uff17\uff18\uff19\uff38\uff58", "0123456789Xx"
+)
+"""Full-width digits as those that they stand for."""
 
 Verify = Callable[[str, bytes, bytes, bytes], bool | None]
 """(algorithm, public key, signature, data): holds, does not, or cannot be judged here (None)."""
@@ -191,6 +204,7 @@ def _log(
     origin = proof.origin
     same = proof.note == files["checkpoint"] and leaf.hex() == about["leaf"]
     same = same and (origin, proof.index) == (about["log"], about["index"])
+    same = same and json.loads(files["entry.json"])["node"] == about["node"]
     included = same and proof.holds(files["entry.json"])
     checks = [
         Check(
@@ -319,14 +333,13 @@ def kept_question(kept: Any) -> dict[str, bytes]:
     body = kept["body"].encode() if "body" in kept else b64decode(kept.get("bodyBase64", ""))
     document, variables = kept.get("document", ""), kept.get("variables", "{}").encode()
     if body:
-        try:
-            asked = json.loads(body)
-        except ValueError:
-            asked = {}
         # A body may name a trusted document instead, which is then kept beside it.
-        if isinstance(asked, dict) and isinstance(asked.get("query", document or None), str):
-            document = asked.get("query", document)
-            variables = json.dumps(asked.get("variables") or {}, ensure_ascii=False).encode()
+        with suppress(ValueError, RecursionError):  # of a refused question: it is no question
+            asked = json.loads(body)
+            named = asked.get("query") or document if isinstance(asked, dict) else None
+            if isinstance(named, str) and named.encode():
+                sent = json.dumps(asked.get("variables") or {}, ensure_ascii=False).encode()
+                document, variables = named, sent
     return {
         "signature-base.txt": kept["signatureBase"].encode(),
         "signature.bin": b64decode(kept["signature"]),
@@ -357,6 +370,13 @@ def _request(
         problems.append("keyId, nonce")
     if lines['"credit-purpose"'] != (entry["purpose"] or "none") or '"@method"' not in covered:
         problems.append("purpose")
+    for name in ("actor", "case", "correlation"):
+        claimed = _claimed(lines.get(f'"credit-{name}"'))
+        # A correlation may be the node's own, where the caller named none.
+        if claimed != entry[name] and not (name == "correlation" and claimed is None):
+            problems.append(name)
+    if about["caller"] is not None and about["caller"]["id"] != entry["caller"]:
+        problems.append("caller")
     at = datetime.fromisoformat(entry["time"]).timestamp()
     if not int(parameters["created"]) - SKEW <= at < int(parameters["expires"]) + SKEW:
         problems.append("created, expires")
@@ -388,6 +408,20 @@ def _request(
         )
     )
     return [*checks, _standing(key, at, entry["time"], int(parameters["created"]), proven)]
+
+
+def _claimed(value: str | None) -> str | None:
+    """The text of a header field as an entry holds it: without identity numbers."""
+    if value is None:
+        return None
+    text = value.removeprefix("%")[1:-1]
+    if value.startswith("%"):
+        text = unquote(text)
+    parts, end = [], 0
+    for found in ID_NUMBER.finditer(text.translate(WIDE)):
+        parts.append(text[end : found.start()])
+        end = found.end()
+    return "[id]".join([*parts, text[end:]])
 
 
 def _standing(
@@ -679,6 +713,17 @@ def _moment(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def printable(text: str) -> str:
+    """Give a text in one line: what a file has put into it may not steer a terminal."""
+    hidden = ("Cc", "Cf", "Cn", "Cs", "Zl", "Zp")
+    return "".join(ascii(c)[1:-1] if category(c) in hidden else c for c in text)
+
+
+def _print(line: str) -> None:
+    encoding = sys.stdout.encoding or "utf-8"
+    print(printable(line).encode(encoding, "backslashreplace").decode(encoding))
+
+
 def main(arguments: list[str]) -> int:
     """Check the package named first and print every result."""
     if not arguments:
@@ -689,19 +734,19 @@ def main(arguments: list[str]) -> int:
         given = [key_of(text) for text in trusted]
         checks = check_package(read_package(Path(arguments[0])), trusted)
     except UNREADABLE as error:
-        print(f"✘ 无法读取 unreadable: {type(error).__name__} {error}")
+        _print(f"✘ 无法读取 unreadable: {type(error).__name__} {error}")
         return 2
     for check in checks:
         mark = {True: "✔", False: "✘", None: "·"}[check.holds]
-        print(f"{mark} {check.name}: {check.says}")
+        _print(f"{mark} {check.name}: {check.says}")
     if any(check.holds is False for check in checks):
         return 1
     found = {check.name: check.holds for check in checks}
     if found["checkpoint"] is None:
-        print("! 未给出或不符之日志公钥 not by a log's key that you gave: compare, and use --vkey")
+        _print("! 未给出或不符之日志公钥 not by a log's key that you gave: compare, and use --vkey")
         return 3
     if any(key.type == 4 for key in given) and not found["witnesses"]:
-        print("! 所给见证者均未见证 no witness whose key you gave has signed")
+        _print("! 所给见证者均未见证 no witness whose key you gave has signed")
         return 3
     return 0
 

@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import resources
+from importlib.resources.abc import Traversable
 from typing import Any, cast
 
 from security.scope import (
@@ -223,11 +224,15 @@ def _granted(kinds: KindsOf, grounds: Grounds, served: frozenset[str]) -> frozen
     return frozenset()
 
 
+def policy_file(version: str) -> Traversable:
+    """Where the policy of that version is, if it is shipped."""
+    return resources.files("security").joinpath("policies", f"{version}.toml")
+
+
 def load_policy(version: str = "2026-3") -> Policy:
     """The policy of that version as shipped; PolicyError POLICY_UNKNOWN when there is none."""
-    path = resources.files("security").joinpath("policies", f"{version}.toml")
     try:
-        raw = path.read_bytes()
+        raw = policy_file(version).read_bytes()
     except OSError:
         raise PolicyError(
             "POLICY_UNKNOWN", "name a version of the policy that is shipped"

@@ -8,15 +8,15 @@ from __future__ import annotations
 import hmac
 from base64 import b64decode
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
 import orjson
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-KEY_SIZE = 32
-"""Bytes of an entry's key."""
+from client.merkle import leaf_hash
 
 _BODY_DIGEST = '"content-digest": sha-256=:'
 
@@ -93,6 +93,42 @@ def _body(evidence: Mapping[str, Any]) -> bytes | None:
     return b64decode(evidence["bodyBase64"]) if "bodyBase64" in evidence else None
 
 
+@dataclass(slots=True)
+class Erasures:
+    """Which evidence of a log is erased, and of which of it the log's own events tell."""
+
+    _leaves: set[str] = field(default_factory=set)
+    _ranges: list[tuple[int, int]] = field(default_factory=list)
+    _gone: list[tuple[int, str]] = field(default_factory=list)
+
+    def hear(self, entry: bytes) -> None:
+        """Keep which entry an event says was erased, or which range of them."""
+        if b'"kind":"ERASURE"' in entry or b'"kind":"RETENTION_PURGE"' in entry:
+            with suppress(ValueError, TypeError, LookupError, AttributeError):
+                # A changed event is the file verification's to report.
+                detail = orjson.loads(entry)["detail"]
+                if "leaf" in detail:  # of an ended log's entry the successor tells, too
+                    self._leaves.add(str(detail["leaf"]))
+                else:
+                    self._ranges.append((int(detail["firstIndex"]), int(detail["lastIndex"])))
+
+    def gone(self, index: int, leaf: bytes) -> None:
+        """Note that an entry's evidence is erased; in ascending order of indexes."""
+        self._gone.append((index, leaf.hex()))
+
+    def untold(self) -> list[int]:
+        """Indexes of erased evidence of whose erasure no event that was heard tells."""
+        ranges, at, reach = sorted(self._ranges), 0, -1
+        left = []
+        for index, leaf in self._gone:
+            while at < len(ranges) and ranges[at][0] <= index:
+                reach = max(reach, ranges[at][1])
+                at += 1
+            if index > reach and leaf not in self._leaves:
+                left.append(index)
+        return left
+
+
 @dataclass(frozen=True, slots=True)
 class OpenedEvidence:
     """Evidence of an entry as an export holds it; `key` and `plain` are None once it is erased."""
@@ -125,10 +161,13 @@ class OpenedEvidence:
         return found
 
 
-def check_bundle(first: int, entries: Sequence[bytes], data: bytes) -> Iterator[tuple[int, str]]:
+def check_bundle(
+    first: int, entries: Sequence[bytes], data: bytes, erasures: Erasures
+) -> Iterator[tuple[int, str]]:
     """Check the evidence that an export holds for the entries from index `first` on.
 
-    Gives index and reason of what does not hold; each entry with evidence needs its line.
+    Gives index and reason of what does not hold; each entry with evidence needs its line, and
+    `erasures` is told of those whose line says that it is erased.
     """
     found: dict[int, OpenedEvidence] = {}
     at = first
@@ -150,7 +189,9 @@ def check_bundle(first: int, entries: Sequence[bytes], data: bytes) -> Iterator[
                 yield index, "has evidence although the entry names none"
         elif evidence is None:
             yield index, "its evidence is missing"
-        elif evidence.key is not None and evidence.plain is not None:
+        elif evidence.key is None or evidence.plain is None:
+            erasures.gone(index, leaf_hash(entry))
+        else:
             wrong = disagreements(entry, evidence.key, evidence.plain)
             if wrong:
                 yield index, f"its evidence does not give {', '.join(wrong)}"

@@ -6,7 +6,6 @@ order of the log and in chunks, so that memory does not grow with it.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -20,7 +19,7 @@ from client.errors import ClientError
 from client.merkle import leaf_hash
 from security.errors import LogError, SecurityError
 from security.pending import Batch
-from security.recomputation import commits, disagreements
+from security.recomputation import Erasures, commits, disagreements
 from security.tlog.checkpoint import open_own
 from security.tlog.note import NoteSigner
 from security.tlog.reader import TileReader
@@ -101,8 +100,7 @@ class _Work:
     erased: int = 0
     findings: list[Finding] = field(default_factory=list)
     field_sets: dict[bytes, str] = field(default_factory=dict)
-    gone: list[int] = field(default_factory=list)
-    told: list[tuple[int, int]] = field(default_factory=list)
+    erasures: Erasures = field(default_factory=Erasures)
 
     async def run(self) -> None:
         size = await self._state()
@@ -124,7 +122,7 @@ class _Work:
                 self._find(table, f"{count} rows belong to no entry of a log")
         for row in await self.connection.fetch(_PENDING, self.signer.name):
             self._pending(Batch.of(row))
-        for index in _untold(self.gone, self.told)[:_MAX_FINDINGS]:
+        for index in self.erasures.untold()[:_MAX_FINDINGS]:
             self._find("evidence", "is erased, and no event of the log says so", index)
 
     def _pending(self, batch: Batch) -> None:
@@ -133,7 +131,7 @@ class _Work:
             self._find("access_batch", f"{batch.changed} pending entries differ from their leaves")
         for one in batch.whole:
             if not commits(one.entry):
-                self._hear(one.entry)
+                self.erasures.hear(one.entry)
                 if one.month or one.subjects or one.records or one.coordinates:
                     self._find("access_batch", "keeps evidence of an entry that names none")
                 continue
@@ -145,15 +143,6 @@ class _Work:
             lists = (one.subjects.hex(), one.records.hex(), one.coordinates.decode())
             if lists != (said["subjects"], said["records"], _fields(said)):
                 self._find("access_batch", "lists of a pending entry are not those of its evidence")
-
-    def _hear(self, event: bytes) -> None:
-        """Keep which entries an event says were erased, one or a range of them."""
-        if b'"kind":"ERASURE"' in event or b'"kind":"RETENTION_PURGE"' in event:
-            with contextlib.suppress(ValueError, TypeError, LookupError, AttributeError):
-                # A changed event is the file verification's to report.
-                detail = orjson.loads(event)["detail"]
-                first = detail["index"] if "index" in detail else detail["firstIndex"]
-                self.told.append((first, detail.get("lastIndex", first)))
 
     def _opened(
         self, entry: bytes, leaf: bytes, month: str, wrapped: bytes, ciphertext: bytes
@@ -229,7 +218,7 @@ class _Work:
             if named is None:
                 yield "access_sealed", "names a set of fields that is not there"
         if not commits(entry):
-            self._hear(entry)
+            self.erasures.hear(entry)
             if row["month"] is not None or fields is not None or any(listed):
                 yield "evidence", "is kept for an entry that names none"
             return
@@ -240,7 +229,7 @@ class _Work:
             yield "evidence", "is kept under another log"
         if row["wrapped_key"] is None and row["ciphertext"] is None:
             self.erased += 1
-            self.gone.append(row["index"])
+            self.erasures.gone(row["index"], leaf)
             if any(listed) or fields is not None:
                 yield "access_subject", "is kept although the evidence is erased"
             return
@@ -272,16 +261,3 @@ def _compared(
 
 def _fields(said: Mapping[str, Any]) -> str:
     return "\n".join([*said["disclosed"], *(f"~{one}" for one in said["masked"])])
-
-
-def _untold(gone: Sequence[int], told: Sequence[tuple[int, int]]) -> list[int]:
-    """Which of the ascending indexes `gone` lie in none of the ranges `told`."""
-    ranges, at, reach = sorted(told), 0, -1
-    left = []
-    for index in gone:
-        while at < len(ranges) and ranges[at][0] <= index:
-            reach = max(reach, ranges[at][1])
-            at += 1
-        if index > reach:
-            left.append(index)
-    return left

@@ -16,7 +16,7 @@ from cryptography.exceptions import InvalidSignature
 
 from client.algorithm import Algorithm, Verifier, verifier
 from client.errors import ClientError
-from security.errors import SecurityError, SignatureError
+from security.errors import KeyEnrolledError, SecurityError, SignatureError
 
 __all__ = [
     "FOREVER",
@@ -269,7 +269,11 @@ async def bind_subject(connection: Connection, caller_id: str, subject: UUID) ->
 async def enrol_key(
     connection: Connection, key: RegisteredKey, device: str | None = None, by: str | None = None
 ) -> bool:
-    """Add a key of an enrolled caller and tell whether it is new; a known one stays as it is."""
+    """Add a key of an enrolled caller and tell whether it is new; a known one stays as it is.
+
+    Raises KeyEnrolledError when another caller has it, or had it; the caller's transaction must
+    then be undone.
+    """
     done = await connection.execute(
         """
         INSERT INTO key_registry (key_id, caller_id, algorithm, public_key, valid_from, valid_to,
@@ -285,7 +289,16 @@ async def enrol_key(
         device,
         by,
     )
-    return done == "INSERT 0 1"
+    if done != "INSERT 0 1":
+        return False
+    # Whoever enrols at once waits for the version of the registry, and then sees the other's key.
+    if await connection.fetchval(
+        "SELECT EXISTS (SELECT FROM key_registry WHERE public_key = $1 AND caller_id <> $2)",
+        key.public,
+        key.caller.id,
+    ):
+        raise KeyEnrolledError
+    return True
 
 
 async def rotate_key(

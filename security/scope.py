@@ -121,10 +121,6 @@ class Row:
     log: str
     queue: Queue
 
-    @property
-    def purpose_required(self) -> bool:
-        return bool(self.purposes)
-
 
 @value_class
 class Grounds:

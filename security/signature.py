@@ -184,15 +184,22 @@ def verify_request(
     except ValueError:
         _refuse("SIGNATURE_MALFORMED")
     once = _check_parameters(sent, now)
+    if received.has_body and received.method in BODILESS_METHODS:
+        # Nothing would sign it, and it would be kept as what was asked.
+        raise SignatureError(
+            "SIGNATURE_COMPONENTS", f"Send {received.method} without a body: nothing signs it."
+        )
     base = _base(received, sent)
     key = registry.usable(sent.key_id, now)
-    if received.has_body or received.method not in BODILESS_METHODS:
+    if received.method not in BODILESS_METHODS:
         digest = fields.get("content-digest")
         if not unread and digest != content_digest(received.body_digest, received.body_sm3):
             _refuse("DIGEST_MISMATCH")
     registry.verify(key, signature, base)
     try:
         purpose = parse_token(fields["credit-purpose"])
+        if redacted(purpose) != purpose:  # the log would keep the number
+            raise ValueError
         actor = fields.get("credit-actor")
         correlation = fields.get("credit-correlation")
         authorization = fields.get("credit-authorization")

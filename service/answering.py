@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 import socket
 from collections.abc import Iterator
 
@@ -12,7 +11,9 @@ import uvicorn
 
 from service.app import App
 from service.collecting import ANSWERING, seldom_collected
+from service.frames import NodeFrames
 from service.node import Node
+from service.process import endings
 from service.protocol import NodeProtocol
 from service.work import Work
 
@@ -37,8 +38,8 @@ class Ending:
         self._server: uvicorn.Server | None = None
 
     def on_signals(self) -> Ending:
-        """End at SIGINT and SIGTERM."""
-        for one in (signal.SIGINT, signal.SIGTERM):
+        """End when asked to."""
+        for one in endings():
             asyncio.get_running_loop().add_signal_handler(one, self.end)
         return self
 
@@ -61,7 +62,7 @@ class Ending:
             port=node.settings.port,
             loop="uvloop",
             http=NodeProtocol,
-            ws="websockets-sansio",
+            ws=NodeFrames,
             ws_max_size=MAX_MESSAGE,
             ws_per_message_deflate=False,
             lifespan="off",

@@ -5,8 +5,9 @@ Both are signed like questions, logged, and answered signed.
 
 from __future__ import annotations
 
+import asyncio
 import re
-from hashlib import sha256
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -16,18 +17,21 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from resolvers.context import Call
+from resolvers.desk import Desk
 from resolvers.errors import QuestionError
-from resolvers.job import disclosed, judged, opened
+from resolvers.job import demand_standing, disclosed, judged, opened
 from resolvers.job_handler import JOB_HANDLERS
 from security.claim import Claim
 from security.entry import Lists
 from security.policy import Role, Scope
 from service.body import BodyTimeoutError, read_body
 from service.csv_text import csv_header, csv_text
-from service.pipeline import Incoming, Outgoing, Passage, Pipeline, Produced, Refusal, unlogged
+from service.passage import Incoming, Outgoing, Passage, Produced, Refusal, unlogged
+from service.pipeline import Pipeline
 from store import job as jobs
 from store import upload as uploads
 from store.errors import StoreError
+from store.job import Part
 
 if TYPE_CHECKING:
     from service.node import Node
@@ -35,7 +39,8 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _MEDIA = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl; charset=utf-8"}
 _SECONDS = 600.0  # for an upload to arrive
-_PARTS = 50  # parts that are read at once
+_PARTS = 10  # parts that are read at once
+_LONGEST = 64_000_000  # bytes of a result that is given whole: it is signed whole, in memory
 
 
 class BulkRoutes:
@@ -49,49 +54,48 @@ class BulkRoutes:
     async def upload(self, request: Request) -> Response:
         """Keep a body under a name of the caller's; answers its size and SHA-256."""
         settings = self._node.settings
-        uploads_nothing = Refusal(403, "FORBIDDEN", "the role uploads nothing")
+        name = request.path_params["name"]
         unread = _incoming(request, b"", None)
-        refused = await self._pipeline.refuse_unread(unread, uploads_nothing)
+        refused = await self._pipeline.refuse_unread(unread, _uploads_nothing())
         if refused is not None:
-            return _response(refused)
+            return response_of(refused)
         if self._uploading >= settings.uploads_at_once:
-            return _response(unlogged(503, "BUSY", "another upload is under way: ask again"))
+            return response_of(unlogged(503, "BUSY", "another upload is under way: ask again"))
         self._uploading += 1
         try:
             body, cut = await read_body(request.receive, settings.max_upload, seconds=_SECONDS)
+            return response_of(await self._keep(_incoming(request, body, cut), name))
         except ClientDisconnect:
             return Response(b"", 400)
         except BodyTimeoutError:
-            return _response(unlogged(408, "BODY_TIMEOUT", "send the whole body in time"))
+            return response_of(unlogged(408, "BODY_TIMEOUT", "send the whole body in time"))
         finally:
             self._uploading -= 1
-        name = request.path_params["name"]
+
+    async def _keep(self, asked: Incoming, name: str) -> Outgoing:
+        body = asked.body
 
         async def produce(passage: Passage, scope: Scope) -> Produced:
             # What was uploaded is kept until it is used; its digest is in the signature.
-            passage.incoming = Incoming(
-                asked.method, asked.target, b"", asked.headers, b"", asked.peer
-            )
+            passage.incoming = replace(asked, query=b"", body=b"", cut=None)
             passage.kind, passage.document = "CHANGE", f"PUT /upload/{name}"
             if scope.role in (Role.PUB, Role.AUDITOR):
-                raise uploads_nothing
+                raise _uploads_nothing()
             if not _NAME.fullmatch(name):
                 raise Refusal(400, "BAD_VALUE", "name it with 1–64 letters, digits, . _ and -")
             await self._pipeline.claim(passage)
-            digest = sha256(body)
-            sealed = self._node.keeping.seal(body, uploads.place(scope.caller, name))
+            digest, seal = passage.received.body_digest, self._node.keeping.seal
+            # A long body takes longer to encrypt than all others may wait.
+            sealed = await asyncio.to_thread(seal, body, uploads.place(scope.caller, name))
             try:
                 async with self._node.work_pool.acquire() as connection:
-                    await uploads.store(
-                        connection, scope.caller, name, digest.digest(), len(body), sealed
-                    )
+                    await uploads.store(connection, scope.caller, name, digest, len(body), sealed)
             except StoreError as error:
                 raise Refusal(409, error.code, error.message) from error
-            told = {"name": name, "size": len(body), "sha256": digest.hexdigest()}
+            told = {"name": name, "size": len(body), "sha256": digest.hex()}
             return Produced(200, orjson.dumps(told), rows=1, media="application/json")
 
-        asked = _incoming(request, body, cut)
-        return _response(await self._pipeline.serve(asked, produce))
+        return await self._pipeline.serve(asked, produce)
 
     async def result(self, request: Request) -> Response:
         """A job's whole result, or the part that `part` names, as CSV or JSON Lines."""
@@ -102,7 +106,7 @@ class BulkRoutes:
             passage.kind, passage.document = "EXPORT", f"GET {asked.target}"
             return await self._result(passage, scope, request, form)
 
-        return _response(await self._pipeline.serve(asked, produce))
+        return response_of(await self._pipeline.serve(asked, produce))
 
     async def _result(
         self, passage: Passage, scope: Scope, request: Request, form: str
@@ -126,28 +130,40 @@ class BulkRoutes:
             raise Refusal(409, error.code, error.message) from error
         count = await jobs.part_count(node.work_pool, id_)
         first, last = _range(request.query_params.get("part"), count)
-        parts, content = [], bytearray()
+        if first < last and await jobs.length(node.work_pool, id_) > _LONGEST:
+            by_part = f"ask for it by parts, `?part=0` to `?part={last}`"
+            raise Refusal(400, "RESULT_TOO_LONG", by_part)
         columns = kind.columns if kind is not None and form == "csv" else None
-        if columns is not None:
-            content += csv_header(columns)
+
+        def written(desk: Desk, number: int, part: Part) -> bytes:
+            lines = opened(desk, found, number, part)
+            if columns is None:
+                return lines
+            return csv_text(columns, map(orjson.loads, lines.splitlines()))
+
+        parts, content = [], [] if columns is None else [csv_header(columns)]
         for start in range(first, last + 1, _PARTS):
             until = min(start + _PARTS - 1, last)
-            for number, part in enumerate(
-                await jobs.parts(node.work_pool, id_, start, until), start
-            ):
-                parts.append(part)
-                lines = opened(context.desk, found, number, part)
-                if columns is not None:
-                    lines = csv_text(columns, map(orjson.loads, lines.splitlines()))
-                content += lines
+            stored = await jobs.parts(node.work_pool, id_, start, until)
+            try:
+                await demand_standing(context.desk, found, stored)
+            except QuestionError as error:
+                raise Refusal(409, error.code, error.message) from error
+            for number, part in enumerate(stored, start):
+                parts.append(replace(part, content=b""))
+                content.append(await asyncio.to_thread(written, context.desk, number, part))
         shown = disclosed(parts, "Job.result")
         return Produced(
             200,
-            bytes(content),
+            b"".join(content),
             Lists(shown.subjects, shown.records, shown.coordinates, shown.masked),
             shown.rows,
             media=_MEDIA[form],
         )
+
+
+def _uploads_nothing() -> Refusal:
+    return Refusal(403, "FORBIDDEN", "the role uploads nothing")
 
 
 def _range(part: str | None, count: int) -> tuple[int, int]:
@@ -167,7 +183,8 @@ def _incoming(request: Request, body: bytes, cut: bytes | None) -> Incoming:
     return Incoming(request.method, target, query, request.scope["headers"], body, peer, cut)
 
 
-def _response(outgoing: Outgoing) -> Response:
+def response_of(outgoing: Outgoing) -> Response:
+    """What leaves, for Starlette to send."""
     response = Response(outgoing.body, outgoing.status)
     response.raw_headers = list(outgoing.headers)
     return response

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import os
 from collections.abc import Callable
 from multiprocessing.connection import Connection
+from threading import Thread
 from typing import Any
 
 _START = multiprocessing.get_context("spawn")
@@ -23,13 +25,16 @@ async def computed(function: Callable[..., Any], *arguments: Any) -> Any:
     """
     ours, theirs = _START.Pipe()
     process = _START.Process(target=_run, args=(theirs, function, arguments), daemon=True)
-    await asyncio.to_thread(process.start)
-    theirs.close()
+    starting = asyncio.ensure_future(asyncio.to_thread(process.start))
     try:
+        await asyncio.shield(starting)
+        theirs.close()
         result, error = await asyncio.to_thread(_received, ours)
     finally:
-        process.kill()
-        await asyncio.shield(asyncio.to_thread(process.join))
+        await asyncio.wait({starting})  # what is only just starting is ended as well
+        if process.pid is not None:
+            process.kill()
+            await asyncio.shield(asyncio.to_thread(process.join))
         ours.close()
     if error is not None:
         raise error
@@ -46,7 +51,16 @@ def _received(ours: Connection) -> tuple[Any, Exception | None]:
     return told
 
 
+def _end_with(theirs: Connection) -> None:
+    """End this process when the node ends, however that does: nothing is ever sent this way."""
+    try:
+        theirs.recv()
+    except (EOFError, OSError):
+        os._exit(1)
+
+
 def _run(theirs: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    Thread(target=_end_with, args=(theirs,), daemon=True).start()
     try:
         told: tuple[Any, Exception | None] = (function(*arguments), None)
     except Exception as error:

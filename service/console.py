@@ -13,7 +13,7 @@ import json
 import secrets
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from starlette.applications import Starlette
@@ -157,14 +157,21 @@ class Console:
     async def _graphql(self, request: Request) -> Response:
         content = await _content(request)
         if content is None or not isinstance(content.get("query"), str):
-            return _refused(400, "CONSOLE_REQUEST", "send one JSON object with `query`")
+            return _refused(
+                400,
+                "CONSOLE_REQUEST",
+                "请发送含 `query` 的 JSON 对象，不超过 1 MB"
+                " send one JSON object with `query`, 1 MB at most",
+            )
         return JSONResponse(await run_in_threadpool(self._ask, content))
 
     async def _proof(self, request: Request) -> Response:
         content = await _content(request)
         answer = self._receipts.get(str((content or {}).get("leaf")))
         if answer is None:
-            return _refused(404, "CONSOLE_RECEIPT", "ask again: the console keeps no such receipt")
+            return _refused(
+                404, "CONSOLE_RECEIPT", "请重新查询 ask again: the console keeps no such receipt"
+            )
         found = await run_in_threadpool(verify, self.client, answer)
         return JSONResponse(_shown(found))
 
@@ -190,7 +197,9 @@ class Console:
                 "problem": {"code": problem.code, "message": problem.message},
             }
         if answer.receipt is not None:
-            self._keep(answer.receipt, answer)
+            # An answer may have megabytes, and its proof needs none of them.
+            shown = replace(answer, data=None, errors=(), message=b"", question=None, reply=None)
+            self._keep(answer.receipt, shown)
         return _shown(Found(answer, None, answer.problem))
 
     def _keep(self, receipt: Receipt, answer: Answer[Any]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ from client.connection import Client
 from service.console import HOST, Console, Gate
 from service.enrolment import EnrolmentError, establish, identity_key, node_keys
 from service.inquiry import resolve, running
+from service.process import endings
 
 
 def open_console(
@@ -89,7 +89,7 @@ async def _serve(
     def stop() -> None:
         server.should_exit = True
 
-    for one in (signal.SIGINT, signal.SIGTERM):
+    for one in endings():
         asyncio.get_running_loop().add_signal_handler(one, stop)
     listener.listen(64)
     announce()

@@ -6,7 +6,8 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+from store.spreadsheet import FORMULA
+
 _BOM = "\ufeff"
 
 
@@ -18,7 +19,7 @@ def safe(cell: object) -> str:
     if cell is None:
         return ""
     text = str(cell)
-    return f"'{text}" if text.startswith(_FORMULA) and not _is_number(text) else text
+    return f"'{text}" if text.startswith(FORMULA) and not _is_number(text) else text
 
 
 def csv_table(header: Sequence[str], rows: Iterable[Sequence[object]], *, bom: bool) -> bytes:

@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from store.intake.report import guard
+from store.spreadsheet import guard
 
 BOM = b"\xef\xbb\xbf"
 """What tells spreadsheets that the text is UTF-8."""

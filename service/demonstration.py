@@ -17,6 +17,7 @@ from client.checkpoint import Checkpoint
 from client.connection import Client
 from client.errors import ClientError
 from client.note import Note
+from service.cli.output import styled
 from service.demo import BENXI
 from service.enrolment import identity_key, node_keys
 from service.inquiry import Found, verify
@@ -134,21 +135,22 @@ def show(shown: Shown, code: str, out: Console) -> None:
     out.rule("被拒绝的一问 A question that is refused")
     out.print(f"目的 purpose {REFUSED_PURPOSE}")
     for error in shown.refused.answer.errors:
-        out.print(f"[yellow]{error['extensions']['code']}[/]: {error['message']}")
+        out.print(styled("yellow", error["extensions"]["code"], f": {error['message']}"))
     _show_proof(shown.refused, out)
     if shown.witnessed_by:
-        out.print(f"[green]✔ 日志已由伙伴见证[/] head cosigned by {', '.join(shown.witnessed_by)}")
+        said = f" head cosigned by {', '.join(shown.witnessed_by)}"
+        out.print(styled("green", "✔ 日志已由伙伴见证", said))
 
 
 def _show_firm(firm: dict[str, object], out: Console) -> None:
-    tree = Tree(f"[bold]{firm['name']}[/] {firm['uscc']}")
+    tree = Tree(styled("bold", str(firm["name"]), f" {firm['uscc']}"))
     for label, name in (("许可 licences", "licences"), ("处罚 penalties", "penalties")):
         found = firm[name]
         assert isinstance(found, dict)
         table = Table(title=f"{label} {found['totalCount']}", title_justify="left")
         columns = list(found["nodes"][0]) if found["nodes"] else []
         for column in columns:
-            table.add_column(column)
+            table.add_column(column, overflow="fold")
         for node in found["nodes"]:
             table.add_row(*(_cell(node[column]) for column in columns))
         if columns:
@@ -176,10 +178,10 @@ def _cell(value: object) -> str:
 
 def _show_proof(found: Found, out: Console) -> None:
     if not found.verified:
-        out.print(f"[bold red]✘ 未通过验证 not verified[/]: {found.problem}")
+        out.print(styled("bold red", "✘ 未通过验证 not verified", f": {found.problem}"))
     elif found.inclusion is not None and found.answer.receipt is not None:
-        out.print(
-            "[green]✔ 签名、回执、日志证明均已验证[/] signature, receipt and proof verified:"
-            f" entry {found.inclusion.index} of {found.inclusion.checkpoint.size}"
-            f" in {found.answer.receipt.log}"
+        place = (
+            f" signature, receipt and proof verified: entry {found.inclusion.index}"
+            f" of {found.inclusion.checkpoint.size} in {found.answer.receipt.log}"
         )
+        out.print(styled("green", "✔ 签名、回执、日志证明均已验证", place))

@@ -31,6 +31,7 @@ from service.home import NodeHome, open_folder
 from service.process import held, replace_file
 from service.recognition import share_match_key, sign_demo_mappings
 from service.settings import one_setting
+from store.kind import Kinds
 from sync.agreement import AgreementParty, PartyKeys, read_agreement, record_agreement
 from sync.demo import DEMO_AGREEMENT, demo_agreement
 
@@ -294,7 +295,7 @@ def partner_region(root: Path, node: str) -> str:
     return str(document["region"])
 
 
-async def record_agreements(connection: asyncpg.Connection[Any], root: Path) -> None:
+async def record_agreements(connection: asyncpg.Connection[Any], root: Path, kinds: Kinds) -> None:
     """Take the agreements in `<home>/public`, each signed by the parties' known keys."""
     known = {}
     for path in sorted((root / "public").glob("*.json")):
@@ -302,7 +303,7 @@ async def record_agreements(connection: asyncpg.Connection[Any], root: Path) -> 
             document = json.loads(path.read_text(encoding="utf-8"))
             known[document["region"]] = VerifierKey.parse(document["agreement"])
     for path in sorted((root / "public").glob("*.agreement")):
-        await record_agreement(connection, path.read_bytes(), known)
+        await record_agreement(connection, path.read_bytes(), known, kinds=kinds)
 
 
 def known_log_keys(root: Path, export: Path) -> list[str] | None:

@@ -23,9 +23,11 @@ from security.entry import timestamp
 from security.invitation import Enrolled, InvitationError, accept
 from security.keys import KeyFolder
 from security.registry import load_registry
+from service.bulk_routes import response_of
 from service.enrolment import node_directory
 from service.key_life import INVITATION_SECRET
-from service.pipeline import Incoming, Pipeline, Refusal
+from service.passage import Incoming, Refusal
+from service.pipeline import Pipeline
 
 if TYPE_CHECKING:
     from service.node import Node
@@ -70,9 +72,7 @@ class EnrolmentRoutes:
             request.client.host if request.client else "",
         )
         given = await self._pipeline.enrolment(asked, lambda: self._enrolled(asked))
-        response = Response(given.body, given.status)
-        response.raw_headers = list(given.headers)
-        return response
+        return response_of(given)
 
     async def _enrolled(self, asked: Incoming) -> bytes:
         node = self._node

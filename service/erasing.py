@@ -16,7 +16,7 @@ from security.erasure import (
     confirm_decision,
     demand_reason,
     erase,
-    named_subjects,
+    needs_second,
     waiting_decision,
 )
 from security.errors import SecurityError
@@ -34,7 +34,7 @@ from service.proof import OwnLog
 async def erase_one(
     root: Path, node: str, entry: str, *, name: str, reason: str, log: str = "access"
 ) -> tuple[Place, Decision | None]:
-    """Erase an entry's evidence, or, where it names several subjects, ask for a second person.
+    """Erase an entry's evidence, or, where that takes a second person, ask for one.
 
     As a steward or supervisor. Raises SecurityError ERASED when nothing is left to erase,
     REASON_REQUIRED, ENTRY_UNKNOWN.
@@ -45,7 +45,7 @@ async def erase_one(
         place = await at.place(entry)
         _, state = await kept_of(at, place)
         _demand_kept(state)
-        if named_subjects(place.entry) > 1:
+        if needs_second(place.entry, name):
             return place, await ask_decision(at.connection, Act.ERASE, place.leaf, name, reason)
         await erase(at.connection, node, place, name)
     return place, None

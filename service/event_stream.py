@@ -10,7 +10,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from service.pipeline import Incoming, Opened, Outgoing
+from service.passage import Incoming, Outgoing
+from service.pipeline import Opened
 from service.subscribed import Subscriptions
 
 PATH = "/graphql/stream"
@@ -67,7 +68,9 @@ class EventStreams:
             async with asyncio.timeout(seconds):
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
 
-        await written(b":\n\n")
+        # Where it begins, to go on from there when the connection ends before the first event.
+        first = opened.first
+        await written(b":\n\n" if first.events else b"id: %b\n\n" % first.position.encode())
         events = self._subscriptions.events(opened)
         coming: asyncio.Future[Any] | None = None
         try:

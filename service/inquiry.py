@@ -196,7 +196,10 @@ def resolve(root: Path, node: str) -> tuple[str, str]:
     if "://" not in node:
         settings = _settings(root, node)
         return node, settings.url
-    parts = urlsplit(node)
+    try:
+        parts = urlsplit(node)
+    except ValueError:
+        raise ClientError("NODE_UNREACHABLE", "start the node or check its URL") from None
     url = f"{parts.scheme}://{parts.netloc}"
     for known in sorted((root / "public").glob("*.json")):
         here = known.stem != "identities" and (root / known.stem).is_dir()

@@ -72,34 +72,36 @@ async def rotate_identity(
     _check_overlap(overlap_days)
     folder = KeyFolder(root / "identities")
     async with node_connection(root, node) as connection:
-        registry, now = await load_registry(connection), time.time()
-        if public is None and (half := _half_done(folder, registry, name)) is not None:
-            return half
-        former = _to_follow(registry, name, old, now)
-        if public is not None:
-            told = read_public(public)
-            id_ = key_id(name, told.public)
-        elif not folder.has(name):
-            raise EnrolmentError(
-                "IDENTITY_UNKNOWN",
-                "this machine does not hold the identity's key: name the new one with --public",
+        # Another would take a rotation that is under way for one that was left half done.
+        with held(root / "identities.lock"):
+            registry, now = await load_registry(connection), time.time()
+            if public is None and (half := _half_done(folder, registry, name)) is not None:
+                return half
+            former = _to_follow(registry, name, old, now)
+            if public is not None:
+                told = read_public(public)
+                id_ = key_id(name, told.public)
+            elif not folder.has(name):
+                raise EnrolmentError(
+                    "IDENTITY_UNKNOWN",
+                    "this machine does not hold the identity's key: name the new one with --public",
+                )
+            else:
+                made = folder.signing_key(name, f"{name}.next", algorithm or former.algorithm)
+                told, id_ = made.public_key, made.key_id
+            if id_ in registry.keys:
+                raise EnrolmentError("PUBLIC_KEY", "name a key that the node does not know yet")
+            successor = RegisteredKey(
+                id_, former.caller, told.algorithm, told.public, now, now + _lifetime(former)
             )
-        else:
-            made = folder.signing_key(name, f"{name}.next", algorithm or former.algorithm)
-            told, id_ = made.public_key, made.key_id
-        if id_ in registry.keys:
-            raise EnrolmentError("PUBLIC_KEY", "name a key that the node does not know yet")
-        successor = RegisteredKey(
-            id_, former.caller, told.algorithm, told.public, now, now + _lifetime(former)
-        )
-        device = await connection.fetchval(
-            "SELECT device FROM key_registry WHERE key_id = $1", former.key_id
-        )
-        overlap = overlap_days * DAY
-        directory = node_directory(connection, NodeHome(root, node), operator())
-        await directory.rotate(former, successor, overlap, device)
-        if public is None:
-            folder.replace(name, f"{name}.next")
+            device = await connection.fetchval(
+                "SELECT device FROM key_registry WHERE key_id = $1", former.key_id
+            )
+            overlap = overlap_days * DAY
+            directory = node_directory(connection, NodeHome(root, node), operator())
+            await directory.rotate(former, successor, overlap, device)
+            if public is None:
+                folder.replace(name, f"{name}.next")
     return Rotation(name, former.key_id, id_, now + overlap)
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import re
 import time
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -14,8 +18,12 @@ from client.question import sign_request
 from security.tlog.source import Site
 from security.tlog.verify import Verdict, Witnessing, verify_log
 from service.enrolment import EnrolmentError, identity_key, node_keys
+from sync.line import Heard, LineError, hear
 
 _BUNDLES = "tile/entries/"
+_LONGEST = 17 * 1024 * 1024  # bytes of a bundle of the longest entries that C2SP allows, and more
+_SECONDS = 300.0  # for a whole file
+_CODE = re.compile(r"[A-Z_]{1,64}")
 
 
 def verify_site(
@@ -30,7 +38,7 @@ def verify_site(
     url = url.rstrip("/")
     key = None if identity is None else identity_key(root, identity)
     open_log = url.endswith("/feed")
-    with httpx.Client(timeout=30, trust_env=False) as http:
+    with asyncio.Runner() as runner, closing(_Line(runner)) as line:
 
         def get(path: str) -> bytes | None:
             headers: list[tuple[str, str]] = []
@@ -39,18 +47,12 @@ def verify_site(
                     key, "GET", f"{url}/{path}", b"", now=time.time(), purpose="P14"
                 )
                 headers = list(asked.headers)
-            try:
-                answer = http.get(f"{url}/{path}", headers=headers)
-            except httpx.HTTPError as error:
+            heard = line.hear(f"{url}/{path}", headers)
+            if heard.status in (401, 403):
                 raise ClientError(
-                    "NODE_UNREACHABLE", f"Start the node or check its URL: {type(error).__name__}."
-                ) from None
-            if answer.status_code in (401, 403):
-                code = answer.json()["errors"][0]["extensions"]["code"]
-                raise ClientError(
-                    code, "Name an identity of an auditor: the node refuses this one."
+                    _code(heard.body), "Name an identity of an auditor: the node refuses this one."
                 )
-            return answer.content if answer.status_code == 200 else None
+            return heard.body if heard.status == 200 else None
 
         note = get("checkpoint")
         if note is None:
@@ -59,6 +61,35 @@ def verify_site(
         trusted = [VerifierKey.parse(one) for one in vkeys or known_keys(root, origin)]
         site = Site(get, entries=open_log or key is not None)
         return verify_log(site, trusted, witnessing)
+
+
+class _Line:
+    """The line to whoever answers there, a stranger perhaps, for who reads file after file."""
+
+    def __init__(self, runner: asyncio.Runner) -> None:
+        self._runner = runner
+        self._http = httpx.AsyncClient(timeout=30, trust_env=False)
+
+    def close(self) -> None:
+        self._runner.run(self._http.aclose())
+
+    def hear(self, url: str, headers: list[tuple[str, str]]) -> Heard:
+        try:
+            return self._runner.run(
+                hear(self._http, "GET", url, most=_LONGEST, seconds=_SECONDS, headers=headers)
+            )
+        except LineError as error:
+            raise ClientError(
+                "NODE_UNREACHABLE", f"Start the node or check its URL: {error}."
+            ) from error
+
+
+def _code(body: bytes) -> str:
+    try:
+        code = json.loads(body)["errors"][0]["extensions"]["code"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        code = None
+    return code if isinstance(code, str) and _CODE.fullmatch(code) else "FORBIDDEN"
 
 
 def known_keys(root: Path, origin: str) -> list[str]:

@@ -135,7 +135,8 @@ class Neo4jServer:
     def start(self, seconds: float = 90) -> Neo4jAddress:
         """Make sure that the server answers Bolt, and return where.
 
-        After a crash Neo4j replays its own log; `seconds` bounds the wait for that.
+        After a crash Neo4j replays its own log; `seconds` bounds the wait for that. Started again,
+        it has the same port.
         Raises ServerError `NEO4J_FAILED`, `NEO4J_PORT_TAKEN`, `NEO4J_NOT_INSTALLED`; HomeError.
         """
         self._home.create()
@@ -146,8 +147,10 @@ class Neo4jServer:
                 found = self._running()
                 if found is None or not wait_until(lambda: _answers(found[1]), 5):
                     self._clear_remains()
-                    return self._address(self._launch(seconds))
-                return self._address(found[1])
+                    self._port = self._launch(seconds)
+                else:
+                    self._port = found[1]
+                return self._address(self._port)
             except BaseException:
                 self._lease.release()
                 self._lease = None
@@ -170,6 +173,11 @@ class Neo4jServer:
         """Whether the server answers Bolt now."""
         found = self._running()
         return found is not None and _answers(found[1])
+
+    def process(self) -> Identity | None:
+        """The live process that answers, or begins to."""
+        found = self._running()
+        return None if found is None else found[0]
 
     def processes(self) -> list[Identity]:
         """The live processes of this server."""

@@ -19,6 +19,7 @@ from resolvers.context import Context
 from resolvers.desk import Desk, Limits
 from resolvers.lane_count import LaneCount
 from resolvers.operation import Operations
+from resolvers.turn import Turns
 from resolvers.wall import wall_of
 from schema.definition import CreditSchema
 from schema.records import kinds
@@ -54,7 +55,7 @@ from store.catalogue import Catalogues, load_catalogues
 from store.catalogue_kind import declarations
 from store.intake.party import NUMBER_CONTEXT
 from store.kind import Kinds
-from store.pool import Readers, open_pool, open_readers
+from store.pool import Clock, Readers, open_pool, open_readers
 from store.subject import NUMBER
 from store.wall import Wall, walls_stand
 from sync.agreement import Agreement, agreements_in_force
@@ -90,6 +91,7 @@ class Node:
     partners: dict[str, Partner]  # by region
     public_rate: RateLimit
     public_budget: Budget
+    public_events: Budget
     caller_budget: Budget
     missing_key: tuple[str, bytes]
     token_key: bytes
@@ -104,6 +106,7 @@ class Node:
     sharing: dict[tuple[str, str | None, str], Sharing] = field(default_factory=dict)
     catalogues: Catalogues = field(default_factory=Catalogues)  # of this node's region
     data_version: str = ""
+    turns: Turns = field(default_factory=Turns)  # of changes
     unwitnessed: bool = False  # for so long that the witness policy forbids to answer
     public: Caller = PUBLIC
     _named: tuple[Kinds | None, frozenset[str]] = (None, frozenset())
@@ -135,11 +138,11 @@ class Node:
         """What resolvers get for one request; `claim` is what a caller signed for it, `peer` the
         address of one that did not sign."""
         public = scope.role is Role.PUB
+        asker, budget = (peer, self.public_budget) if public else (scope.caller, self.caller_budget)
+        clock = Clock(self.readers[wall_of(scope.role)], asker)
         return Context(
-            allowance=Allowance(self.public_budget, peer)
-            if public
-            else Allowance(self.caller_budget, scope.caller),
-            pool=self.readers[wall_of(scope.role)],
+            allowance=Allowance(budget, asker, clock),
+            pool=clock,
             kept=self.work_pool,
             scope=scope,
             today=self.settings.domain_date(),
@@ -168,6 +171,7 @@ class Node:
                 review=self.settings.bulk_review,
                 partner_review=self.settings.partner_bulk_review,
             ),
+            self.turns,
         )
 
     async def _tell(
@@ -296,6 +300,7 @@ async def open_node(
             public_budget=Budget(
                 "public cost", settings.public_cost_per_minute, settings.public_cost, rates
             ),
+            public_events=Budget("events", settings.public_events, settings.public_events, rates),
             caller_budget=Budget(
                 "cost", settings.caller_cost_per_minute, settings.caller_cost, rates
             ),

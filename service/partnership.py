@@ -16,6 +16,7 @@ from client.errors import ClientError
 from client.keys import NodeKeys
 from client.note import VerifierKey
 from security.directory import Directory
+from security.errors import KeyEnrolledError
 from security.registry import Caller, RegisteredKey
 from service.enrolment import EnrolmentError, publish_node
 from service.home import NodeHome, open_folder
@@ -94,4 +95,11 @@ async def enrol_partners(directory: Directory, root: Path, settings: Settings) -
         )
         key = document["system"]
         public = PublicKey.parse(key["public"])
-        await directory.enrol(RegisteredKey(key["keyId"], caller, public.algorithm, public.public))
+        registered = RegisteredKey(key["keyId"], caller, public.algorithm, public.public)
+        try:
+            await directory.enrol(registered)
+        except KeyEnrolledError as error:
+            raise EnrolmentError(
+                error.code,
+                f"ask {partner.name} for a key of its own: another caller has that of its papers",
+            ) from error

@@ -18,6 +18,7 @@ from uuid import UUID
 
 import asyncpg
 
+from client.keys import SigningKey
 from schema.records import kinds as declared
 from security.approval import (
     Approval,
@@ -42,8 +43,8 @@ from security.event import append_event
 from security.field_encryption import FieldCipher
 from security.keys import KeyFolder
 from security.policy import PolicyError, Role
-from security.registry import Caller, load_registry
-from service.enrolled import node_connection
+from security.registry import Caller, Registry, load_registry
+from service.enrolled import key_state, node_connection
 from service.enrolment import EnrolmentError, identity_key, log_origin
 from service.home import NodeHome
 from service.subject import subject_of
@@ -80,24 +81,26 @@ async def desk(root: Path, node: str, name: str, *roles: Role) -> AsyncIterator[
 
     Raises EnrolmentError IDENTITY_UNKNOWN, ROLE_NOT_ALLOWED.
     """
-    identity_key(root, name)
+    key = identity_key(root, name)
     async with node_connection(root, node) as connection:
-        registry = await load_registry(connection)
-        now = time.time()
-        found = next(
-            (
-                key.caller
-                for key in registry.keys.values()
-                if key.caller.id == name and now < min(key.revoked_at, key.valid_to)
-            ),
-            None,
-        )
+        found = decider(await load_registry(connection), key, name, time.time())
         if found is None or found.role not in roles:
             named = ", ".join(roles)
             raise EnrolmentError(
                 "ROLE_NOT_ALLOWED", f"let an identity decide that this node knows as {named}"
             )
         yield Desk(connection, NodeHome(root, node), found)
+
+
+def decider(registry: Registry, key: SigningKey, name: str, now: float) -> Caller | None:
+    """Who decides with a key of this machine; None unless it is a valid one of that caller's.
+
+    A file under somebody's name is not yet that one's key.
+    """
+    known = registry.keys.get(key.key_id)
+    if known is None or known.caller.id != name or known.public != key.public:
+        return None
+    return known.caller if key_state(known, now) == "valid" else None
 
 
 async def grant(

@@ -7,13 +7,12 @@ no data.
 
 from __future__ import annotations
 
+import asyncio
 import hmac
-import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import cached_property
 from hashlib import sha256
 from math import ceil
 from typing import TYPE_CHECKING
@@ -23,10 +22,10 @@ import orjson
 
 from client.profile import LABEL, body_digest
 from client.subscription import METHOD
-from client.value import value_class
 from resolvers.errors import QuestionError
+from resolvers.lookup import standard_code
 from resolvers.plan import RefusedPlan
-from resolvers.request import GraphQLRequest, RequestError, parse_request
+from resolvers.request import GraphQLRequest, parse_request
 from resolvers.subscription import SubscriptionPlan, Taken
 from security.approval import Question
 from security.authorisation import use_authorisation
@@ -35,7 +34,7 @@ from security.entry import Entry, Lists
 from security.errors import LogUnavailableError, ReplayedError, SignatureError
 from security.evidence import Evidence
 from security.pkcs11 import TokenError
-from security.policy import PolicyError, Reach, Role, Scope
+from security.policy import Reach, Role, Scope
 from security.signature import (
     ReceivedRequest,
     VerifiedRequest,
@@ -44,99 +43,21 @@ from security.signature import (
     sign_response,
     verify_request,
 )
-from service.media import GRAPHQL_RESPONSE, JSON, media_type
+from service.media import GRAPHQL_RESPONSE, JSON
+from service.passage import Incoming, Outgoing, Passage, Produced, Refusal, refused, unlogged
 from service.standing import legal_basis, scope_of, with_approval
 from service.trusted import trusted_document
-from sync.errors import AgreementError, FeedError
 
 if TYPE_CHECKING:
     from service.changes import Changes
     from service.node import Node
 
-_log = logging.getLogger("xinqiao.pipeline")
-
+_LONG = 1_000_000  # bytes of a body whose digest would hold everybody up
 UNWITNESSED = "ask again when the node's witnesses answer: its log is unwitnessed for too long"
 _NOT_SUBSCRIBED = "subscribe to a subscription; ask queries and mutations by POST"
+_NOT_ENCODED = (b"", b"identity")
+_ENCODED = "send the body as it is, without a content encoding"
 _TOO_LARGE = "send a shorter document or variables"
-
-
-class Refusal(Exception):
-    """A request that gets no data: HTTP status, stable code, what to do next."""
-
-    def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
-        self.message = message
-
-
-@dataclass(frozen=True)
-class Incoming:
-    """A request as it came in; `target` is path and query as sent, `peer` the sender's address.
-
-    Of a body that is too long `cut` is the digest, and `body` is empty.
-    """
-
-    method: str
-    target: str
-    query: bytes
-    headers: Sequence[tuple[bytes, bytes]]
-    body: bytes
-    peer: str
-    cut: bytes | None = None
-
-    def header(self, name: bytes) -> bytes:
-        """The value of a header by its lower-case name, empty when it was not sent."""
-        for key, value in self.headers:
-            if key == name:
-                return value
-        return b""
-
-    @cached_property
-    def media(self) -> str | None:
-        """The media type that the answer is asked for in; None when it is one we have not."""
-        return media_type(b",".join([v for k, v in self.headers if k == b"accept"]))
-
-
-@value_class
-class Outgoing:
-    """An answer ready to be sent."""
-
-    status: int
-    headers: list[tuple[bytes, bytes]]
-    body: bytes
-
-
-@dataclass(slots=True)
-class Passage:
-    """What is known of a request while it passes: enough to log it wherever it stops."""
-
-    incoming: Incoming
-    received: ReceivedRequest
-    verified: VerifiedRequest
-    kind: str = "QUERY"
-    legal_basis: str | None = None
-    document: str = ""
-    by_digest: bool = False  # the body names the document, and does not hold it
-    variables: bytes = b"{}"
-    claimed: bool = False  # the nonce was used up before
-    unread: bool = False  # the body is still to come
-
-
-@value_class
-class Produced:
-    """A finished body and what it discloses; `reason` is a code when the body says no."""
-
-    status: int
-    body: bytes
-    lists: Lists = field(default_factory=Lists)
-    rows: int = 0
-    missing: tuple[str, ...] = ()
-    reason: str | None = None
-    media: str | None = None
-    data_version: str = ""  # of what was read; empty: the node's at the time
-    cost: int = 0  # what it could cost at most; 0: not reckoned
-    wait: float = 1.0  # seconds until it is worth asking again
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +68,14 @@ class Opened:
     question: GraphQLRequest
     claim: Claim
     first: Taken
+
+
+def missing_under(epoch_key: tuple[str, bytes], code: str) -> str:
+    """What was asked for and not found: an HMAC under the node's epoch key, the same however the
+    code was written."""
+    epoch, key = epoch_key
+    told = standard_code(code).encode("utf-8", "surrogatepass")
+    return f"{epoch}:{hmac.digest(key, told, 'sha256').hex()[:32]}"
 
 
 class Pipeline:
@@ -168,7 +97,10 @@ class Pipeline:
         self, incoming: Incoming, produce: Callable[[Passage, Scope], Awaitable[Produced]]
     ) -> Outgoing:
         """The same for what is no question: `produce` gives the body."""
-        return await self._pass(incoming, produce)
+        received = None
+        if incoming.body:  # it may be long, and its digest would hold everybody up
+            received = await asyncio.to_thread(self._received, incoming)
+        return await self._pass(incoming, produce, received)
 
     async def refuse_unread(self, incoming: Incoming, refusal: Refusal) -> Outgoing | None:
         """The refusal of what nobody signed who may be heard, with its body still to come; None
@@ -180,14 +112,15 @@ class Pipeline:
         async def produce(_passage: Passage, _scope: Scope) -> Produced:
             raise refusal
 
-        received = self._received(incoming)
-        try:
-            if received.is_signed:
+        received, fault = self._received(incoming), None
+        if received.is_signed:
+            try:
                 verify_request(received, self._node.registry, time.time(), unread=True)
+            except SignatureError as error:
+                fault = error
+            else:
                 return None
-        except SignatureError:
-            pass
-        return await self._pass(incoming, produce, received, unread=True)
+        return await self._pass(incoming, produce, received, unread=True, fault=fault)
 
     async def review(
         self, incoming: Incoming, read: Callable[[], bytes | None], rows: int
@@ -274,12 +207,13 @@ class Pipeline:
         received: ReceivedRequest | None = None,
         *,
         unread: bool = False,
+        fault: SignatureError | None = None,
     ) -> Outgoing:
         node, now = self._node, time.time()
         if node.unwitnessed:
             return unlogged(503, "LOG_UNWITNESSED", UNWITNESSED)
         received = received or self._received(incoming)
-        passage = Passage(incoming, received, self._unsigned, unread=unread)
+        passage = Passage(incoming, received, self._unsigned, unread=unread, fault=fault)
         with node.access_log.request():
             try:
                 return await self._logged(passage, produce, now)
@@ -299,6 +233,8 @@ class Pipeline:
             if incoming.cut is not None:
                 passage.received = replace(received, body_digest=incoming.cut)
                 raise Refusal(413, "BODY_TOO_LARGE", _TOO_LARGE)
+            if passage.fault is not None:
+                raise passage.fault
             passage.verified = verify_request(
                 received, self._node.registry, now, unread=passage.unread
             )
@@ -351,7 +287,7 @@ class Pipeline:
                 shown.masked,
             ),
             shown.rows,
-            tuple([self._missing(code) for code in shown.not_found]),
+            tuple([missing_under(node.missing_key, code) for code in shown.not_found]),
             answer.errors[0] if answer.errors and not shown.coordinates else None,
             data_version=answer.data_version,
             cost=answer.cost,
@@ -364,10 +300,12 @@ class Pipeline:
         if incoming.method == METHOD:  # inside a WebSocket
             question = parse_request("POST", JSON, b"", incoming.body)
         else:
+            if incoming.header(b"content-encoding") not in _NOT_ENCODED:
+                raise Refusal(415, "CONTENT_TYPE_NOT_SUPPORTED", _ENCODED)
             question = parse_request(
                 incoming.method,
                 passage.received.fields.get("content-type")
-                or incoming.header(b"content-type").decode("latin-1")
+                or b", ".join(incoming.all(b"content-type")).decode("latin-1")
                 or None,
                 incoming.query,
                 incoming.body,
@@ -430,7 +368,10 @@ class Pipeline:
     async def _send(self, passage: Passage, produced: Produced, now: float) -> Outgoing:
         """Log the access, then sign: the order is the promise."""
         node, verified = self._node, passage.verified
-        digest = body_digest(produced.body)
+        if len(produced.body) < _LONG:
+            digest = body_digest(produced.body)
+        else:
+            digest = await asyncio.to_thread(body_digest, produced.body)
         once = verified.once
         entry = Entry(
             kind=passage.kind,
@@ -488,47 +429,3 @@ class Pipeline:
         if produced.cost:
             headers.append((b"credit-cost", str(produced.cost).encode()))
         return Outgoing(produced.status, headers, produced.body)
-
-    def _missing(self, code: str) -> str:
-        """What was asked for and not found: an HMAC under the node's epoch key."""
-        epoch, key = self._node.missing_key
-        return f"{epoch}:{hmac.digest(key, code.encode(), 'sha256').hex()[:32]}"
-
-
-def refused(error: Exception) -> Produced:
-    """The refusal that an error of a room becomes; what is nobody's refusal is INTERNAL."""
-    match error:
-        case SignatureError() | ReplayedError():
-            status = 401
-        case PolicyError() | AgreementError():
-            status = 403
-        case Refusal() | RequestError():
-            status = error.status
-        case FeedError():
-            status = 503 if error.code == "FEED_UNAVAILABLE" else 400
-        case LogUnavailableError():
-            raise error
-        case _:
-            _log.error("a request failed: %s", type(error).__name__, exc_info=error)
-            message = "the node failed: ask again, and tell its operator when it stays"
-            return Produced(500, error_body("INTERNAL", message), reason="INTERNAL")
-    return Produced(status, error_body(error.code, error.message), reason=error.code)
-
-
-def error_body(code: str, message: str) -> bytes:
-    """A refusal as a GraphQL response without data."""
-    return orjson.dumps({"errors": [{"message": message, "extensions": {"code": code}}]})
-
-
-def unlogged(status: int, code: str, message: str) -> Outgoing:
-    """A refusal that the log could not take: no data, no receipt, unsigned."""
-    body = error_body(code, message)
-    return Outgoing(
-        status,
-        [
-            (b"content-type", JSON.encode()),
-            (b"content-length", str(len(body)).encode()),
-            (b"retry-after", b"1"),
-        ],
-        body,
-    )

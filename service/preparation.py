@@ -12,6 +12,7 @@ import asyncpg
 from schema.records import kinds
 from service.enrolment import enrol_identities, node_directory, record_agreements
 from service.home import NodeHome
+from service.kinds import served_kinds
 from service.partnership import enrol_partners
 from service.recognition import record_mappings
 from service.settings import Settings
@@ -39,7 +40,7 @@ async def prepare_database(dsn: str, root: Path, settings: Settings) -> None:
         else:
             by = "papers of the partner"
             await enrol_partners(node_directory(connection, node_home, by), root, settings)
-        await record_agreements(connection, root)
+        await record_agreements(connection, root, await served_kinds(connection))
         await record_mappings(connection, root)
     finally:
         await connection.close()

@@ -31,6 +31,13 @@ class ServerError(Exception):
         self.message = message
 
 
+def endings() -> list[signal.Signals]:
+    """The signals that ask this process to end in order: Ctrl-C, a request, and a terminal that was
+    closed where nohup(1) has not had that ignored."""
+    left = signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN
+    return [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if left else [])]
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """A process that cannot be mistaken for a later one with the same number.
@@ -93,6 +100,27 @@ def held(path: Path) -> Iterator[None]:
     with path.open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+class SoleUse:
+    """What one process alone may do, from now until it ends or gives it up; None is given to who
+    comes second."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    @classmethod
+    def take(cls, path: Path) -> SoleUse | None:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        return cls(descriptor)
+
+    def release(self) -> None:
+        os.close(self._descriptor)
 
 
 class Lease:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import sys
 from collections.abc import Awaitable, Callable
 from typing import Protocol, runtime_checkable
@@ -23,7 +24,8 @@ from uvicorn.protocols.http.httptools_impl import (
     RequestResponseCycle,
 )
 
-from service.pipeline import Incoming, Outgoing, error_body, unlogged
+from service.open_files import most_connections
+from service.passage import Incoming, Outgoing, error_body, unlogged
 
 MAX_HEAD = 64 * 1024
 """Bytes that arrive in a row without completing a header section, a trailer section or a chunk."""
@@ -33,6 +35,8 @@ MAX_PIPELINED = 1_000
 """Requests that wait on a connection for the answers to those before; each takes kilobytes."""
 MAX_HELD = 64 * 1024
 """Bytes of a body that is awaited by its header section."""
+UNREAD_SECONDS = 30.0
+"""How long somebody may take nothing of what is written to them, or not be there to take it."""
 PATIENCE = 0.05
 """Seconds that a header section is held at most until the rest of its request is here."""
 
@@ -75,8 +79,15 @@ class NodeProtocol(HttpToolsProtocol):
     _peer = ""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Learn who is at the other end."""
+        """Learn who is at the other end, unless there are too many."""
         super().connection_made(transport)
+        if len(self.connections) > most_connections():
+            transport.abort()
+            return
+        # The kernel's own: what it still holds keeps a connection that is closed.
+        transport.get_extra_info("socket").setsockopt(
+            socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(UNREAD_SECONDS * 1000)
+        )
         self._peer = self.client[0] if self.client else ""
         self._direct = self.app if isinstance(self.app, Direct) else None
         self._overdue = self.loop.call_later(HEAD_SECONDS, self._end_overdue)
@@ -104,6 +115,9 @@ class NodeProtocol(HttpToolsProtocol):
         """Its header section is over: hold it for its body, if it may be answered directly."""
         self._in_head = False
         self._unfinished = 0
+        hosts = [name for name, _ in self.headers].count(b"host")
+        if hosts > 1 or (not hosts and self.parser.get_http_version() != "1.0"):
+            raise ValueError("a request names one host (RFC 9112, section 3.2)")  # ends the parsing
         if self.parser.should_upgrade():
             if self._offers_another():
                 self._offered = self._head_without_offer()
@@ -146,6 +160,15 @@ class NodeProtocol(HttpToolsProtocol):
         if self._running is not None and not self._running.response_complete:
             self._running.disconnected = True
             self._running.message_event.set()
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Answer what is whole: who sends no more may listen (RFC 9112, section 9.6).
+
+        True keeps the connection for that. A stream ends: its reader has more likely left.
+        """
+        now = self._running
+        streams = now is not None and now.response_started and not now.response_complete
+        return not streams and self._end_in_turn()
 
     def shutdown(self) -> None:
         """Answer what has begun, then end."""

@@ -15,11 +15,16 @@ from contextlib import contextmanager
 from hashlib import blake2b
 from struct import Struct
 
+from store.pool import Clock
+
 _BUCKET = Struct("=Qdd")  # whose it is (0: free), tokens, time of the last request
 _PER_ROW = 8
 _ROW = _BUCKET.size * _PER_ROW
 _KEY = 16
 _HELD = 4096  # askers of whom a process holds a part of the budget
+_OWED = 60  # minutes' budgets that may be owed
+_SECOND = 10_000  # what a second of PostgreSQL's costs,
+_UNTIMED = 0.1  # but for the first part of it
 
 
 class RateTable:
@@ -42,11 +47,18 @@ class RateTable:
         self._key = self._memory[:_KEY]
 
     def take(
-        self, asker: bytes, now: float, per_second: float, burst: float, amount: float = 1.0
+        self,
+        asker: bytes,
+        now: float,
+        per_second: float,
+        burst: float,
+        amount: float = 1.0,
+        debt: float = 0.0,
     ) -> float:
         """Take tokens from the asker's bucket: 0, or the seconds until there are so many.
 
-        `now` is monotonic, which is one clock for all processes of the machine.
+        With `debt` they are taken in any case, until so many are owed. `now` is monotonic, which
+        is one clock for all processes of the machine.
         """
         hashed = blake2b(asker, digest_size=16, key=self._key).digest()
         row = int.from_bytes(hashed[8:]) % self._rows
@@ -62,8 +74,9 @@ class RateTable:
                 _, level, since = found[at]
                 now = max(now, since)
                 level = min(burst, level + (now - since) * per_second)
-            admitted = level >= amount
-            level = level - amount if admitted else level
+            admitted = level >= amount or debt > 0
+            if admitted:
+                level = min(burst, max(level - amount, min(level, -debt)))
             _BUCKET.pack_into(self._memory, start + at * _BUCKET.size, tag, level, now)
         return 0.0 if admitted else (amount - level) / per_second
 
@@ -127,17 +140,32 @@ class Budget:
                 return 0.0
         return wait
 
+    def owe(self, asker: str, cost: int, now: float) -> None:
+        """Take this much whether it is there or not; at most an hour's budget is owed."""
+        if self._per_second:
+            needed = cost - self._held.pop(asker, 0.0)
+            whose, most = f"{self._of}\n{asker}".encode(), _OWED * self._burst
+            self._table.take(whose, now, self._per_second, self._burst, needed, debt=most)
+
 
 class Allowance:
-    """The budget of one asker."""
+    """The budget of one asker, for one question whose reads the clock times."""
 
-    __slots__ = ("_asker", "_budget", "ceiling")
+    __slots__ = ("_asker", "_budget", "_clock", "ceiling")
 
-    def __init__(self, budget: Budget, asker: str) -> None:
+    def __init__(self, budget: Budget, asker: str, clock: Clock) -> None:
         self.ceiling = budget.ceiling
         self._budget = budget
         self._asker = asker
+        self._clock = clock
 
     def spend(self, cost: int, /) -> float:
         """Spend now: 0, or the seconds to wait first."""
         return self._budget.spend(self._asker, cost, time.monotonic())
+
+    def settle(self, cost: int, /) -> None:
+        """Take what PostgreSQL was at work beyond the cost: it grows with what is stored as well,
+        which the cost does not know."""
+        seconds = self._clock.seconds - _UNTIMED
+        if seconds > 0 and (owed := round(seconds * _SECOND) - cost) > 0:
+            self._budget.owe(self._asker, owed, time.monotonic())

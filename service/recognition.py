@@ -53,7 +53,10 @@ def signed_by(told: bytes | GradeMapping, agreement: Agreement, signer: NoteSign
 
 
 def sign_demo_mappings(root: Path, signers: Iterable[NoteSigner]) -> None:
-    """Sign the demo's mappings as both cities where they are missing."""
+    """Sign the demo's mappings as both cities where they are missing.
+
+    One that was signed under a former agreement stays what it is; the new one has an id of its own.
+    """
     agreement = read_agreement((root / "public" / "demo.agreement").read_bytes())
     folder = resources.files("sync").joinpath("data")
     for name in DEMO_MAPPINGS:
@@ -61,8 +64,10 @@ def sign_demo_mappings(root: Path, signers: Iterable[NoteSigner]) -> None:
         mapping = replace(
             read_draft(folder.joinpath(f"{name}.toml").read_text("utf-8")), agreement=agreement.id
         )
-        if path.exists() and _is_of(path, agreement):
-            continue
+        if path.exists():
+            if _is_of(path, agreement):
+                continue
+            mapping = replace(mapping, id=f"{mapping.id}-{agreement.id.rpartition('-')[2]}")
         check_mapping(mapping, shipped_schemes(), agreement)
         replace_file(path, sign_mapping(mapping, signers).decode(), 0o644)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hmac
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import date, datetime, timedelta
@@ -20,6 +19,7 @@ from security.review_queue import Deadline
 from security.review_sample import WeeklySample
 from security.sealed_entry import LogFiles
 from service.node import Node
+from service.pipeline import missing_under
 from service.postgres import sessions_log
 from store.errors import StoreError
 from store.working_day import add_working_days, load_calendar
@@ -127,9 +127,8 @@ def deadline_of(rules: Rules) -> Deadline:
 
 
 def missing_reference(node: Node, code: str) -> str:
-    """How an entry names a code that was asked for and not found: an HMAC under the epoch key."""
-    epoch, key = node.missing_key
-    return f"{epoch}:{hmac.digest(key, code.encode(), 'sha256').hex()[:32]}"
+    """How an entry names a code that was asked for and not found."""
+    return missing_under(node.missing_key, code)
 
 
 def _postgres_log(node: Node) -> Path:

@@ -21,11 +21,12 @@ from security.tlog.cosigned import served_checkpoint
 from security.tlog.note import Note
 from security.tlog.reader import TileReader
 from security.tlog.tile import BUNDLE_LEVEL, Tile
-from service.bulk_routes import bulk_routes
+from service.bulk_routes import bulk_routes, response_of
 from service.enrolment import succession
 from service.enrolment_routes import enrolment_routes
 from service.metrics import CONTENT_TYPE, exposition
-from service.pipeline import Incoming, Pipeline
+from service.passage import Incoming
+from service.pipeline import Pipeline
 from service.witness_routes import witness_routes
 
 if TYPE_CHECKING:
@@ -107,9 +108,7 @@ class LogRoutes:
             request.client.host if request.client else "",
         )
         given = await self._pipeline.review(asked, partial(self._read, "access", tile), tile.width)
-        response = Response(given.body, given.status)
-        response.raw_headers = list(given.headers)
-        return response
+        return response_of(given)
 
     async def receipt(self, request: Request) -> Response:
         """What became of a receipt: pending, or sealed with index, proof and checkpoint."""

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 import os
-import signal
 import time
 from collections.abc import Awaitable
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from service.enrolled import bind_demo
 from service.enrolment import EnrolmentError, establish
 from service.home import NodeHome, open_folder
 from service.intake import import_into
+from service.process import endings
 from service.settings import Settings, SettingsError, load_settings
 from service.supervisor import NodeFailed, NodeProcess, start_node
 from service.world import write_world
@@ -47,7 +47,7 @@ async def run(root: Path, choice: Choice, out: Console) -> int:
     began = time.monotonic()
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for name in (signal.SIGINT, signal.SIGTERM):
+    for name in endings():
         loop.add_signal_handler(name, stopped.set)
     if not is_demo(root):
         raise EnrolmentError(
@@ -165,7 +165,8 @@ async def _settle(settings: list[Settings]) -> None:
         while time.monotonic() < deadline:
             with contextlib.suppress(httpx.HTTPError, ValueError):
                 for one in settings:
-                    states[one.node] = (await client.get(f"{one.url}/ready")).json()
+                    answer = await client.get(f"{one.url}/ready")
+                    states[one.node] = answer.raise_for_status().json()
                 if all(_is_settled(states, one) for one in settings):
                     return
             await asyncio.sleep(0.2)
@@ -196,10 +197,10 @@ def _show_next(root: Path, code: str, settings: list[Settings], out: Console) ->
         f"{ask} --as shenyang --purpose P1 --case '{CASE}'",
         f"{ask} --as analyst --purpose P12 --case '{CASE}'",
         f"{ask}   # 公众 the public reader",
-        ".venv/bin/xinqiao audit export /tmp/log && .venv/bin/xinqiao audit verify /tmp/log",
+        ".venv/bin/xinqiao audit export access-log && .venv/bin/xinqiao audit verify access-log",
         ".venv/bin/xinqiao graph verify",
     ):
-        out.print(f"  {text}", markup=False)
+        out.print(f"  {text}")
     for city, one in zip((BENXI, SHENYANG), settings, strict=True):
         out.print(f"{city.label} {one.url}/graphql")
     out.print("Ctrl-C 停止 stops everything.")

@@ -23,13 +23,16 @@ from service.installation import install
 from service.neo4j import Neo4jAddress
 from service.neo4j_import import fill_first, never_filled
 from service.node import open_node
+from service.open_files import open_more
 from service.partnership import enrolment_folder, publish_own, receive_papers
 from service.preparation import prepare_database
 from service.sandbox import confine
 from service.settings import Settings, load_settings
-from service.supervisor import end_with_parent
+from service.supervisor import claim_node, demand_port, end_with_parent
 from service.work import at_work
 from service.worker import Workers
+
+_PORT_FREE = 5.0  # seconds that workers of a killed process are given to leave its port
 
 
 def confine_node(root: Path, node_home: NodeHome) -> bool:
@@ -55,7 +58,7 @@ def keep_temporary_files(node_home: NodeHome) -> None:
 
 
 async def serve(settings: Settings, root: Path) -> None:
-    """Serve a node until SIGINT or SIGTERM."""
+    """Serve a node until asked to end."""
     node_home = NodeHome(root, settings.node)
     ending = Ending().on_signals()
     with ExitStack() as servers:
@@ -63,7 +66,7 @@ async def serve(settings: Settings, root: Path) -> None:
 
         def start_graph() -> asyncio.Future[Neo4jAddress]:
             return loop.run_in_executor(
-                None, lambda: servers.enter_context(graph_server(settings, node_home))
+                None, lambda: servers.enter_context(graph_server(settings, node_home, kept=True))
             )
 
         # A graph that has to be filled waits for the store; nobody's has to when both are new.
@@ -103,12 +106,16 @@ def main(arguments: list[str]) -> int:
     if not settings.demo:
         publish_own(root, settings.node)
         receive_papers(root, settings.node, enrolment_folder())
+    open_more()
+    serving = claim_node(node_home)
+    demand_port(settings, _PORT_FREE)
     install(postgres=settings.postgres_url is None, graph=settings.graph_uri is None)
     # Landlock binds the calling thread and what comes after it, so before any other thread.
     confine_node(root, node_home.create())
     keep_temporary_files(node_home)
     with asyncio.Runner(loop_factory=_loop) as runner:
         runner.run(serve(settings, root))
+    serving.release()
     return 0
 
 

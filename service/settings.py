@@ -7,6 +7,7 @@ for one; the second wins. With the suffix `_FILE` it names a file that holds the
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import tomllib
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo
 
+from security.policy import policy_file
 from service.home import NodeHome
 from store.rule_set import Transition
 
@@ -26,9 +28,14 @@ if TYPE_CHECKING:
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 _DAY = 24.0  # hours
-_POSITIVE = frozenset(
-    {"workers", "jobs_at_once", "jobs_per_caller", "job_part_subjects", "graph_job_memory"}
-)
+_BRIEF = 0.05  # seconds; what is done more often than this keeps a processor busy
+_FORMS = {
+    "label": re.compile(r".*\S.*"),
+    "region": re.compile(r"[0-9]{6}"),
+    "host": re.compile(r"\S+"),
+    "origin": re.compile(r"(https?://[^\s/?#@]+/?)?"),
+    "policy": re.compile(r"[0-9]{4}-[0-9]+"),
+}
 _KEY = re.compile(r"""\s*["']?([A-Za-z0-9_-]+)["']?\s*[=.]""")
 
 
@@ -41,8 +48,9 @@ class SettingsError(Exception):
         self.message = message
 
 
-def _setting(doc: str, default: Any = MISSING) -> Any:
-    return field(default=default, metadata={"doc": doc})
+def _setting(doc: str, default: Any = MISSING, *, least: float = 0, most: float = math.inf) -> Any:
+    """What a setting means, and for a number the least and the most that it takes."""
+    return field(default=default, metadata={"doc": doc, "least": least, "most": most})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +67,13 @@ class Settings:
 
     node: str = _setting("Name of the node: lower-case letters, digits, hyphens.")
     label: str = _setting("Chinese name of the city, for people.")
-    region: str = _setting("GB/T 2260 code of the city whose records originate here.")
+    region: str = _setting("GB/T 2260 code of the city whose records originate here, six digits.")
     host: str = _setting("Address to listen on.", "127.0.0.1")
-    port: int = _setting("Port of the API.")
-    workers: int = _setting("Processes that answer; 1: the node's own process answers.", 1)
-    origin: str = _setting("Scheme, host and port that callers sign as @target-uri.", "")
+    port: int = _setting("Port of the API.", least=1, most=65_535)
+    workers: int = _setting("Processes that answer; 1: the node's own process answers.", 1, least=1)
+    origin: str = _setting(
+        "Scheme, host and port that callers sign as @target-uri: https://benxi.example:8000.", ""
+    )
     today: str = _setting(
         "Domain date (YYYY-MM-DD), or `system` for the day in Shanghai.", "system"
     )
@@ -81,14 +91,16 @@ class Settings:
     neo4j_auth: str = _setting(
         "User name and password in one, `neo4j/secret`, as Neo4j's image takes them.", ""
     )
-    neo4j_port: int = _setting("Bolt port of the embedded Neo4j; 0 takes a free one.", 0)
+    neo4j_port: int = _setting(
+        "Bolt port of the embedded Neo4j; 0 takes a free one.", 0, most=65_535
+    )
     neo4j_java: str = _setting(
         "Further options of the embedded Neo4j's Java, such as `-Xmx4g` (768 MiB without).", ""
     )
     answer_key: str = _setting(
         "Token with the key that signs answers, an RFC 7512 URI (docs/keys.md); none: a file.", ""
     )
-    policy: str = _setting("Version of the access policy.", "2026-3")
+    policy: str = _setting("Version of the access policy, one that is shipped.", "2026-3")
     rule_transition: str = _setting(
         "Rule set of a decision from before the newest one: `decision_date` (that of its day) or"
         " `newest_more_lenient` (the newest where it displays shorter).",
@@ -104,18 +116,25 @@ class Settings:
         "Further witnesses of this node's logs, as `verifier-key url`, comma-separated.", ()
     )
     witness_quorum: int = _setting("Witnesses that must cosign a log's head; 0 for none.", 1)
-    witness_interval: float = _setting("Seconds between two asks of one witness.", 1.0)
+    witness_interval: float = _setting(
+        "Seconds between two asks of one witness.", 1.0, least=_BRIEF
+    )
     witness_alarm: float = _setting("Seconds without enough cosignatures until the alarm.", 60.0)
     witness_stop: float = _setting(
         "Seconds without enough cosignatures until the node answers no more; 0 for never.", 0.0
     )
-    public_per_minute: int = _setting("Unsigned requests per minute and address.", 30)
-    public_burst: int = _setting("Unsigned requests at once, per address.", 60)
-    public_cost: int = _setting("Most that one unsigned question may cost.", 5_000)
+    public_per_minute: int = _setting("Unsigned requests per minute and address.", 30, least=1)
+    public_burst: int = _setting("Unsigned requests at once, per address.", 60, least=1)
+    public_cost: int = _setting("Most that one unsigned question may cost.", 5_000, least=1)
     public_cost_per_minute: int = _setting(
         "What the unsigned questions of one address may cost in a minute; 0: no limit.", 60_000
     )
-    caller_cost: int = _setting("Most that one signed question may cost.", 50_000)
+    public_events: int = _setting(
+        "Events of the public's subscriptions per minute and address, then later ones wait;"
+        " 0: no limit.",
+        600,
+    )
+    caller_cost: int = _setting("Most that one signed question may cost.", 50_000, least=1)
     caller_cost_per_minute: int = _setting(
         "What the signed questions of one caller may cost in a minute; 0: no limit.", 12_000_000
     )
@@ -125,41 +144,52 @@ class Settings:
         " `auto` (not in a demo), `required`, `off`.",
         "auto",
     )
-    match_per_minute: int = _setting("Persons a partner may match per minute.", 60)
-    max_body: int = _setting("Longest request body, bytes.", 1_000_000)
+    match_per_minute: int = _setting("Persons a partner may match per minute.", 60, least=1)
+    max_body: int = _setting("Longest request body, bytes.", 1_000_000, least=1)
     mutation_hours: float = _setting(
-        "Hours for which a change's clientKey is known, at least 24.", 48.0
+        "Hours for which a change's clientKey is known.", 48.0, least=_DAY
     )
-    job_limit: int = _setting("Jobs that one caller may have open.", 10)
-    jobs_per_caller: int = _setting("Jobs of one caller at work at once.", 1)
+    job_limit: int = _setting("Jobs that one caller may have open.", 10, least=1)
+    jobs_per_caller: int = _setting("Jobs of one caller at work at once.", 1, least=1)
     group_interval: float = _setting(
-        "Seconds between two findings of company groups, at least.", 600.0
+        "Seconds between two findings of company groups, at least.", 600.0, least=1
     )
     graph_job_memory: int = _setting(
-        "Megabytes that one analysis of the whole graph may hold beside the snapshot.", 4000
+        "Megabytes that one analysis of the whole graph may hold beside the snapshot.",
+        4000,
+        least=1,
     )
-    jobs_at_once: int = _setting("Jobs that the node works on at once.", 2)
-    job_hours: float = _setting("Hours for which a job's result is kept.", 24.0)
-    job_part_subjects: int = _setting("Most subjects that one part of a job discloses.", 500)
+    jobs_at_once: int = _setting("Jobs that the node works on at once.", 2, least=1)
+    job_hours: float = _setting("Hours for which a job's result is kept.", 24.0, least=0.1)
+    job_part_subjects: int = _setting(
+        "Most subjects that one part of a job discloses.", 500, least=1
+    )
     bulk_review: int = _setting(
         "Codes of one job above which a supervisor approves it first.", 10_000
     )
     partner_bulk_review: int = _setting("The same for partner cities.", 500)
-    max_upload: int = _setting("Longest upload, bytes.", 64_000_000)
-    uploads_at_once: int = _setting("Uploads that arrive at once, in each process.", 2)
+    max_upload: int = _setting("Longest upload, bytes.", 64_000_000, least=1)
+    uploads_at_once: int = _setting("Uploads that arrive at once, in each process.", 2, least=1)
     subscriptions_per_caller: int = _setting(
         "Subscriptions of one caller, of the public of one address, in each process.", 20
     )
     sockets_per_address: int = _setting("WebSockets of one address, in each process.", 20)
     subscription_seconds: float = _setting(
-        "Seconds that a subscriber may take to receive an event before it is cut.", 30.0
+        "Seconds that a subscriber may take to receive an event before it is cut.", 30.0, least=1
     )
-    max_waiting: int = _setting("Requests at work at once before 503, the log included.", 1_000)
-    seal_interval: float = _setting("Seconds between two seals of the access log.", 0.3)
-    max_delay: float = _setting("Seconds until a receipt's entry must be in the log.", 2.0)
-    mirror_interval: float = _setting("Seconds between two pulls from a partner.", 2.0)
-    graph_interval: float = _setting("Seconds between two looks at the outbox without a wake.", 1.0)
-    graph_seconds: float = _setting("Longest time of one graph question, seconds.", 5.0)
+    max_waiting: int = _setting(
+        "Requests at work at once before 503, the log included.", 1_000, least=1
+    )
+    seal_interval: float = _setting(
+        "Seconds between two seals of the access log.", 0.3, least=_BRIEF, most=1.5
+    )
+    mirror_interval: float = _setting(
+        "Seconds between two pulls from a partner.", 2.0, least=_BRIEF
+    )
+    graph_interval: float = _setting(
+        "Seconds between two looks at the outbox without a wake.", 1.0, least=_BRIEF
+    )
+    graph_seconds: float = _setting("Longest time of one graph question, seconds.", 5.0, least=0.1)
 
     @property
     def url(self) -> str:
@@ -195,6 +225,27 @@ class Settings:
         return self.neo4j_user, self.neo4j_password
 
 
+def _number(setting: Field[Any], raw: Any) -> int | float:
+    if isinstance(raw, bool):
+        raise TypeError
+    number = float(raw) if setting.type == "float" else int(raw)
+    if isinstance(raw, float) and number != raw:
+        raise ValueError
+    if not (
+        math.isfinite(number) and setting.metadata["least"] <= number <= setting.metadata["most"]
+    ):
+        raise ValueError
+    return number
+
+
+def _range(setting: Field[Any]) -> str:
+    """What a number has to be, for the person who set another."""
+    if setting.type not in ("int", "float"):
+        return ""
+    least, most = setting.metadata["least"], setting.metadata["most"]
+    return f" From {least:g}" + (f" to {most:g}." if math.isfinite(most) else " upwards.")
+
+
 def _parse(setting: Field[Any], raw: Any) -> Any:
     kind = setting.type
     if setting.name == "partners":
@@ -215,16 +266,12 @@ def _parse(setting: Field[Any], raw: Any) -> Any:
         if isinstance(raw, bool):
             return raw
         return {"true": True, "1": True, "false": False, "0": False}[raw.lower()]
-    if kind == "int":
-        if setting.name in _POSITIVE and int(raw) < 1:
-            raise ValueError
-        if "_cost" in setting.name and int(raw) < (0 if "minute" in setting.name else 1):
-            raise ValueError
-        return int(raw)
-    if kind == "float":
-        if setting.name == "mutation_hours" and float(raw) < _DAY:
-            raise ValueError
-        return float(raw)
+    if kind in ("int", "float"):
+        return _number(setting, raw)
+    if setting.name in _FORMS and not _FORMS[setting.name].fullmatch(str(raw)):
+        raise ValueError
+    if setting.name == "policy" and not policy_file(raw).is_file():
+        raise ValueError
     if setting.name == "today" and raw != "system":
         date.fromisoformat(raw)
     if setting.name == "trusted_documents" and raw not in ("auto", "required", "off"):
@@ -297,9 +344,10 @@ def read_settings(
                 faults.append(SettingsError("SETTING_MISSING", f"setting {name} is needed: {doc}"))
         except SettingsError as fault:
             faults.append(fault)
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
             where = f" ({places[name]})" if name in places else ""
-            faults.append(SettingsError("SETTING_INVALID", f"setting {name}{where}: {doc}"))
+            taken = f"setting {name}{where}: {doc}{_range(setting)}"
+            faults.append(SettingsError("SETTING_INVALID", taken))
     if parsed.get("demo") and places.get("partners", "").startswith(path.name):
         parsed["partners"] = tuple(_moved(one, environment) for one in parsed.get("partners", ()))
     return SettingsReading(None if faults else Settings(**parsed), tuple(faults))

@@ -77,7 +77,10 @@ async def _take_in(
     if progress.parts:  # it was read, and only its end was not entered
         return
     name = f".submission-{id_}"
-    content = await kept(pool, found.caller, name, node.keeping.opened)
+    try:
+        content = await kept(pool, found.caller, name, node.keeping.opened)
+    except StoreError as error:
+        raise QuestionError(error.code, error.message) from error
     folder = open_folder(node.home.path / "submissions", 0o700) / str(id_)
     try:
         await asyncio.to_thread(_written, folder, found.file_name, content)

@@ -25,16 +25,8 @@ from security.policy import Scope
 from security.signature import VerifiedRequest
 from service.changes import Changes
 from service.media import JSON
-from service.pipeline import (
-    UNWITNESSED,
-    Opened,
-    Outgoing,
-    Pipeline,
-    Produced,
-    Refusal,
-    error_body,
-    refused,
-)
+from service.passage import Outgoing, Produced, Refusal, error_body, refused
+from service.pipeline import UNWITNESSED, Opened, Pipeline
 from service.standing import legal_basis, scope_of
 from store.outbox import Place
 
@@ -44,6 +36,7 @@ if TYPE_CHECKING:
 
 _LOOK = 5.0  # seconds between two looks without a wake, which also judge the caller again
 _JOB_LOOK = 1.0
+_TURNS = 8  # subscriptions that take a step at once: all are woken by one change
 _AT_ONCE = 32  # events that are logged in one commit
 
 
@@ -83,6 +76,7 @@ class Subscriptions:
         self.changes = changes
         self._bell = bell
         self._places = Places()
+        self._turns = asyncio.Semaphore(_TURNS)
 
     async def events(self, opened: Opened) -> AsyncGenerator[Told]:
         """What the subscriber is to be sent, until it ends or is refused."""
@@ -109,20 +103,41 @@ class Subscriptions:
             while True:
                 for start in range(0, len(taken.events), _AT_ONCE):
                     some = taken.events[start : start + _AT_ONCE]
-                    verified, scope = await self._judged(opened)
-                    for told in await asyncio.gather(
-                        *(self._told(opened, verified, scope, event) for event in some)
-                    ):
+                    async with self._turns:
+                        verified, scope = await self._judged(opened)
+                        all_told = await asyncio.gather(
+                            *(self._told(opened, verified, scope, event) for event in some)
+                        )
+                    self._owe(opened, len(some))
+                    for told in all_told:
                         yield told
                 if taken.ended:
                     return
                 if not taken.more:
                     await self._woken(taken)
-                taken = await self._step(opened, taken.position)
+                if taken.events:
+                    await self._afforded(opened)
+                async with self._turns:
+                    taken = await self._step(opened, taken.position)
         except (LogUnavailableError, TokenError) as error:
             yield self._unlogged(error.code, error.message)
         except Exception as error:
             yield await self._refused(opened, error)
+
+    def _owe(self, opened: Opened, events: int) -> None:
+        """Have the public pay for its events, each of which is an entry of the log for ever."""
+        if opened.claim.key_id is None:
+            peer = opened.passage.incoming.peer
+            self.node.public_events.owe(peer, events, time.monotonic())
+
+    async def _afforded(self, opened: Opened) -> None:
+        """Wait until the public has paid for what it was told: nothing is left out by that."""
+        peer = opened.passage.incoming.peer
+        while opened.claim.key_id is None:
+            wait = self.node.public_events.spend(peer, 1, time.monotonic())
+            if not wait:
+                break
+            await asyncio.sleep(min(wait, _LOOK))
 
     async def _step(self, opened: Opened, position: str) -> Taken:
         node, question = self.node, opened.question

@@ -9,12 +9,14 @@ import os
 import signal
 import socket
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 
-from service.home import NodeHome
+from service.home import HomeError, NodeHome
+from service.process import SoleUse
 from service.settings import Settings
 
 _PR_SET_PDEATHSIG = 1
@@ -76,18 +78,57 @@ class NodeProcess:
             await self.process.wait()
 
 
+def claim_node(node_home: NodeHome) -> SoleUse:
+    """Be the one process that serves a node. Raises HomeError `NODE_RUNNING`.
+
+    Two would both refresh, mirror and work on its jobs, and only one would have its port.
+    """
+    claim = SoleUse.take(node_home.create().run / "node.serving")
+    if claim is None:
+        raise HomeError(
+            "NODE_RUNNING",
+            f"another process serves node {node_home.name} or is starting it: wait until it answers"
+            " or has stopped, and try again",
+        )
+    return claim
+
+
+def is_served(node_home: NodeHome) -> bool:
+    """Whether a process serves a node now, ready or not."""
+    path = node_home.run / "node.serving"
+    claim = SoleUse.take(path) if path.exists() else None
+    if claim is not None:
+        claim.release()
+    return path.exists() and claim is None
+
+
+def demand_port(settings: Settings, seconds: float = 0) -> None:
+    """Raise NodeFailed when the node's port is taken; workers of one that was killed may hold it
+    for some moments, for which `seconds` are given."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    deadline = time.monotonic() + seconds
+    while True:
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((settings.host, settings.port))
+                return
+            except OSError as cause:
+                if time.monotonic() >= deadline:
+                    raise NodeFailed(
+                        f"port {settings.port} of {settings.host} cannot be used"
+                        f" ({cause.strerror}): stop what listens there, or set"
+                        f" XINQIAO_{settings.node.upper()}_PORT"
+                    ) from cause
+        time.sleep(0.1)
+
+
 async def start_node(root: Path, settings: Settings) -> NodeProcess:
-    """Start a node's process, which ends when this one does; NodeFailed for a taken port."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((settings.host, settings.port))
-        except OSError as cause:
-            raise NodeFailed(
-                f"port {settings.port} of {settings.host} cannot be used ({cause.strerror}): stop"
-                f" what listens there, or set XINQIAO_{settings.node.upper()}_PORT"
-            ) from cause
-    node_home = NodeHome(root, settings.node).create()
+    """Start a node's process, which ends when this one does; NodeFailed for a taken port,
+    HomeError `NODE_RUNNING` when somebody serves it."""
+    node_home = NodeHome(root, settings.node)
+    claim_node(node_home).release()
+    demand_port(settings)
     output = node_home.logs / "node.log"
     with output.open("ab") as file:
         process = await asyncio.create_subprocess_exec(

@@ -15,7 +15,7 @@ import orjson
 
 from security.errors import SignatureError
 from security.subscription import read_subscription
-from service.pipeline import Incoming
+from service.passage import Incoming
 from service.subscribed import Places, Subscriptions, failure
 
 SUBPROTOCOL = "graphql-transport-ws"

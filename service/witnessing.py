@@ -24,6 +24,8 @@ from service.enrolment import LOGS, EnrolmentError, current_origin, log_origin, 
 from service.home import NodeHome
 from service.settings import Settings
 from store.connection import Connection
+from sync.line import LineError, hear
+from sync.transport import MAX_FILE
 from sync.witness_policy import LogStanding, WitnessPolicy, standings
 from sync.witnessing import OwnLog, Witnessing
 
@@ -81,9 +83,12 @@ async def followed_logs(root: Path, settings: Settings) -> dict[str, Sequence[Ve
     found: dict[str, Sequence[VerifierKey]] = {}
     async with httpx.AsyncClient(timeout=_LOOK, trust_env=False) as http:
         for partner in settings.partners:
-            with contextlib.suppress(OSError, httpx.HTTPError, ClientError, EnrolmentError):
-                answer = (await http.get(f"{partner.url}/keys")).raise_for_status()
-                changes = changes_of(answer.text)
+            with contextlib.suppress(OSError, LineError, ClientError, EnrolmentError):
+                url = f"{partner.url}/keys"
+                heard = await hear(http, "GET", url, most=MAX_FILE, seconds=_LOOK)
+                if heard.status != 200:
+                    continue
+                changes = changes_of(heard.body.decode("utf-8", "replace"))
                 keys = follow(node_keys(root, partner.name), changes, time.time())
                 found |= {origin: (key,) for origin, key in keys.logs.items()}
     return found

@@ -31,6 +31,7 @@ from service.reviewing import reviewing
 from service.settings import Partner
 from service.witnessing import record_policy, standing_json, witness_standings, witnessing
 from store.intake.party import NUMBER_CONTEXT
+from store.kind import Kinds
 from store.mutation import forget
 from store.name import note_common_fragments, read_names
 from store.rotation import rekey_chunk
@@ -268,52 +269,59 @@ async def _reading_names(node: Node, stop: asyncio.Event) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Rekeyed:
-    """Stops work that signs when the node stops or the key of that name is changed."""
+    """Stops work that signs when the node stops or the key of that name is changed; with `kinds`
+    also when the city declares kinds of its own."""
 
     node: Node
     use: str
     signer: NoteSigner
     stop: asyncio.Event
+    kinds: Kinds | None = None
 
     def is_set(self) -> bool:
-        return self.stop.is_set() or getattr(self.node.keys, self.use) is not self.signer
+        return (
+            self.stop.is_set()
+            or getattr(self.node.keys, self.use) is not self.signer
+            or (self.kinds is not None and self.kinds is not self.node.kinds)
+        )
 
     async def wait(self) -> object:
         return await self.stop.wait()
 
 
 async def _publishing(node: Node, stop: asyncio.Event) -> None:
-    """Publish the feed, each time with the key that is the feed's."""
+    """Publish the feed, each time with the key that is the feed's and the kinds there are."""
     while not stop.is_set():
-        signer = node.keys.feed
+        signer, kinds = node.keys.feed, node.kinds
         publisher = Publisher(
             node.work_pool,
             node.home.log / "feed",
             signer,
             region=node.settings.region,
-            kinds=node.kinds,
+            kinds=kinds,
             today=node.settings.domain_date,
         )
-        await publisher.run(_FEED_INTERVAL, _Rekeyed(node, "feed", signer, stop))
+        await publisher.run(_FEED_INTERVAL, _Rekeyed(node, "feed", signer, stop, kinds))
 
 
 async def _mirroring(
     node: Node, transport: SignedTransport, region: str, stop: asyncio.Event
 ) -> None:
-    """Mirror a partner's feed, acknowledging it each time with the key that is for that."""
+    """Mirror a partner's feed, acknowledging it each time with the key that is for that, by the
+    kinds there are."""
     while not stop.is_set():
-        signer = node.keys.acknowledgement
+        signer, kinds = node.keys.acknowledgement, node.kinds
         mirror = Mirror(
             node.work_pool,
             transport,
             region=region,
-            kinds=node.kinds,
+            kinds=kinds,
             cipher=node.cipher,
             signer=signer,
             today=node.settings.domain_date,
         )
         await mirror.run(
-            node.settings.mirror_interval, _Rekeyed(node, "acknowledgement", signer, stop)
+            node.settings.mirror_interval, _Rekeyed(node, "acknowledgement", signer, stop, kinds)
         )
 
 

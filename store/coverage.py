@@ -95,8 +95,17 @@ def next_due(
         return None
 
 
-def state(report: Report | None, due: date | None, on: date) -> CoverageState:
-    """Whether a source is current, overdue on that day, or has never reported."""
+def state(
+    report: Report | None, cycle_days: int | None, due: date | None, on: date
+) -> CoverageState:
+    """Whether a source is current, overdue on that day, or has never reported.
+
+    Where nobody knows when the next report is due, a cycle of working days has ended after as many
+    days of any kind: what may be missing is not taken for clean.
+    """
     if report is None:
         return CoverageState.NEVER
-    return CoverageState.OVERDUE if due is not None and on > due else CoverageState.CURRENT
+    if cycle_days is None:
+        return CoverageState.CURRENT
+    until = due or report.sent_at.astimezone(SHANGHAI).date() + timedelta(days=cycle_days)
+    return CoverageState.OVERDUE if on > until else CoverageState.CURRENT

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 from store.errors import StoreError
+from store.merged import BECOME
 from store.withdrawal import withdraw_record
 
 if TYPE_CHECKING:
@@ -49,9 +50,12 @@ async def demand_decidable(
     and `RECORD_FOREIGN`: who recognised a record decides on it 谁认定谁修复 (X22).
     """
     rows = await connection.fetch(
-        "SELECT subject_id, origin_region FROM record WHERE record_id = $1", record_id
+        f"SELECT subject_id, origin_region, subject_id IN ({BECOME.format(ids='$2')}) AS barred"
+        " FROM record WHERE record_id = $1",
+        record_id,
+        list(barred),
     )
-    if not rows or any(row["subject_id"] in barred for row in rows):
+    if not rows or any(row["barred"] for row in rows):
         raise StoreError("RECORD_UNKNOWN", "No record has this id: look it up again.")
     if any(row["origin_region"] != region for row in rows):
         raise StoreError("RECORD_FOREIGN", "Ask the city that the record comes from to decide.")
@@ -132,11 +136,15 @@ async def _settle(connection: Connection, decision: Decision, state: str, by: st
     return _decision(row)
 
 
-async def decisions(connection: Queried, state: str | None, first: int) -> list[Decision]:
-    """The newest decisions, of one state or all."""
-    values: list[Any] = [state, first]
+async def decisions(
+    connection: Queried, state: str | None, first: int, barred: frozenset[UUID]
+) -> list[Decision]:
+    """The newest decisions, of one state or all, but those on the records of barred subjects."""
+    values: list[Any] = [state, first, list(barred)]
     rows = await connection.fetch(
-        f"SELECT {_COLUMNS} FROM record_decision WHERE $1::text IS NULL OR state = $1"
+        f"SELECT {_COLUMNS} FROM record_decision d WHERE ($1::text IS NULL OR state = $1)"
+        " AND NOT EXISTS (SELECT FROM record r WHERE r.record_id = d.record_id"
+        f" AND r.subject_id IN ({BECOME.format(ids='$3')}))"
         " ORDER BY proposed_at DESC, decision_id LIMIT $2",
         *values,
     )

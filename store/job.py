@@ -7,8 +7,9 @@ on behind its last part.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
@@ -26,7 +27,17 @@ _COLUMNS = (
     "job_id, caller, kind, content, shape, state, stage, done, total, rows, code, message,"
     " created_at, started_at, finished_at, expires_at, cancel_asked, size, purpose"
 )
+_THERE = "(expires_at IS NULL OR expires_at > clock_timestamp())"
 _OPEN = "state IN ('REVIEW', 'QUEUED', 'RUNNING')"
+_ENDED = """
+SELECT EXISTS (SELECT FROM record r WHERE r.record_id = ANY($1::uuid[]) AND r.recorded_from > $3
+                 AND (r.status <> 'VALID' OR r.display_ended_on IS NOT NULL))
+    OR EXISTS (SELECT FROM relation r WHERE r.relation_id = ANY($1) AND r.recorded_from > $3
+                 AND r.status <> 'VALID')
+    OR EXISTS (SELECT FROM restriction x JOIN subject s USING (subject_id)
+                WHERE s.audit_ref = ANY($2::bytea[]) AND x.decided_at > $3)
+"""
+_COMMITTING = timedelta(seconds=10)  # what was decided then may have become visible afterwards
 _HELD = "job_id = $1 AND holder = $2 AND state = 'RUNNING'"
 
 
@@ -119,9 +130,11 @@ async def enqueue(
 
 
 async def job_of(connection: Queried, caller: str, job_id: UUID) -> Job | None:
-    """A job of this caller; None for what is nobody's or another's."""
+    """A job of this caller; None for what is nobody's or another's, or past its time."""
     row = await connection.fetchrow(
-        f"SELECT {_COLUMNS} FROM job WHERE job_id = $1 AND caller = $2", job_id, caller
+        f"SELECT {_COLUMNS} FROM job WHERE job_id = $1 AND caller = $2 AND {_THERE}",
+        job_id,
+        caller,
     )
     return None if row is None else _job(row)
 
@@ -134,8 +147,7 @@ async def alike(connection: Connection, caller: str, likeness: bytes) -> Job | N
     await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 24))", caller)
     row = await connection.fetchrow(
         f"SELECT {_COLUMNS} FROM job WHERE caller = $1 AND likeness = $2 AND NOT cancel_asked"
-        " AND state IN ('QUEUED', 'RUNNING', 'DONE')"
-        " AND (expires_at IS NULL OR expires_at > clock_timestamp())"
+        f" AND state IN ('QUEUED', 'RUNNING', 'DONE') AND {_THERE}"
         " ORDER BY created_at DESC LIMIT 1",
         caller,
         likeness,
@@ -146,7 +158,8 @@ async def alike(connection: Connection, caller: str, likeness: bytes) -> Job | N
 async def jobs_of(connection: Queried, caller: str, first: int) -> list[Job]:
     """The caller's jobs, newest first."""
     rows = await connection.fetch(
-        f"SELECT {_COLUMNS} FROM job WHERE caller = $1 ORDER BY created_at DESC, job_id LIMIT $2",
+        f"SELECT {_COLUMNS} FROM job WHERE caller = $1 AND {_THERE}"
+        " ORDER BY created_at DESC, job_id LIMIT $2",
         caller,
         first,
     )
@@ -367,12 +380,35 @@ async def parts(connection: Queried, job_id: UUID, first: int, last: int) -> lis
     ]
 
 
+async def shows_ended(connection: Queried, job: Job, shown: Sequence[Part]) -> bool:
+    """Whether a record or relation that these parts show has ended, or a subject of theirs was
+    restricted, since the job was entered."""
+    records = b"".join(part.records for part in shown)
+    subjects = b"".join(part.subjects for part in shown)
+    ended: bool = await connection.fetchval(
+        _ENDED,
+        [UUID(bytes=records[at : at + 16]) for at in range(0, len(records), 16)],
+        [subjects[at : at + 16] for at in range(0, len(subjects), 16)],
+        job.created_at - _COMMITTING,
+    )
+    return ended
+
+
 async def part_count(connection: Queried, job_id: UUID) -> int:
     """How many parts a result has."""
     count: int = await connection.fetchval(
         "SELECT count(*) FROM job_part WHERE job_id = $1", job_id
     )
     return count
+
+
+async def length(connection: Queried, job_id: UUID) -> int:
+    """How many bytes a result has, encrypted."""
+    found: int = await connection.fetchval(
+        "SELECT coalesce(sum(octet_length(content)), 0)::bigint FROM job_part WHERE job_id = $1",
+        job_id,
+    )
+    return found
 
 
 async def expire(connection: Connection) -> int:

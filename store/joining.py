@@ -88,20 +88,8 @@ async def move_records(
     connection: Connection, records: Sequence[UUID], holders: Sequence[UUID], target: UUID
 ) -> None:
     """Hang records of these subjects with their history on another one."""
-    for table in ("record_version", "record"):
-        await connection.execute(
-            f"UPDATE {table} SET subject_id = $3"
-            " WHERE record_id = ANY($1) AND subject_id = ANY($2)",
-            records,
-            holders,
-            target,
-        )
-    await connection.execute(
-        "INSERT INTO outbox (entity, entity_id, subject_id)"
-        " SELECT 'RECORD', id, $2::uuid FROM unnest($1::uuid[]) AS id ORDER BY id",
-        records,
-        target,
-    )
+    for holder in holders:
+        await _move_records(connection, holder, target, records)
 
 
 async def _move_codes(connection: Connection, weak: UUID, strong: UUID, first: str) -> None:
@@ -130,33 +118,48 @@ async def _move_codes(connection: Connection, weak: UUID, strong: UUID, first: s
     )
 
 
-async def _move_records(connection: Connection, weak: UUID, strong: UUID) -> None:
+async def _move_records(
+    connection: Connection, weak: UUID, strong: UUID, records: Sequence[UUID] | None = None
+) -> None:
+    """Hang these records of `weak`, or all, with their history on `strong`."""
+    chosen = "($3::uuid[] IS NULL OR record_id = ANY($3))"
     for table, key in _HISTORY.items():
+        of_records = chosen if table == "record_version" else "$3::uuid[] IS NULL"
         await connection.execute(
             f"DELETE FROM {table} WHERE subject_id = $1 AND ({key}) IN"
-            f" (SELECT {key} FROM {table} WHERE subject_id = $2)",
+            f" (SELECT {key} FROM {table} WHERE subject_id = $2) AND {of_records}",
             weak,
             strong,
+            records,
         )
         await connection.execute(
-            f"UPDATE {table} SET subject_id = $2 WHERE subject_id = $1", weak, strong
+            f"UPDATE {table} SET subject_id = $2 WHERE subject_id = $1 AND {of_records}",
+            weak,
+            strong,
+            records,
         )
     await connection.execute(
-        "DELETE FROM record r USING record o WHERE r.record_id = o.record_id"
+        "WITH gone AS (DELETE FROM record r USING record o WHERE r.record_id = o.record_id"
         " AND r.subject_id = ANY(ARRAY[$1, $2]::uuid[])"
         " AND o.subject_id = ANY(ARRAY[$1, $2]::uuid[]) AND r.subject_id <> o.subject_id"
         " AND (r.stamp, r.batch_sha, r.line_no, r.subject_id)"
-        " < (o.stamp, o.batch_sha, o.line_no, o.subject_id)",
+        " < (o.stamp, o.batch_sha, o.line_no, o.subject_id)"
+        " AND ($3::uuid[] IS NULL OR r.record_id = ANY($3))"
+        " RETURNING o.subject_id, o.record_id, r.received_at)"
+        " UPDATE record k SET received_at = least(k.received_at, g.received_at) FROM gone g"
+        " WHERE k.subject_id = g.subject_id AND k.record_id = g.record_id",
         weak,
         strong,
+        records,
     )
     await connection.execute(
-        "WITH moved AS (UPDATE record SET subject_id = $2 WHERE subject_id = $1"
+        f"WITH moved AS (UPDATE record SET subject_id = $2 WHERE subject_id = $1 AND {chosen}"
         " RETURNING record_id)"
         " INSERT INTO outbox (entity, entity_id, subject_id)"
         " SELECT 'RECORD', record_id, $2 FROM moved ORDER BY record_id",
         weak,
         strong,
+        records,
     )
 
 
@@ -181,11 +184,14 @@ async def _keep_greatest(connection: Connection, table: str, weak: UUID, strong:
 async def _move_relations(
     connection: Connection, weak: UUID, strong: UUID, firsts: dict[UUID, str]
 ) -> None:
-    """Tie the relations of `weak` to `strong` under the ids they would have had there."""
+    """Tie the relations of `weak` to `strong` under the ids they would have had there.
+
+    A partner's copy keeps the id that its own city gave it: by that it is told of its end.
+    """
     for row in await connection.fetch(
         "SELECT DISTINCT ON (relation_id) relation_id, origin_region, kind, content"
         " FROM relation JOIN relation_version v USING (subject_id, relation_id, direction)"
-        " WHERE subject_id = $1",
+        " WHERE subject_id = $1 AND content ? 'naturalKey'",  # a withdrawal names no ends
         weak,
     ):
         content = orjson.loads(row["content"])
@@ -194,15 +200,17 @@ async def _move_relations(
             for end in ("source", "target")
         )
         old = row["relation_id"]
-        new = relation_id(
-            row["origin_region"], row["kind"], source, target, tuple(content["naturalKey"])
-        )
-        await connection.execute(
-            f"DELETE FROM relation_version WHERE relation_id = $1 AND (direction, {_ORDER}) IN"
-            f" (SELECT direction, {_ORDER} FROM relation_version WHERE relation_id = $2)",
-            old,
-            new,
-        )
+        key = tuple(content["naturalKey"])
+        new = relation_id(row["origin_region"], row["kind"], source, target, key)
+        if key == (str(old),):
+            new = old
+        else:
+            await connection.execute(
+                f"DELETE FROM relation_version WHERE relation_id = $1 AND (direction, {_ORDER}) IN"
+                f" (SELECT direction, {_ORDER} FROM relation_version WHERE relation_id = $2)",
+                old,
+                new,
+            )
         await connection.execute(
             "UPDATE relation_version SET relation_id = $2, content = content || $5::jsonb,"
             " subject_id = CASE subject_id WHEN $3 THEN $4 ELSE subject_id END"

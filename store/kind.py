@@ -21,6 +21,10 @@ class FieldType(StrEnum):
     SECRET = "SECRET"  # noqa: S105  # a number that is encrypted at intake and never selected
 
 
+INTEGERS = range(-(2**31), 2**31)
+"""What a field of type INTEGER may hold: its column and the API have 32 bits."""
+
+
 class Visibility(StrEnum):
     """Visibility classes of access_rules.md §2, open to internal."""
 

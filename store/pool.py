@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Mapping, Sequence
+from time import monotonic
 from types import MappingProxyType
 from typing import Any
 
@@ -12,6 +13,8 @@ import asyncpg
 
 from store.wall import DAY_SETTING, Wall
 
+POOL = 8
+"""Connections of one pool at most."""
 _STATEMENTS = 512  # that one connection of a pool keeps prepared
 _KEPT = 500_000
 """Characters of SQL that a connection for reads keeps prepared: what PostgreSQL keeps of a
@@ -47,7 +50,7 @@ async def open_pool(
     dsn: str,
     *,
     min_size: int = 1,
-    max_size: int = 8,
+    max_size: int = POOL,
     answering: bool = False,
     session: Mapping[str, str] = MappingProxyType({}),
 ) -> asyncpg.Pool[Any]:
@@ -129,37 +132,48 @@ class Readers:
     A pool spends a task and a reset on each return, more than a small answer costs; what only
     reads leaves nothing to reset. A connection whose read failed goes back to the pool, which
     knows how to end a cancelled query and when to connect anew.
+
+    One asker has half of the connections at most, and of those who wait the one who has fewest is
+    next: dozens of long questions that one asks at once leave others their answer.
     """
 
     def __init__(self, pool: asyncpg.Pool[Any]) -> None:
         self._pool = pool
         self._idle: list[_Reader] = []
         self._free = pool.get_max_size()  # connections that may still be taken from the pool
+        self._share = max(self._free // 2, 1)
+        self._held: Counter[str] = Counter()  # connections by asker
         # Who waits gets a connection, or None: the place of one.
-        self._waiting: deque[asyncio.Future[_Reader | None]] = deque()
+        self._waiting: dict[str, deque[asyncio.Future[_Reader | None]]] = {}
         self._closed = False
 
     async def fetch(self, sql: str, *values: Any) -> list[asyncpg.Record]:
         """All rows of a statement that changes nothing."""
-        reader = await self._take()
-        try:
-            rows: list[asyncpg.Record] = await reader.run("fetch", sql, values)
-        except BaseException:
-            await self._drop(reader)
-            raise
-        await self._give(reader)
+        rows: list[asyncpg.Record] = await self.read("fetch", sql, values)
         return rows
 
     async def fetchrow(self, sql: str, *values: Any) -> asyncpg.Record | None:
         """The first row of a statement that changes nothing."""
-        reader = await self._take()
-        try:
-            row: asyncpg.Record | None = await reader.run("fetchrow", sql, values)
-        except BaseException:
-            await self._drop(reader)
-            raise
-        await self._give(reader)
+        row: asyncpg.Record | None = await self.read("fetchrow", sql, values)
         return row
+
+    async def read(
+        self, how: str, sql: str, values: Sequence[Any], clock: Clock | None = None
+    ) -> Any:
+        """What the method of that name gives; the clock runs while a connection is at work."""
+        asker = "" if clock is None else clock.asker
+        reader = await self._take(asker)
+        began = monotonic()
+        try:
+            found = await reader.run(how, sql, values)
+        except BaseException:
+            await self._drop(reader, asker)
+            raise
+        finally:
+            if clock is not None:
+                clock.seconds += monotonic() - began
+        await self._give(reader, asker)
+        return found
 
     async def close(self) -> None:
         """Close the connections; reads under way are waited for."""
@@ -168,52 +182,67 @@ class Readers:
             await self._drop(self._idle.pop())
         await self._pool.close()
 
-    async def _take(self) -> _Reader:
-        while self._idle:
-            reader = self._idle.pop()
-            if not reader.is_closed:
-                return reader
-            await self._drop(reader)
-        if self._free:
-            self._free -= 1
-            return await self._connect()
+    async def _take(self, asker: str) -> _Reader:
+        if self._may_have(asker):
+            while self._idle:
+                reader = self._idle.pop()
+                if not reader.is_closed:
+                    self._held[asker] += 1
+                    return reader
+                await self._drop(reader)
+            if self._free:
+                self._free -= 1
+                self._held[asker] += 1
+                return await self._connect(asker)
         waiting: asyncio.Future[_Reader | None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(waiting)
+        self._waiting.setdefault(asker, deque()).append(waiting)
         try:
             handed = await waiting
         except asyncio.CancelledError:
             if not waiting.cancelled():
-                self._hand_on(waiting.result())
+                self._hand_on(waiting.result(), asker)
             raise
-        return handed or await self._connect()
+        return handed or await self._connect(asker)
 
-    async def _connect(self) -> _Reader:
+    def _may_have(self, asker: str) -> bool:
+        return not asker or self._held[asker] < self._share
+
+    async def _connect(self, asker: str) -> _Reader:
         try:
             return _Reader(await self._pool.acquire())
         except BaseException:
-            self._hand_on(None)
+            self._hand_on(None, asker)
             raise
 
-    async def _give(self, reader: _Reader) -> None:
+    async def _give(self, reader: _Reader, asker: str) -> None:
         if self._closed:
-            await self._drop(reader)
+            await self._drop(reader, asker)
         else:
-            self._hand_on(reader)
+            self._hand_on(reader, asker)
 
-    async def _drop(self, reader: _Reader) -> None:
+    async def _drop(self, reader: _Reader, asker: str | None = None) -> None:
         try:
             await self._pool.release(reader.connection)
         except asyncpg.InterfaceError:  # it broke, and the pool has taken it back
             if not reader.is_closed:
                 raise
         finally:
-            self._hand_on(None)
+            self._hand_on(None, asker)
 
-    def _hand_on(self, reader: _Reader | None) -> None:
-        while self._waiting:
-            waiting = self._waiting.popleft()
-            if not waiting.done():
-                waiting.set_result(reader)
+    def _hand_on(self, reader: _Reader | None, asker: str | None = None) -> None:
+        """Give what `asker` had, None being nobody, to who is next."""
+        if asker is not None:
+            self._held[asker] -= 1
+            if not self._held[asker]:
+                del self._held[asker]
+        while waiting := [one for one in self._waiting if self._may_have(one)]:
+            next_ = min(waiting, key=self._held.__getitem__)
+            first = self._waiting[next_].popleft()
+            if not self._waiting[next_]:
+                del self._waiting[next_]
+            if not first.done():
+                self._held[next_] += 1
+                first.set_result(reader)
                 return
         if reader is None:
             self._free += 1
@@ -221,11 +250,33 @@ class Readers:
             self._idle.append(reader)
 
 
+class Clock:
+    """Reads for one question of an asker (empty: the node itself); `seconds` is how long
+    connections were at work on them, and not how long the question waited for one."""
+
+    __slots__ = ("_readers", "asker", "seconds")
+
+    def __init__(self, readers: Readers, asker: str = "") -> None:
+        self._readers = readers
+        self.asker = asker
+        self.seconds = 0.0
+
+    async def fetch(self, sql: str, /, *values: Any) -> list[asyncpg.Record]:
+        """As `Readers.fetch`."""
+        rows: list[asyncpg.Record] = await self._readers.read("fetch", sql, values, self)
+        return rows
+
+    async def fetchrow(self, sql: str, /, *values: Any) -> asyncpg.Record | None:
+        """As `Readers.fetchrow`."""
+        row: asyncpg.Record | None = await self._readers.read("fetchrow", sql, values, self)
+        return row
+
+
 async def open_readers(
     dsn: str,
     *,
     min_size: int = 0,
-    max_size: int = 8,
+    max_size: int = POOL,
     wall: Wall | None = None,
     day: str | None = None,
 ) -> Readers:

@@ -319,14 +319,16 @@ async def _upsert(
         "objection = EXCLUDED.objection",
         "objection = CASE WHEN EXCLUDED.batch_id IS NULL THEN EXCLUDED.objection"
         " ELSE r.objection END",
+    ).replace(
+        "received_at = EXCLUDED.received_at",
+        "received_at = least(r.received_at, EXCLUDED.received_at)",
     )
     changed = await connection.fetch(
         f"""
         WITH shown AS (
             INSERT INTO record AS r ({listed})
-            SELECT {listed} FROM (
-                SELECT DISTINCT ON (subject_id, record_id) * FROM {table}
-                ORDER BY subject_id, record_id, stamp DESC, batch_sha DESC, line_no DESC) latest
+            SELECT DISTINCT ON (subject_id, record_id) {first_received(columns)} FROM {table}
+            ORDER BY subject_id, record_id, stamp DESC, batch_sha DESC, line_no DESC
             ON CONFLICT (subject_id, record_id) DO UPDATE SET {updates}, recorded_from = now()
             WHERE (EXCLUDED.stamp, EXCLUDED.batch_sha, EXCLUDED.line_no)
                 > (r.stamp, r.batch_sha, r.line_no)
@@ -339,7 +341,30 @@ async def _upsert(
         RETURNING subject_id, entity_id
         """
     )
+    await connection.execute(
+        f"""
+        WITH earlier AS (
+            UPDATE record r SET received_at = t.first
+            FROM (SELECT subject_id, record_id, min(received_at) AS first FROM {table}
+                  GROUP BY subject_id, record_id) t
+            WHERE r.subject_id = t.subject_id AND r.record_id = t.record_id
+              AND r.received_at > t.first
+            RETURNING r.subject_id, r.record_id
+        )
+        INSERT INTO outbox (entity, entity_id, subject_id)
+        SELECT 'RECORD', record_id, subject_id FROM earlier ORDER BY subject_id, record_id
+        """
+    )
     return {(row["subject_id"], row["entity_id"]) for row in changed}
+
+
+def first_received(columns: Sequence[str]) -> str:
+    """SQL: the columns of staged statements of records, each received when its first one was.
+
+    A correction makes no report late (本政发〔2020〕9号, task 7: within seven working days).
+    """
+    first = "min(received_at) OVER (PARTITION BY subject_id, record_id)"
+    return ", ".join(first if column == "received_at" else column for column in columns)
 
 
 async def _keep_versions(connection: Connection, versions: Sequence[tuple[Any, ...]]) -> None:

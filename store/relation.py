@@ -232,7 +232,8 @@ async def derive_shares(
 async def close_former_representatives(connection: Connection, firms: Iterable[UUID]) -> set[UUID]:
     """End each legal representative on the day a later registry statement names another.
 
-    Derived from the kept statements, so the order of arrival does not matter.
+    Derived from the kept statements, so the order of arrival does not matter. When a partner's copy
+    ends is its own city's word.
     """
     rows = await connection.fetch(
         """
@@ -242,6 +243,7 @@ async def close_former_representatives(connection: Connection, firms: Iterable[U
               ON v.subject_id = r.subject_id AND v.origin_region = r.origin_region
              AND (v.stamp, v.batch_sha, v.line_no) > (r.stamp, r.batch_sha, r.line_no)
             WHERE r.subject_id = ANY($1) AND r.direction = 'IN' AND r.kind = 'LEGAL_REP_OF'
+              AND r.batch_id IS NOT NULL
             GROUP BY r.relation_id
         )
         UPDATE relation r SET valid_to = e.ended FROM ends e

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _LOCAL = (
     "ARRAY['subject_id','other_id','loan_id','relation_id','audit_ref','stamp','batch_sha',"
-    "'batch_id','line_no','digest','recorded_from','received_at','secrets','commitment','salt',"
+    "'batch_id','line_no','digest','recorded_from','secrets','commitment','salt',"
     "'id_number','stub_firm_id','bigrams','sounds','spelt']"
 )
 

@@ -121,6 +121,8 @@ class Directory:
         self._issues: dict[UUID, tuple[str, UUID, str]] = {}
         self._shared: dict[Code, list[_Subject]] = {}  # known to be so from this chunk on
         self.mentions: dict[UUID, Mention] = {}
+        self.joined: set[UUID] = set()  # bodies that others became part of
+        self.parted: set[UUID] = set()  # bodies and placeholders that records moved between
 
     @classmethod
     async def open(
@@ -178,10 +180,12 @@ class Directory:
             found = [s for c in codes for s in self._having(c) if _is_one(s, codes)]
             for weak in dict.fromkeys(s.subject_id for s in found[1:]):
                 if weak != found[0].subject_id:
+                    await self.write_subjects()  # one of them may be of this chunk
                     await join_subject(
                         self._connection, weak, found[0].subject_id, cipher=self._cipher
                     )
                     self._forget(weak, found[0])
+                    self.joined.add(found[0].subject_id)
             if party.code("uscc") and not (found and set(codes) <= found[0].codes):
                 self._body(party, codes)
 
@@ -403,6 +407,7 @@ class Directory:
             target = next(self._having(("placeholder", what))).subject_id
             named = [row["record_id"] for row in rows]
             await move_records(self._connection, named, bodies, target)
+            self.parted.update((*bodies, target))
 
     async def write_subjects(self) -> None:
         """Write new subjects, identifiers and issues."""

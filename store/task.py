@@ -10,6 +10,8 @@ from uuid import UUID
 
 import asyncpg
 
+from store.merged import BECOME
+
 _COLUMNS = (
     "q.issue_id, q.kind AS code, q.severity, q.layout, q.field, q.reason, q.unit_id,"
     " u.name AS unit_name, b.file_name, q.line_no, q.record_id, q.opened_at, q.closed_at,"
@@ -32,13 +34,14 @@ class Wanted:
     """Which tasks; `state` is OPEN, CLOSED or None for both, `unit` "" those of no known unit.
 
     `district` is the region whose own units must act: those whose USCC names its division
-    (GB 32100-2015, places 3 to 8).
+    (GB 32100-2015, places 3 to 8). Tasks on the records of `barred` subjects are not among them.
     """
 
     unit: str | None = None
     code: str | None = None
     state: str | None = "OPEN"
     district: str | None = None
+    barred: frozenset[UUID] = frozenset()
 
     def conditions(self) -> tuple[list[str], list[object]]:
         """SQL conditions and what they bind; the state is in the text, for the partial index."""
@@ -53,6 +56,12 @@ class Wanted:
             found.append(
                 "substr(q.unit_id, 3, 6) ="
                 f" (SELECT gbt2260_code FROM region WHERE region_id = ${len(values)})"
+            )
+        if self.barred:
+            values.append(list(self.barred))
+            found.append(
+                "NOT EXISTS (SELECT FROM record r WHERE r.record_id = q.record_id"
+                f" AND r.subject_id IN ({BECOME.format(ids=f'${len(values)}')}))"
             )
         return found, values
 

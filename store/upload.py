@@ -1,7 +1,11 @@
-"""What callers upload: bodies too long for a question, kept encrypted for a day."""
+"""What callers upload: bodies too long for a question, kept encrypted for a day.
+
+They are encrypted and decrypted beside the event loop, which a long one would hold up.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -56,7 +60,7 @@ async def uploaded(
     )
     if content is None:
         raise StoreError("UPLOAD_UNKNOWN", "Upload the content under this name first.")
-    return opened(content, place(caller, name))
+    return await asyncio.to_thread(opened, content, place(caller, name))
 
 
 async def keep(
@@ -67,13 +71,14 @@ async def keep(
     seal: Callable[[bytes, bytes], bytes],
 ) -> None:
     """Keep what a job will read, under a name that no caller can give."""
+    sealed = await asyncio.to_thread(seal, content, place(caller, name))
     await connection.execute(
         "INSERT INTO upload (caller, name, sha256, size, content) VALUES ($1, $2, sha256($3),"
         " length($3), $4)",
         caller,
         name,
         content,
-        seal(content, place(caller, name)),
+        sealed,
     )
 
 
@@ -86,7 +91,7 @@ async def kept(
     )
     if content is None:
         raise StoreError("UPLOAD_UNKNOWN", "Submit the file again: it was not read in time.")
-    return opened(content, place(caller, name))
+    return await asyncio.to_thread(opened, content, place(caller, name))
 
 
 async def drop(connection: Queried, caller: str, name: str) -> None:

@@ -15,8 +15,8 @@ from store.statement import Order
 if TYPE_CHECKING:
     from store.connection import Connection
 
-# Above every batch: no file that is sent again brings a withdrawn record back.
-_FINAL = datetime(9999, 12, 31, tzinfo=UTC)
+FINAL = datetime(9999, 12, 31, tzinfo=UTC)
+"""Above every batch: no file that is sent again brings a withdrawn record back."""
 
 
 async def withdraw_record(
@@ -37,7 +37,7 @@ async def withdraw_record(
     if not reason.strip():
         raise StoreError("REASON_REQUIRED", "Say why the record ends.")
     rank = ("REPAIRED", "WITHDRAWN").index(status)
-    order = order or Order(_FINAL, hashlib.sha256(b"withdrawal").digest(), rank)
+    order = order or Order(FINAL, hashlib.sha256(b"withdrawal").digest(), rank)
     async with connection.transaction():
         await lock_writes(connection)
         rows = await connection.fetch(

@@ -115,6 +115,24 @@ async def name_units(connection: Connection, units: Iterable[tuple[UUID, str]]) 
         )
 
 
+async def close_superseded(connection: Connection, records: Iterable[UUID], reason: str) -> None:
+    """Close what is open about the statements of these records that a correction has ended.
+
+    `reason` is why their display ended.
+    """
+    await connection.execute(
+        "UPDATE quality_issue q SET closed_at = now(), closed_by = $2, close_reason = '已更正'"
+        " FROM record r WHERE r.record_id = ANY($1) AND r.display_end_reason = $3"
+        " AND q.record_id = r.record_id AND q.subject_id = r.subject_id AND q.closed_at IS NULL"
+        " AND q.kind <> ALL($4)"
+        " AND (q.stamp, q.batch_sha, q.line_no) <= (r.stamp, r.batch_sha, r.line_no)",
+        list(records),
+        BY_INTAKE,
+        reason,
+        list(_OF_THEIR_OWN),
+    )
+
+
 async def close_empty_placeholders(connection: Connection, records: Iterable[UUID]) -> None:
     """Close what is open about placeholders that these records have left behind empty."""
     await connection.execute(

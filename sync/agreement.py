@@ -12,20 +12,18 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 
 from client.errors import ClientError
 from security.tlog.note import Note, NoteSigner, VerifierKey
 from store.connection import Connection
+from store.kind import Kinds
 from sync.canonical import Value, canonical
-from sync.catalogue import Item
+from sync.catalogue import Item, lacking
 from sync.database import Reader
 from sync.errors import AgreementError
-
-if TYPE_CHECKING:
-    pass
 
 _HEADER = "xinqiao agreement v1\n"
 _ID = re.compile(r"[a-z0-9][a-z0-9.-]{0,99}")
@@ -179,13 +177,19 @@ async def record_agreement(
     connection: Connection,
     note: bytes,
     known: Mapping[str, VerifierKey] | None = None,
+    *,
+    kinds: Kinds,
 ) -> Agreement:
     """Verify an agreement and keep it; the same one again changes nothing.
 
-    Raises AgreementError as `read_agreement` does, and `AGREEMENT_CHANGED` when another text is
-    known under its id.
+    Raises AgreementError as `read_agreement` does, `AGREEMENT_CHANGED` when another text is
+    known under its id, and `AGREEMENT_FIELDS` for a new one of whose items no copy could be kept.
     """
     agreement = read_agreement(note, known)
+    if not await connection.fetchval(
+        "SELECT EXISTS (SELECT FROM agreement WHERE agreement_id = $1)", agreement.id
+    ):
+        check_fields(agreement, kinds)
     kept = await connection.fetchval(
         """
         INSERT INTO agreement (agreement_id, note, parties, valid_from, valid_to)
@@ -204,6 +208,20 @@ async def record_agreement(
             "AGREEMENT_CHANGED", "Give the changed agreement a new id: the old one stays as signed."
         )
     return agreement
+
+
+def check_fields(agreement: Agreement, kinds: Kinds) -> None:
+    """Raise AgreementError `AGREEMENT_FIELDS` when copies of an item could not be kept.
+
+    Its message names each such item with the fields that it has to show.
+    """
+    missing = {item.tag: lacking(item, kinds) for item in agreement.items}
+    told = [f"{tag}: {', '.join(names)}" for tag, names in missing.items() if names]
+    if told:
+        raise AgreementError(
+            "AGREEMENT_FIELDS",
+            f"Draw the agreement up again: no copy is kept without these ({'; '.join(told)}).",
+        )
 
 
 async def active_agreement(connection: Reader, partner: str, today: date) -> Agreement | None:

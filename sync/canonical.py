@@ -11,9 +11,13 @@ _LARGEST = 2**53 - 1  # RFC 8785 §3.2.2.3: beyond it numbers lose digits in oth
 
 
 def canonical(value: Value) -> bytes:
-    """Serialise as RFC 8785; ValueError for floats, integers beyond 2⁵³ − 1 and odd keys."""
-    _demand(value)
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    """Serialise as RFC 8785; ValueError for floats, integers beyond 2⁵³ − 1, odd keys and what is
+    nested without end."""
+    try:
+        _demand(value)
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except (RecursionError, orjson.JSONEncodeError) as error:
+        raise ValueError("nothing that travels as JSON") from error
 
 
 def _demand(value: Value) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from store.kind import Field, FieldType, Kind, Visibility
+from store.kind import Field, FieldType, Kind, Kinds, Visibility
 from sync.leaf import item_tag
 
 ENVELOPE = (
@@ -38,6 +38,22 @@ RELATION = "relation"
 """The item under which an agreement lets relations of organisations travel; no record kind."""
 CATEGORIES = ("LEGAL_ENTITY", "INDIVIDUAL_BUSINESS")
 """Categories of subjects whose records may travel; a natural person's never do."""
+
+PARTY_SCHEMES = frozenset(
+    {
+        "uscc",
+        "org_code",
+        "reg_no",
+        "inst_cert_no",
+        "social_cert_no",
+        "tax_no",
+        "lei",
+        "finbench-company",
+        "bods-entity",
+        "foreign",
+    }
+)
+"""Schemes of the codes under which an organisation travels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +95,41 @@ ALWAYS = frozenset(
 """Fields without which a copy cannot be kept; every agreement shows them."""
 
 
+_KEPT_BY = (
+    "reported_name",
+    "issuer_name",
+    "issuer_uscc",
+    "source_unit_name",
+    "source_unit_uscc",
+    "decision_date",
+    "display_from",
+    "display_until",
+    "query_until",
+    "valid_to",
+    "objection",
+)
+"""Columns without which a copy has no party, id or unit, or counts when its record does not."""
+
+
+def lacking(item: Item, kinds: Kinds) -> tuple[str, ...]:
+    """The fields that the item does not show and without which no copy of it can be kept, sorted.
+
+    None where this node does not have the kind: that is told when its records come.
+    """
+    kind, shown = kinds.by_name.get(item.kind), item.fields
+    if item.kind == RELATION:
+        needed = {"relationKind", "source", "target", "stated.validTo"}
+    elif kind is None:
+        return ()
+    else:
+        keys = [kind.field(name) for name in kind.natural_key]
+        ends = [f for f in kind.fields if (f.ends_display or f.open_ended) and travels(f)]
+        needed = {*map(api_name, _KEPT_BY), *map(field_name, (*keys, *ends))}
+        if shown is None:  # all that travels
+            shown = frozenset({*map(api_name, ENVELOPE), *map(field_name, travelling_fields(kind))})
+    return () if shown is None else tuple(sorted(needed - shown))
+
+
 def travels(field: Field) -> bool:
     """Tell whether a kind's field may leave the city: open or government class, no number of a
     person."""
@@ -88,6 +139,11 @@ def travels(field: Field) -> bool:
 def travelling_fields(kind: Kind) -> tuple[Field, ...]:
     """The kind's own fields that travel, named `fields.<API name>`."""
     return tuple(field for field in kind.own_fields if travels(field))
+
+
+def field_name(field: Field) -> str:
+    """The name under which a kind's field travels."""
+    return api_name(field.envelope) if field.envelope else f"fields.{field.api_name}"
 
 
 def api_name(column: str) -> str:

@@ -27,9 +27,6 @@ from sync.sharing import sharing_on
 if TYPE_CHECKING:
     import asyncpg
 
-SHARE_OUT = "SHARE_OUT"
-"""Kind of the access-log entry of everything that a partner is given here."""
-
 
 @dataclass(frozen=True, slots=True)
 class Shared:

@@ -77,9 +77,11 @@ async def feed_page(
         )
     rows = await pool.fetch(
         """
-        SELECT l.index, l.leaf, p.disclosures::text AS disclosures, p.record_id, s.audit_ref
+        SELECT l.index, l.leaf, p.disclosures::text AS disclosures, p.record_id, s.audit_ref,
+               f.index IS NULL OR f.index = l.index AS is_last
         FROM feed_leaf l
         LEFT JOIN feed_payload p ON p.index = l.index
+        LEFT JOIN feed_record f ON f.record_id = p.record_id
         LEFT JOIN subject s ON s.subject_id = p.subject_id
         WHERE l.index >= $1 AND l.index < $2 ORDER BY l.index
         """,
@@ -122,7 +124,7 @@ def _payload(row: asyncpg.Record) -> Payload:
     disclosures = None
     if row["disclosures"] is not None:
         disclosures = tuple(Disclosure(*array) for array in orjson.loads(row["disclosures"]))
-    return Payload(row["index"], bytes(row["leaf"]), disclosures)
+    return Payload(row["index"], bytes(row["leaf"]), disclosures, row["is_last"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,12 @@ from security.tlog.merkle import root_hash
 from security.tlog.tile import WIDTH, Tile, hashes_at, split_hashes
 from security.witness.fork import ForkProof, prove_fork
 from security.witness.witness import Contradiction
+from sync.line import LineError, hear
+
+TIMEOUT = 5.0
+"""Seconds for a tile."""
+MAX_TILE = 32 * WIDTH
+"""Bytes of a whole tile."""
 
 
 async def pursue(
@@ -33,11 +39,11 @@ async def pursue(
     level, depth = divmod(first.size.bit_length() - 1, 8)
     tile = Tile(level, 0, min(WIDTH, hashes_at(level, second.size)))
     try:
-        answer = await http.get(f"{log_url}/{tile.path}")
-        hashes = split_hashes(answer.raise_for_status().content)
-    except (httpx.HTTPError, ValueError):
+        heard = await hear(http, "GET", f"{log_url}/{tile.path}", most=MAX_TILE, seconds=TIMEOUT)
+        hashes = split_hashes(heard.body)
+    except (LineError, ValueError):
         return None
-    if len(hashes) < 1 << depth:
+    if heard.status != 200 or len(hashes) < 1 << depth:
         return None
     root = root_hash(hashes[: 1 << depth])
     return prove_fork(

@@ -12,7 +12,7 @@ import contextlib
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -25,10 +25,13 @@ from store.cipher import Cipher
 from store.connection import Connection
 from store.kind import Kinds
 from sync.agreement import Agreement, latest_agreement
+from sync.catalogue import lacking
 from sync.compact_range import CompactRange
 from sync.copy import apply_changes
 from sync.errors import AgreementError, MirrorError, PartnerUnavailableError, SyncError
 from sync.exchange import acknowledge
+from sync.lapse import end_lapsed
+from sync.narrowing import narrow_copies
 from sync.page import Position, ReadPage, read_page
 from sync.partner import record_failure, record_success
 from sync.transport import Transport
@@ -93,6 +96,7 @@ class Mirror:
         self._signer = signer
         self._today = today
         self._page = page
+        self._held_to: tuple[str, bool] | None = None  # the agreement that copies were held to
 
     async def pull_once(self) -> Progress:
         """Pull until the partner's checkpoint is reached, and acknowledge.
@@ -152,8 +156,19 @@ class Mirror:
         cursor = await self._cursor(agreement)
         return await self._apply(body, agreement, cursor)
 
+    async def _hold_to(self, agreement: Agreement) -> None:
+        """Let no copy stand, nor field of one, that the agreement does not share, before the
+        partner is asked."""
+        held_to = (agreement.id, agreement.in_force(self._today()))
+        if held_to != self._held_to:
+            feed = self._feed(agreement)
+            await end_lapsed(self._pool, self._region, feed, agreement, self._today())
+            await narrow_copies(self._pool, self._region, agreement, self._kinds)
+            self._held_to = held_to
+
     async def _pull(self) -> Progress:
         agreement = await self._agreement()
+        await self._hold_to(agreement)
         applied = 0
         while True:
             cursor = await self._cursor(agreement)
@@ -175,7 +190,9 @@ class Mirror:
             raise AgreementError(
                 "AGREEMENT_MISSING", "Record the signed agreement with this partner first."
             )
-        return agreement
+        # Of what an earlier release let in without its key fields no copy can be kept.
+        kept = tuple(item for item in agreement.items if not lacking(item, self._kinds))
+        return replace(agreement, items=kept)
 
     async def _cursor(self, agreement: Agreement) -> _Cursor:
         row = await self._pool.fetchrow(

@@ -35,11 +35,15 @@ _MALFORMED = "Tell the partner: the page is not in the form of docs/formats-feed
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """What the origin keeps of one entry; `disclosures` is None once erased."""
+    """What the origin keeps of one entry; `disclosures` is None once erased.
+
+    `is_last`: no later entry of the feed speaks of its record.
+    """
 
     index: int
     leaf: bytes
     disclosures: tuple[Disclosure, ...] | None
+    is_last: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +109,7 @@ def write_entry(
     """Serialise one entry of a page for a partner; also gives the names of the fields shown.
 
     `shared` are the tags of what the origin's catalogue lets travel to the partner: other entries
-    of the agreement's items are marked as withheld.
+    of the agreement's items are marked as withheld, and what a later entry corrects or calls back.
     """
     leaf = Leaf.parse(payload.leaf)
     entitled = entitlement(agreement, leaf, today)
@@ -113,7 +117,11 @@ def write_entry(
     shown: list[Disclosure] = []
     if payload.disclosures is None:
         entry["erased"] = True
-    elif entitled is not None and leaf.item not in shared and leaf.operation is Operation.UPSERT:
+    elif (
+        entitled is not None
+        and leaf.operation is Operation.UPSERT
+        and not (payload.is_last and leaf.item in shared)
+    ):
         entry["withheld"] = True
     elif entitled is not None:
         shown, hidden = split(payload.disclosures, entitled.fields)
@@ -168,7 +176,7 @@ def read_page(
         note = page["checkpoint"].encode()
         proof, consistency = _hashes(page["proof"]), _hashes(page["consistency"])
         start, entries = page["from"], page["entries"]
-        shared = _tags(page.get("shared"))
+        shared = _tags(page.get("shared"), agreement)
         leaves = [entry["leaf"].encode() for entry in entries]
         parsed = [Leaf.parse(leaf) for leaf in leaves]
     except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -202,14 +210,15 @@ def read_page(
     return ReadPage(Position(tree, head.size, head.root), note, tuple(found), shared)
 
 
-def _tags(told: Any) -> tuple[str, ...] | None:
+def _tags(told: Any, agreement: Agreement) -> tuple[str, ...] | None:
+    """The items of the agreement that the origin says it shares, None when it does not say."""
     if told is None:
         return None
     if not isinstance(told, list) or not all(
         isinstance(tag, str) and len(tag) < 128 for tag in told
     ):
         raise TypeError("tags are texts")
-    return tuple(told)
+    return tuple(tag for tag in told if agreement.item(tag) is not None)
 
 
 def _fields(entry: Any, leaf: Leaf) -> dict[str, Value]:

@@ -13,7 +13,6 @@ from typing import Any
 import asyncpg
 
 from security.sealer import StopSignal
-from security.tlog.checkpoint import Checkpoint
 from security.tlog.note import NoteSigner
 from store.connection import Connection
 from store.kind import Kinds
@@ -44,18 +43,6 @@ class Publisher:
         self._region = region
         self._kinds = kinds
         self._today = today
-
-    async def publish_once(self) -> Checkpoint:
-        """Take in everything that is waiting, publish, and give the signed head.
-
-        Raises FeedError as `FeedLog.open` and `FeedLog.publish` do.
-        """
-        async with self._pool.acquire() as connection:
-            log = await FeedLog.open(connection, self._directory, self._signer)
-            try:
-                return await self._catch_up(log, connection)
-            finally:
-                log.close()
 
     async def run(self, interval: float, stop: StopSignal) -> None:
         """Publish every `interval` seconds until stopped.
@@ -88,11 +75,11 @@ class Publisher:
             if log is not None:
                 log.close()
 
-    async def _catch_up(self, log: FeedLog, connection: Connection) -> Checkpoint:
+    async def _catch_up(self, log: FeedLog, connection: Connection) -> None:
         while True:
             step = await advance(
                 connection, kinds=self._kinds, region=self._region, today=self._today()
             )
-            head = await log.publish(connection)
+            await log.publish(connection)
             if not step.more:
-                return head
+                return

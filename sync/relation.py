@@ -22,17 +22,20 @@ from store.relation import STATED, RelationStatement
 from store.screening_word import COMPOUND_SURNAMES
 from store.statement import NATURAL_PERSON, Order, Party
 from sync.canonical import Value
-from sync.catalogue import CATEGORIES, RELATION, api_name
+from sync.catalogue import CATEGORIES, PARTY_SCHEMES, RELATION, api_name
 from sync.leaf import item_tag
 from sync.offer import moment
 
 PERSON_SCHEME = "partner-person"
 KINDS = ("HOLDS", "LEGAL_REP_OF", "OFFICER_OF", "BRANCH_OF", "GUARANTEES")
 _LEFT_OUT = frozenset({"loan_no", "balance", "reference_no"})
-_TRAVELLING = tuple(column for column in STATED if column not in _LEFT_OUT)
+TRAVELLING = tuple(column for column in STATED if column not in _LEFT_OUT)
+INTERVAL = ("shareFrom", "shareUpTo")
+"""Keys of `fields` that hold the interval of a share that is not known exactly."""
+BOUNDS = frozenset({"share_min", "share_max"})
+"""Columns that follow from a share as it was stated."""
 _DATES = frozenset({"subscribed_on", "paid_on", "valid_from", "valid_to"})
-_NUMBERS = frozenset({"share_min", "share_max", "share_stated", "subscribed", "paid", "amount"})
-_CLOSED_SCHEMES = ("person_", "court_", "placeholder", PERSON_SCHEME)
+_NUMBERS = BOUNDS | {"share_stated", "subscribed", "paid", "amount"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,7 @@ class StatedRelation:
             "source": dict(self.source),
             "target": dict(self.target),
         }
-        told |= {f"stated.{api_name(c)}": _plain(self.row[c]) for c in _TRAVELLING}
+        told |= {f"stated.{api_name(c)}": _plain(self.row[c]) for c in TRAVELLING}
         return told
 
 
@@ -103,7 +106,7 @@ async def stated_relations(
         list(ids),
         region,
     )
-    columns = ", ".join(f"r.{column}" for column in _TRAVELLING)
+    columns = ", ".join(f"r.{column}" for column in TRAVELLING)
     ends = ", ".join(
         _end(at, name) for at, name in (("subject_id", "source"), ("other_id", "target"))
     )
@@ -177,7 +180,7 @@ def relation_statement(
     source, target = (_party(told[end], region) for end in ("source", "target"))
     if target.category not in CATEGORIES:
         raise ValueError("a relation leads to an organisation")
-    values = {c: _value(c, told.get(f"stated.{api_name(c)}")) for c in _TRAVELLING}
+    values = {c: _value(c, told.get(f"stated.{api_name(c)}")) for c in TRAVELLING}
     if values["share_stated"] is None and values["share_min"] == values["share_max"]:
         # Derived from amounts there, where the capital is known: here it is a statement.
         values["share_stated"] = values["share_min"]
@@ -202,7 +205,7 @@ def _interval(values: Mapping[str, Any]) -> dict[str, str]:
     low, high = values["share_min"], values["share_max"]
     if low is None or high is None or low == high:
         return {}
-    return {"shareFrom": f"{low:f}", "shareUpTo": f"{high:f}"}
+    return dict(zip(INTERVAL, (f"{low:f}", f"{high:f}"), strict=True))
 
 
 def _party(told: Value, region: str) -> Party:
@@ -218,7 +221,7 @@ def _party(told: Value, region: str) -> Party:
         if scheme != PERSON_SCHEME or not value.startswith(f"{region}:"):
             raise ValueError("a person travels under an alias of its city")
         return Party(category, name, codes)
-    if category not in CATEGORIES or any(s.startswith(_CLOSED_SCHEMES) for s, _ in codes):
+    if category not in CATEGORIES or any(s not in PARTY_SCHEMES for s, _ in codes):
         raise ValueError("an organisation travels under its open codes")
     return Party(category, name, codes)
 

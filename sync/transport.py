@@ -7,7 +7,7 @@ partner's exchange stands in its access log like any other.
 from __future__ import annotations
 
 import time
-from typing import Protocol
+from typing import Any, Protocol
 
 import httpx
 import orjson
@@ -19,9 +19,16 @@ from client.keys import NodeKeys
 from client.profile import Signer
 from client.question import Question, sign_request
 from sync.errors import MirrorError, PartnerUnavailableError, SyncError
+from sync.line import Heard, LineError, hear
 
 TIMEOUT = 10.0
-"""Seconds for a connection, and between two pieces of an answer."""
+"""Seconds for a connection, between two pieces of an answer, and for a whole public file."""
+LONGEST = 120.0
+"""Seconds for a whole answer."""
+MAX_ANSWER = 64 * 1024 * 1024
+"""Longest answer, in bytes: a page of the feed has at most 1,024 entries."""
+MAX_FILE = 1024 * 1024
+"""Longest public file, in bytes."""
 
 
 class Transport(Protocol):
@@ -73,13 +80,10 @@ class SignedTransport:
 
     async def look(self, path: str) -> bytes:
         """Read a public file."""
-        try:
-            answer = await self._http.get(self._url + path)
-            return answer.raise_for_status().content
-        except httpx.HTTPError as error:
-            raise PartnerUnavailableError(
-                f"Check the line to the partner's node: {type(error).__name__}."
-            ) from error
+        heard = await self._hear("GET", self._url + path, most=MAX_FILE, seconds=TIMEOUT)
+        if heard.status != 200:
+            raise PartnerUnavailableError(f"The partner's node answered {heard.status}.")
+        return heard.body
 
     async def _exchange(self, method: str, path: str, body: bytes, content_type: str) -> bytes:
         uri = self._url + path
@@ -92,14 +96,9 @@ class SignedTransport:
             content_type=content_type,
             purpose=self._purpose,
         )
-        try:
-            answer = await self._http.request(
-                method, uri, content=body or None, headers=list(question.headers)
-            )
-        except httpx.HTTPError as error:
-            raise PartnerUnavailableError(
-                f"Check the line to the partner's node: {type(error).__name__}."
-            ) from error
+        answer = await self._hear(
+            method, uri, most=MAX_ANSWER, seconds=LONGEST, headers=question.headers, body=body
+        )
         try:
             try:
                 verified = self._verify(question, answer)
@@ -110,23 +109,26 @@ class SignedTransport:
                 self._keys = follow(self._keys, changes, time.time())
                 verified = self._verify(question, answer)
         except ClientError as error:
-            if answer.status_code >= 500:
+            if answer.status >= 500:
                 raise PartnerUnavailableError(
-                    f"The partner's node answered {answer.status_code}: ask again later."
+                    f"The partner's node answered {answer.status}: ask again later."
                 ) from error
             raise MirrorError(error.code, error.message) from error
         if verified.status == 200:
             return verified.body
         raise _refusal(verified.status, verified.body)
 
-    def _verify(self, question: Question, answer: httpx.Response) -> VerifiedAnswer:
+    async def _hear(self, method: str, uri: str, **bounds: Any) -> Heard:
+        try:
+            return await hear(self._http, method, uri, **bounds)
+        except LineError as error:
+            raise PartnerUnavailableError(
+                f"Check the line to the partner's node: {error}."
+            ) from error
+
+    def _verify(self, question: Question, answer: Heard) -> VerifiedAnswer:
         return verify_response(
-            question,
-            answer.status_code,
-            answer.headers.multi_items(),
-            answer.content,
-            self._keys,
-            now=time.time(),
+            question, answer.status, answer.headers, answer.body, self._keys, now=time.time()
         )
 
 

@@ -25,6 +25,7 @@ from security.tlog.reader import TileReader
 from security.witness.address import WitnessAddress
 from security.witness.submission import submission_of
 from sync.errors import SyncError
+from sync.line import LineError, TooLongError, hear
 from sync.witness_policy import WitnessPolicy
 
 if TYPE_CHECKING:
@@ -156,17 +157,14 @@ async def ask_witness(
 async def _post(http: httpx.AsyncClient, witness: WitnessAddress, body: bytes) -> tuple[int, bytes]:
     url = f"{witness.url.rstrip('/')}/add-checkpoint"
     try:
-        async with http.stream("POST", url, content=body, timeout=TIMEOUT) as answer:
-            found = b""
-            async for piece in answer.aiter_bytes():
-                found += piece
-                if len(found) > MAX_ANSWER:
-                    raise WitnessError("WITNESS_ANSWER", "Ask its operator: it answers too much.")
-            return answer.status_code, found
-    except httpx.HTTPError as error:
+        heard = await hear(http, "POST", url, most=MAX_ANSWER, seconds=TIMEOUT, body=body)
+    except TooLongError:
+        raise WitnessError("WITNESS_ANSWER", "Ask its operator: it answers too much.") from None
+    except LineError as error:
         raise WitnessError(
-            "WITNESS_UNREACHABLE", f"Check the line to the witness: {type(error).__name__}."
+            "WITNESS_UNREACHABLE", f"Check the line to the witness: {error}."
         ) from error
+    return heard.status, heard.body
 
 
 def _verified(witness: WitnessAddress, note: Note, body: bytes) -> NoteSignature:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import secrets
 import shutil
 import signal
 import tempfile
@@ -12,7 +11,6 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import pytest
 from hypothesis import settings
 
@@ -20,13 +18,12 @@ from service.collecting import IMPORTING
 from service.home import NodeHome, cache, open_folder
 from service.neo4j import Neo4jAddress, Neo4jServer
 from service.postgres import PostgresServer
-from service.process import end
-from store.migrations import migrate
+from service.process import end, running
+from tests.databases import Databases
 from tests.service.cities import BRIEF
 
 _TESTS = Path(__file__).parent
 _PREFIX = "test-"
-_TEMPLATE = "migrated"
 # A thousand databases are made and dropped: on a disk that takes longer than all the tests. What
 # they prove of kill -9 and of the order of writes holds here as well; no test cuts the power.
 # Nodes stay on the disk: confined to their homes, they could not reach the shared memory beside.
@@ -85,8 +82,9 @@ _SHARING = {
         "service/test_subscriptions.py",
         "service/test_whole_graph.py",
     ),
-    "known": (
+    "known_worlds": (
         "resolvers/test_analysis_world.py",
+        "resolvers/test_golden_ownership.py",
         "resolvers/test_search_world.py",
     ),
 }
@@ -112,6 +110,9 @@ _FIRST = {module: place for place, module in enumerate((*_SHARED, *_LONG))}
 def pytest_configure() -> None:
     # As Ctrl-C: fixtures are finalised, so no server outlives a session that is told to end.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # What ignores it, as under nohup, has every process that it starts ignore it as well.
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda *_: None)
     # All tests and all that they import are looked at for cycles too often otherwise.
     gc.set_threshold(IMPORTING, 20, 50)
 
@@ -152,7 +153,7 @@ def home() -> Iterator[Path]:
         patch.setenv("XINQIAO_CACHE", str(cache()))
         if os.geteuid() == 0:
             open_folder(above, 0o711)
-        _remove_abandoned(above)
+        remove_abandoned(above)
         prefix = _PREFIX if os.geteuid() == 0 else f"xinqiao-{_PREFIX}"
         path = above / f"{prefix}{os.getpid()}"
         path.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700)
@@ -166,7 +167,7 @@ def postgres_server(home: Path) -> Iterator[PostgresServer]:
     """The session's PostgreSQL. Tests want their own `database` of it."""
     place = home
     if _is_roomy(_MEMORY):
-        _remove_abandoned(_MEMORY)
+        remove_abandoned(_MEMORY)
         place = _MEMORY / f"xinqiao-{_PREFIX}{os.getpid()}"
         place.mkdir(mode=0o711)
     # fsync stays on: what these tests prove is durability, among other things.
@@ -177,27 +178,19 @@ def postgres_server(home: Path) -> Iterator[PostgresServer]:
 
 
 @pytest.fixture(scope="session")
-async def _migrated(postgres_server: PostgresServer) -> PostgresServer:
-    admin = await asyncpg.connect(postgres_server.dsn)
-    try:
-        await admin.execute(f"CREATE DATABASE {_TEMPLATE}")
-        await migrate(postgres_server.dsn_of(_TEMPLATE))
-    finally:
-        await admin.close()
-    return postgres_server
+async def databases(postgres_server: PostgresServer) -> AsyncIterator[Databases]:
+    """The session's databases, for fixtures that outlive a test."""
+    made = Databases(postgres_server)
+    await made.prepare()
+    yield made
+    await made.close()
 
 
 @pytest.fixture
-async def database(_migrated: PostgresServer) -> AsyncIterator[str]:
+async def database(databases: Databases) -> AsyncIterator[str]:
     """The address of a fresh, migrated database that is this test's alone."""
-    name = f"t_{secrets.token_hex(6)}"
-    admin = await asyncpg.connect(_migrated.dsn)
-    try:
-        await admin.execute(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE} STRATEGY file_copy")
-        yield _migrated.dsn_of(name)
-        await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    finally:
-        await admin.close()
+    async with databases.fresh() as address:
+        yield address
 
 
 @pytest.fixture(scope="session")
@@ -218,7 +211,7 @@ def _is_roomy(folder: Path) -> bool:
     return os.path.ismount(folder) and min(free, available) > _ROOM
 
 
-def _remove_abandoned(above: Path) -> None:
+def remove_abandoned(above: Path) -> None:
     """Clear up after sessions that were killed: their servers and their homes."""
     for old in (*above.glob(f"{_PREFIX}*"), *above.glob(f"xinqiao-{_PREFIX}*")):
         number = old.name.rpartition("-")[2]
@@ -226,9 +219,7 @@ def _remove_abandoned(above: Path) -> None:
             continue
         if Path(f"/proc/{number}").exists():
             continue
-        for node in (NodeHome(old, folder.name) for folder in old.iterdir() if folder.is_dir()):
-            for process in PostgresServer(node).processes():
-                end(process, signal.SIGQUIT, 5)
-            for process in Neo4jServer(node).processes():
-                end(process, signal.SIGKILL, 5)
+        below = f"{old}/"
+        for process in running(lambda command, below=below: any(below in word for word in command)):
+            end(process, signal.SIGINT, 5)
         shutil.rmtree(old, ignore_errors=True)

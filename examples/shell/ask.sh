@@ -37,6 +37,9 @@ case $told in
 *) echo 'the answer does not sign what it must' >&2; exit 1 ;;
 esac
 node_key=$(printf '%s' "$told" | sed 's/.*;keyid="\([^"]*\)".*/\1/')
+case $node_key in # nothing holds yet: a stranger may have written it, and sed would run it
+'' | *[!A-Za-z0-9_-]*) echo 'the answer names no key' >&2; exit 1 ;;
+esac
 curl -sS "$origin/keys" -o "$work/keys" # once, then keep it: whoever gives it anew may give another
 hex=$(tr -d ' \n' <"$work/keys" | sed -n "s/.*\"answers\":{[^}]*\"$node_key\":\"\([0-9a-f]\{64\}\)\".*/\1/p")
 octal=$(printf '%s' "$hex" | awk '{ h = "0123456789abcdef"; for (i = 1; i < length($0); i += 2)

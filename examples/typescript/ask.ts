@@ -14,6 +14,7 @@ interface Firm {
 
 const [origin = 'http://127.0.0.1:8000', code, keyFile, keyId, purpose, case_] =
   process.argv.slice(2);
+// Once, then keep them: whoever gives them anew may give others.
 const keys = (await (await fetch(`${origin}/keys`)).json()) as NodeKeys;
 const caller = keyFile && keyId ? { keyId, pem: readFileSync(keyFile, 'utf8') } : undefined;
 const node = new Node(origin, keys, caller);

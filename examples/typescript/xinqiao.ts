@@ -49,6 +49,7 @@ interface Message {
   headers: Record<string, string>;
 }
 
+const NEEDED = ['content-type', 'content-digest', 'credit-receipt', 'signature-input', 'signature'];
 const sha256 = (bytes: Uint8Array): Buffer => createHash('sha256').update(bytes).digest();
 const digestField = (bytes: Uint8Array): string => `sha-256=:${sha256(bytes).toString('base64')}:`;
 
@@ -115,7 +116,7 @@ export async function verified(
   headers: Record<string, string>,
   body: Uint8Array,
 ): Promise<Receipt> {
-  for (const name of ['content-digest', 'credit-receipt', 'signature-input', 'signature']) {
+  for (const name of NEEDED) {
     if (!headers[name]) throw new Distrust(`the answer has no ${name}`);
   }
   if (headers['content-digest'] !== digestField(body)) throw new Distrust('the body was changed');
@@ -128,24 +129,30 @@ export async function verified(
   );
   if (!input || input[1] !== covered) throw new Distrust('it does not sign what it must');
   if (Math.abs(Date.now() / 1000 - Number(input[2])) > 300) throw new Distrust('it is old');
-  const hex = keys.answers[input[3] ?? ''];
+  const keyId = input[3] ?? '';
+  const hex = Object.hasOwn(keys.answers, keyId) ? keys.answers[keyId] : undefined;
   if (!hex) throw new Distrust('the key is not one of the node: get its keys again');
-  const holds = await httpbis.verifyMessage(
-    {
-      keyLookup: async ({ keyid }) => ({
-        id: String(keyid),
-        algs: ['ed25519'],
-        verify: createVerifier(ed25519(Buffer.from(hex, 'hex')), 'ed25519'),
-      }),
-      tolerance: 300,
-    },
-    { status, headers },
-    question,
-  );
+  const holds = await httpbis
+    .verifyMessage(
+      {
+        keyLookup: async ({ keyid }) => ({
+          id: String(keyid),
+          algs: ['ed25519'],
+          verify: createVerifier(ed25519(Buffer.from(hex, 'hex')), 'ed25519'),
+        }),
+        tolerance: 300,
+      },
+      { status, headers },
+      question,
+    )
+    .catch(() => false); // what cannot be read at all
   if (holds !== true) throw new Distrust('the signature is wrong');
   const receipt = readReceipt(headers['credit-receipt'] ?? '');
   if (!receipt.body.equals(sha256(questionBody)) || !keys.logs[receipt.log]) {
     throw new Distrust('the receipt is for another question or log');
+  }
+  if (receipt.delay > 300 || Math.abs(receipt.time - Number(input[2])) > 300) {
+    throw new Distrust('the receipt promises the entry for another day');
   }
   return receipt;
 }
@@ -178,7 +185,8 @@ export class Node {
           headers: { 'content-type': 'application/json', 'content-digest': digestField(body) },
         };
     const { method, headers } = question;
-    const response = await fetch(url, { method, headers, body });
+    // A question goes to the node it was signed for, and nowhere else.
+    const response = await fetch(url, { method, headers, body, redirect: 'error' });
     const told = Buffer.from(await response.arrayBuffer());
     const fields = Object.fromEntries(response.headers.entries());
     const receipt = await verified(this.#keys, question, body, response.status, fields, told);
@@ -197,7 +205,7 @@ export class Node {
     const deadline = Math.max(Date.now() + 10_000, (receipt.time + receipt.delay) * 1000);
     for (;;) {
       const response = await fetch(url);
-      const told = (await response.json()) as {
+      const told = (await response.json().catch(() => ({}))) as {
         state?: string;
         index: number;
         proof: string[];
@@ -211,7 +219,12 @@ export class Node {
         }
         return { index: told.index, size };
       }
-      if (Date.now() > deadline) throw new Distrust('keep the answer: the log lacks the entry');
+      if (Date.now() > deadline) {
+        const { status } = response;
+        // Who tells nothing has not broken the promise.
+        if (status === 429 || status >= 500) throw new Error(`ask again: the node answers ${status}`);
+        throw new Distrust('keep the answer: the log lacks the entry');
+      }
       await new Promise((resume) => setTimeout(resume, 100));
     }
   }
@@ -261,7 +274,7 @@ function checkpoint(note: string, key: string): { size: number; root: Buffer } {
 /** RFC 9162 §2.1.3.2: the root that an inclusion proof leads to; undefined when it leads nowhere. */
 function rootOf(leaf: Buffer, index: number, size: number, proof: Buffer[]): Buffer | undefined {
   const node = (left: Buffer, right: Buffer) => sha256(Buffer.concat([Buffer.of(1), left, right]));
-  if (index >= size) return undefined;
+  if (!Number.isSafeInteger(index) || index < 0 || index >= size) return undefined;
   let [fn, sn, hash] = [index, size - 1, leaf];
   for (const one of proof) {
     if (sn === 0) return undefined;

@@ -11,11 +11,11 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
 from graph.layout import EdgeKind
-from graph.snapshot.column import CATEGORIES, Array
+from graph.snapshot.column import CATEGORIES, FIRMS, Array
 from graph.snapshot.view import Circles, Snapshot
 
 _BLOCK = 4_000_000  # holdings looked at together
-_ORGANISATIONS = (CATEGORIES.index("LEGAL_ENTITY"), CATEGORIES.index("INDIVIDUAL_BUSINESS"))
+_FIRMS = tuple(map(CATEGORIES.index, FIRMS))
 
 
 def components(source: Array, target: Array) -> tuple[Array, Array]:
@@ -42,7 +42,7 @@ def between_firms(snapshot: Snapshot) -> tuple[Array, Array]:
     """The holdings of firms in firms, both ends; read in blocks, so that memory beside the
     snapshot grows with what is kept alone."""
     table = snapshot.tables[EdgeKind.HOLDS]
-    firm = np.isin(snapshot.nodes.column("category"), _ORGANISATIONS)
+    firm = np.isin(snapshot.nodes.column("category"), _FIRMS)
     sources, targets = [], []
     for rows in table.blocks(_BLOCK):
         source, target = table.column("source", rows), table.column("target", rows)

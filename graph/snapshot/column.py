@@ -20,16 +20,16 @@ Array: TypeAlias = NDArray[Any]
 Rows: TypeAlias = NDArray[np.int64]
 
 # Raised when columns change, or what they are read from: files of another layout are made anew.
-SNAPSHOT_LAYOUT = 2
+SNAPSHOT_LAYOUT = 3
 
 SHARE_SCALE = 10**12
 CAPITAL_SCALE = 10**6
 AMOUNT_SCALE = 10**4
 UNKNOWN = -1
-ALWAYS_FROM, ALWAYS_TO = 0, 2**31 - 1
 INEXACT = 1
 
-CATEGORIES = ("LEGAL_ENTITY", "INDIVIDUAL_BUSINESS", "NATURAL_PERSON", "LOAN")
+FIRMS = ("LEGAL_ENTITY", "INDIVIDUAL_BUSINESS")
+CATEGORIES = (*FIRMS, "NATURAL_PERSON", "LOAN")
 CLASSES = ("O", "G", "A", "R", "I")
 
 # Traits of a subject, as bits.
@@ -49,10 +49,17 @@ CASE WHEN o.registered OR o.uscc IS NULL THEN o.origin_region ELSE substr(o.uscc
 """
 
 # Texts are kept once, as codes into these tables of the snapshot.
-TEXTS = ("origin", "share_class", "currency", "position", "guarantee_kind")
+TEXTS = ("origin", "share_class", "currency", "position", "guarantee_kind", "region")
 
 NODE: Mapping[str, str] = MappingProxyType(
-    {"id_hi": "u8", "id_lo": "u8", "category": "u1", "origin": "u2", "traits": "u1"}
+    {
+        "id_hi": "u8",
+        "id_lo": "u8",
+        "category": "u1",
+        "origin": "u2",
+        "region": "u2",  # under whose jurisdiction an organisation is
+        "traits": "u1",
+    }
 )
 
 _EDGE = {

@@ -7,7 +7,7 @@ nor truncation (access rules §7, X29). What leaves is rechecked in the store al
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -18,6 +18,7 @@ from graph.snapshot.column import CATEGORIES, CLASSES, Array, Rows
 from graph.snapshot.view import Snapshot
 from graph.walk import Limit
 
+_OPEN = CLASSES.index("O")
 NO_LIMITS: Mapping[str, Limit] = {}
 
 
@@ -27,7 +28,8 @@ class Mask:
 
     `day` is when edges must be in force, None for whenever; `categories` are those to which edges
     may lead, None for all; `closed` are shown where edges lead to them and never walked on from;
-    `barred` are places of subjects that are not there for the caller.
+    `barred` are places of subjects that are not there for the caller. `regions` are those of the
+    caller's district, None for all: of what is not open it sees what touches them.
     """
 
     day: dt.date | None
@@ -36,6 +38,23 @@ class Mask:
     categories: frozenset[str] | None = None
     closed: Mapping[str, Limit] = field(default_factory=lambda: NO_LIMITS)
     barred: tuple[int, ...] = ()
+    regions: frozenset[str] | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether no holder that the store knows is hidden by it."""
+        return shows_all_holders(self.classes, self.categories, self.regions, self.barred)
+
+
+def shows_all_holders(
+    classes: Collection[str],
+    categories: Collection[str] | None,
+    regions: Collection[str] | None,
+    barred: Collection[object],
+) -> bool:
+    """Whether a scope of these hides no holder that the store knows."""
+    everywhere = categories is None and regions is None
+    return everywhere and not barred and {"O", "G"} <= {*classes}
 
 
 @dataclass(frozen=True)
@@ -90,6 +109,12 @@ class View:
             return None
         return np.array([name in self.mask.categories for name in CATEGORIES])
 
+    @cached_property
+    def _inside(self) -> Array:
+        """By code of a region, whether it is of the caller's district."""
+        regions = self.mask.regions or frozenset()
+        return np.array([False, *(one in regions for one in self.snapshot.texts["region"])])
+
     def _kept(self, kind: EdgeKind, rows: Rows) -> Rows:
         if not len(rows):
             return rows
@@ -99,6 +124,11 @@ class View:
             day = mask.day.toordinal()
             kept &= table.column("valid_from", rows) <= day
             kept &= day < table.column("valid_to", rows)
+        if mask.regions is not None:
+            closed = np.flatnonzero(kept & (table.column("class", rows) != _OPEN))
+            ends = [table.column(end, rows[closed]) for end in ("source", "target")]
+            of = [self._inside[self.snapshot.nodes.column("region", at)] for at in ends]
+            kept[closed] = of[0] | of[1]
         if self._categories is not None or mask.barred:
             for end in ("source", "target"):
                 at = table.column(end, rows)

@@ -27,9 +27,14 @@ from graph.snapshot.column import (
 from graph.snapshot.copying import copy_rows
 
 Texts = Mapping[str, Sequence[str]]
+_COLUMN = {"origin": "origin_region", "region": "region_id"}  # of a table of texts, else its name
+_TABLES = {
+    "origin": ["relation", "organisation", "person", "loan"],
+    "region": ["organisation"],
+}
 MAX_TEXTS = 65_534  # of one table; code 0 is nothing stated, the last one what has no room
 
-_NODE_COLUMNS = {"id": "uuid", "category": "i2", "origin": "i4", "traits": "i2"}
+_NODE_COLUMNS = {"id": "uuid", "category": "i2", "origin": "i4", "region": "i4", "traits": "i2"}
 _EPOCH = "date '0001-01-01'"
 
 
@@ -52,6 +57,7 @@ def _exact(value: str, scale: int) -> str:
 
 _NODES = f"""
 SELECT s.subject_id, {_code("s.category", CATEGORIES)}, coalesce(t.code, 0)::int4,
+       coalesce(g.code, 0)::int4,
        (CASE WHEN left(o.uscc, 2) = '11' OR o.entity_type = '机关' THEN {STATE_ORGAN} ELSE 0 END
         + CASE WHEN {IS_PARTNERSHIP} THEN {PARTNERSHIP} ELSE 0 END
         + CASE WHEN o.registered THEN {REGISTERED} ELSE 0 END)::int2
@@ -61,6 +67,7 @@ SELECT s.subject_id, {_code("s.category", CATEGORIES)}, coalesce(t.code, 0)::int
   LEFT JOIN loan l USING (subject_id)
   LEFT JOIN unnest($1::text[]) WITH ORDINALITY t(text, code)
     ON t.text = coalesce({HOME}, p.origin_region, l.origin_region)
+  LEFT JOIN unnest($2::text[]) WITH ORDINALITY g(text, code) ON g.text = o.region_id
 """
 
 _EDGE_COLUMNS = {
@@ -142,10 +149,8 @@ async def read_texts(
     """
     found: dict[str, list[str]] = {}
     for name in TEXTS:
-        column = "origin_region" if name == "origin" else name
-        tables = ["relation"]
-        if name == "origin":
-            tables += ["organisation", "person", "loan"]
+        column = _COLUMN.get(name, name)
+        tables = _TABLES.get(name, ["relation"])
         parts, parameters = [], []
         for table in tables:
             ids, key = (
@@ -170,11 +175,11 @@ async def read_nodes(
     connection: asyncpg.Connection[Any], texts: Texts, ids: Iterable[UUID] | None = None
 ) -> dict[str, Array]:
     """Subjects in the order of their ids; those that are gone are left out."""
-    parameters: list[Any] = [list(texts["origin"])]
+    parameters: list[Any] = [list(texts["origin"]), list(texts["region"])]
     where = ""
     if ids is not None:
         parameters.append(list(ids))
-        where = " WHERE s.subject_id = ANY($2::uuid[])"
+        where = " WHERE s.subject_id = ANY($3::uuid[])"
     query = f"{_NODES}{where} ORDER BY s.subject_id"
     return await copy_rows(connection, query, parameters, _NODE_COLUMNS)
 

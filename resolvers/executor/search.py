@@ -14,7 +14,7 @@ from resolvers.executor.manifest import Mentions
 from resolvers.executor.name import kind_of, plain_text
 from resolvers.executor.paging import Key, Order
 from resolvers.executor.place import Asked, Item
-from resolvers.executor.rows import Fields, Rows
+from resolvers.executor.rows import Fields
 from resolvers.lookup import BARE_SCHEMES
 from security.policy import Reach
 from store.name import HEARD, WALKED, bigrams, name_without_region
@@ -74,6 +74,19 @@ def _search(asked: Asked) -> Any:
     return connection(asked, _ORDER, edges, read(), {"truncated": truncated})
 
 
+async def _seen(asked: Asked, names: Sequence[Fields], most: int) -> list[Fields]:
+    """The first of these names whose organisations the caller may see."""
+    question = asked.question
+    found: list[Fields] = []
+    for name in names:
+        if len(found) == most:
+            break
+        organisation = await question.rows.organisation(name["subject_id"])
+        if organisation is not None and await question.sight.organisation(organisation):
+            found.append(name)
+    return found
+
+
 async def _hits(asked: Asked) -> tuple[list[_Hit], bool]:
     """Every reason to find something, and whether more names were there than were looked at."""
     text, rows = asked.arguments["text"], asked.question.rows
@@ -85,7 +98,7 @@ async def _hits(asked: Asked) -> tuple[list[_Hit], bool]:
     for value, subject in await embedded(rows, text):
         hits.append(_Hit(_EMBEDDED, value, "ORG_CODE_EMBEDDED", subject))
     common = False
-    begun = await rows.names_beginning(plain, _NAMES + 1)
+    begun = await _seen(asked, await rows.names_beginning(plain, _NAMES * 10), _NAMES + 1)
     hits += [_named(_EQUAL if row["plain"] == plain else _BEGINS, row) for row in begun]
     held: list[Fields] = []
     if len(begun) <= _NAMES:
@@ -93,22 +106,24 @@ async def _hits(asked: Asked) -> tuple[list[_Hit], bool]:
             found = await rows.names_in_order(WALKED)
         else:
             found = await rows.names_holding(bigrams(text), _NAMES * 10)
-        held = [row for row in found if row["plain"].find(plain) > 0][: _NAMES + 1]
+        held = [row for row in found if row["plain"].find(plain) > 0]
+        held = await _seen(asked, held, _NAMES + 1)
     hits += [_named(_HOLDS, row) for row in held]
     core, near = name_without_region(text), []
     if core:
         found = await rows.names_holding(bigrams(core), _NEAR * 10)
-        near = [row for row in found if core in row["plain"]][: _NEAR + 1]
+        near = await _seen(asked, [row for row in found if core in row["plain"]], _NEAR + 1)
     hits += [_named(_NEARLY, row)._replace(matched_by="NEAR_NAME") for row in near]
-    told, many = await _heard(rows, text)
+    told, many = await _heard(asked, text)
     hits += told
     cut = common or many or len(begun) > _NAMES or len(held) > _NAMES or len(near) > _NEAR
     # Who sees nothing learns nothing of how many there are.
     return hits, cut and asked.question.context.scope.row.open is not Reach.NONE
 
 
-async def _heard(rows: Rows, text: str) -> tuple[list[_Hit], bool]:
+async def _heard(asked: Asked, text: str) -> tuple[list[_Hit], bool]:
     """The names that sound like the text, each by the best way of reading it."""
+    rows = asked.question.rows
     ways = soundings(text)
     many = any([await rows.common(list(way.fragments)) for way in ways])
     found: dict[tuple[UUID, str], Fields] = {}
@@ -121,7 +136,8 @@ async def _heard(rows: Rows, text: str) -> tuple[list[_Hit], bool]:
             if row["spelt"] is not None and re.search(way.pattern, row["spelt"]):
                 found[row["subject_id"], row["name"]] = row
     hits = []
-    for row in list(found.values())[: _NAMES + 1]:
+    seen = await _seen(asked, list(found.values()), _NAMES + 1)
+    for row in seen:
         way = min(
             (one for one in ways if re.search(one.pattern, row["spelt"])),
             key=lambda one: one.initials,
@@ -130,7 +146,7 @@ async def _heard(rows: Rows, text: str) -> tuple[list[_Hit], bool]:
         rank += 0 if re.match(way.pattern, row["spelt"]) else 2
         reason = "INITIALS" if way.initials else "PINYIN"
         hits.append(_named(rank, row)._replace(matched_by=reason))
-    return hits, many or len(found) > _NAMES
+    return hits, many or len(seen) > _NAMES
 
 
 def _named(rank: int, name: Fields) -> _Hit:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from security.tlog.reader import TileReader
-from security.tlog.tile import BUNDLE_LEVEL, Tile, tiles_of
+from security.tlog.tile import Tile, tiles_of
 
 LISTS = ("checkpoint", "vkeys")
 _WRITERS_OWN = frozenset({"lock", "checkpoint", "checkpoint.part", "cosigned", "cosigned.part"})
@@ -94,11 +94,9 @@ class Site:
         """A log that is served grows."""
         return True
 
-    def paths(self, size: int) -> Iterator[str]:
-        """List what the log of this size must serve."""
-        for tile in tiles_of(size):
-            if self.entries or tile.level != BUNDLE_LEVEL:
-                yield tile.path
+    def paths(self, size: int) -> Iterator[str]:  # noqa: ARG002 - whoever serves it names any size
+        """List nothing: what a log of the size has is asked for when its turn comes."""
+        return iter(())
 
     def read(self, path: str) -> bytes:
         """Fetch a file; PermissionError when it is not served, whatever the reason."""

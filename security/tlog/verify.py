@@ -7,16 +7,17 @@ from pathlib import Path
 from client.errors import ClientError
 from client.merkle import EMPTY_ROOT, leaf_hash, root_hash
 from client.note import ED25519
-from security.recomputation import check_bundle
+from security.recomputation import Erasures, check_bundle
 from security.tlog.checkpoint import Checkpoint
 from security.tlog.export import export_log
 from security.tlog.note import Note, VerifierKey
-from security.tlog.source import LISTS, Folder, Source
+from security.tlog.source import LISTS, Folder, Site, Source
 from security.tlog.tile import (
     BUNDLE_LEVEL,
     HASH_SIZE,
     WIDTH,
     Tile,
+    hashes_at,
     split_entries,
     split_hashes,
     tiles_of,
@@ -116,6 +117,7 @@ class _Verification:
     present: dict[tuple[int, int], list[int]] = field(default_factory=dict)
     evidence: set[str] = field(default_factory=set)
     has_entries: bool = True
+    erasures: Erasures = field(default_factory=Erasures)
 
     def run(self) -> None:
         self._list_files()
@@ -147,6 +149,9 @@ class _Verification:
             if upper[level]:
                 index = (size >> (8 * level)) // WIDTH
                 self._compare_hashes(Tile(level, index, len(upper[level])), upper[level])
+        for index in self.erasures.untold()[:MAX_FINDINGS]:
+            reason = "is said to be erased, and no event of the log says so"
+            self._find(evidence_path(index // WIDTH), reason, index)
         rest: list[bytes] = []
         for hashes in upper:
             if hashes or rest:
@@ -159,6 +164,9 @@ class _Verification:
 
     def _list_files(self) -> None:
         size = self.checkpoint.size
+        if isinstance(self.source, Site):  # it says how many there are: none is listed before
+            self.has_entries = self.source.entries
+            return
         for path in self.source.paths(size):
             if path.endswith("@"):
                 self._find(path[:-1], "is a link, not a file of the log")
@@ -182,6 +190,13 @@ class _Verification:
                 reason = "is missing" if path in wanted else "does not belong to the log"
                 self._find(path, reason)
 
+    def _widths(self, level: int, index: int) -> Sequence[int]:
+        """The widths of a tile that are there; of a site the one that its log has."""
+        if not isinstance(self.source, Site):
+            return self.present.get((level, index), ())
+        width = min(WIDTH, hashes_at(level, self.checkpoint.size) - index * WIDTH)
+        return (width,) if width > 0 else ()
+
     def _place(self, path: str) -> None:
         try:
             tile = Tile.parse(path)
@@ -195,7 +210,7 @@ class _Verification:
     def _leaves(self, number: int, width: int) -> list[bytes] | None:
         """The leaf hashes of a bundle, recomputed, or those of the tile without entries."""
         tile = Tile(BUNDLE_LEVEL if self.has_entries else 0, number, width)
-        if width not in self.present.get((tile.level, number), ()):
+        if width not in self._widths(tile.level, number):
             return None
         data = self._read(tile)
         if data is None:
@@ -209,7 +224,7 @@ class _Verification:
             reason = complaint or f"holds {len(entries)} entries, not {width}"
             self._find(tile.path, reason, index)
             return None
-        for partial in self.present[BUNDLE_LEVEL, number]:
+        for partial in self._widths(BUNDLE_LEVEL, number):
             if partial != width:
                 end = sum(2 + len(entry) for entry in entries[:partial])
                 self._compare(Tile(BUNDLE_LEVEL, number, partial), data[:end])
@@ -228,15 +243,17 @@ class _Verification:
         return min(equal, tile.width - 1)
 
     def _check_evidence(self, number: int, entries: Sequence[bytes]) -> None:
+        for entry in entries:
+            self.erasures.hear(entry)
         path = evidence_path(number)
         if path in self.evidence:
             data = self.source.read(path)
-            for index, reason in check_bundle(number * WIDTH, entries, data):
+            for index, reason in check_bundle(number * WIDTH, entries, data, self.erasures):
                 self._find(path, reason, index)
 
     def _compare_hashes(self, tile: Tile, hashes: list[bytes]) -> None:
         data = b"".join(hashes)
-        for width in self.present.get((tile.level, tile.index), ()):
+        for width in self._widths(tile.level, tile.index):
             self._compare(Tile(tile.level, tile.index, width), data[: width * HASH_SIZE])
 
     def _read(self, tile: Tile) -> bytes | None:

@@ -7,13 +7,18 @@ most commands do, and a shell that completes a word asks at each press of the ta
 from __future__ import annotations
 
 import gc
+import io
+import logging
 import os
+import signal
 import sys
 from importlib import import_module
+from pathlib import Path
 
 import typer
 
 from service.collecting import IMPORTING
+from service.process import endings
 
 # Name, module and function, or a group's application; in the order of the help.
 _COMMANDS = {
@@ -72,7 +77,43 @@ def _named() -> str | None:
     return words[1] if len(words) > 1 else None
 
 
+def _open_streams() -> None:
+    """Have a stream that was closed say nothing: the next file would be opened in its place.
+
+    What a terminal cannot show, GBK's no check mark, is printed as an escape.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115  # stays open
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _end_in_order() -> None:
+    """Have a command that is told to end do so as at Ctrl-C: it may have started a database."""
+    for one in endings():
+        if one is not signal.SIGINT:
+            signal.signal(one, _interrupt)
+
+
+def _interrupt(*_: object) -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background of a script
+        raise KeyboardInterrupt
+    signal.raise_signal(signal.SIGINT)
+
+
 def main() -> None:
     """The entry point `xinqiao`."""
     gc.set_threshold(IMPORTING, 20, 50)
-    application(_named())()
+    _open_streams()
+    _end_in_order()
+    logging.getLogger("asyncpg").setLevel(logging.ERROR)  # a command says itself what failed
+    try:
+        application(_named())()
+    except KeyboardInterrupt:  # before the command was built
+        sys.exit(130)
+    except OSError as error:  # a result that cannot be written
+        print(f"FILE_UNUSABLE: {error.filename or 'output'}: {error.strerror}", file=sys.stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what Python writes at its end
+        sys.exit(2)

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from service.cli.completion import identities, nodes, purposes
-from service.cli.output import JSON_OPTION, console, explained, fail, print_json
+from service.cli.headings import heading
+from service.cli.output import JSON_OPTION, explained, fail, print_cells, print_json
 
 _ANALYSIS = """query Analysis($dimensions: [AnalysisDimension!], $measures: [AnalysisMeasure!]!,
     $filter: AnalysisFilter, $totals: AnalysisTotals! = CUBE, $asOf: Date) {
@@ -161,12 +161,10 @@ def _shown(
         if str(csv) == "-":
             sys.stdout.buffer.write(made)
         else:
-            csv.write_bytes(made)
+            with explained():
+                csv.write_bytes(made)
         return
     if as_json:
         print_json(told)
         return
-    table = Table(*header, box=None)
-    for row in rows:
-        table.add_row(*["" if cell is None else str(cell) for cell in row])
-    console().print(table)
+    print_cells([heading(name) for name in header], rows)

@@ -72,7 +72,7 @@ def show(id_: ID, as_name: AS, node: NODE = "benxi", as_json: bool = JSON_OPTION
         return
     for name, value in found.items():
         if value is not None:
-            console().print(f"{name}: {value}", markup=False)
+            console().print(f"{name}: {value}")
 
 
 @application.command("grant")
@@ -109,7 +109,7 @@ def _decide(id_: str, as_name: str, note: str, node: str, *, granted: bool) -> N
 
 @application.command("list")
 def list_now(as_name: AS, node: NODE = "benxi", as_json: bool = JSON_OPTION) -> None:
-    """List requests: supervisors all, analysts their own."""
+    """List 列出 requests: supervisors all, analysts their own."""
     from service.home import home
     from service.permission import listed_approvals
 

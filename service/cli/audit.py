@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from service.cli.completion import logs, nodes
-from service.cli.output import JSON_OPTION, console, explained, print_json
+from service.cli.output import JSON_OPTION, console, explained, print_json, styled
 
 if TYPE_CHECKING:
     from security.reconciliation import Reconciliation
@@ -51,7 +51,7 @@ def export(
     ] = False,
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """Write checkpoint, tiles, entry bundles and vkeys into a folder that anybody can verify."""
+    """Export 导出 checkpoint, tiles, entries and vkeys into a folder that anybody can verify."""
     from service.home import home
     from service.proof import export_log_of
 
@@ -95,7 +95,10 @@ def verify(
     log: LOG = "access",
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """Verify a log. Exit status: 0 ok, 1 tampered, 2 unreadable, 3 not witnessed as demanded."""
+    """Verify 核验 a log.
+
+    Exit status: 0 ok, 1 tampered, 2 unreadable, 3 not witnessed as demanded.
+    """
     from security.tlog.verify import verify_export
     from service.enrolment import known_log_keys
     from service.home import home
@@ -139,7 +142,7 @@ def prove(
     log: LOG = "access",
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """Prove that an entry stands in the log: a C2SP tlog-proof, checked before it is given."""
+    """Prove 证明 that an entry stands in the log: a C2SP tlog-proof, checked before it is given."""
     from client.note import VerifierKey
     from security.tlog.proving import prove_entry
     from service.enrolment import known_log_keys
@@ -181,7 +184,7 @@ def receipt(
     node: NODE = "benxi",
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """Show what became of a receipt (pending, unknown, lost), or its C2SP tlog-proof."""
+    """Show 查证 what became of a receipt (pending, unknown, lost), or its C2SP tlog-proof."""
     from service.home import home
     from service.proof import receipt_of
 
@@ -229,7 +232,8 @@ def _show(verdict: Verdict, rows: Reconciliation | None, as_json: bool) -> None:
     out = console()
     if not findings and verdict.exit_status == 0:
         root = verdict.root.hex() if verdict.root else ""
-        out.print(f"[green]✔ 日志完整[/] {verdict.origin}: {verdict.size:,} entries, root {root}")
+        whole = f" {verdict.origin}: {verdict.size:,} entries, root {root}"
+        out.print(styled("green", "✔ 日志完整", whole))
         if not verdict.entries:
             out.print("  只查了哈希 hashes only: the entries are an auditor's to read (--as)")
         if verdict.witnesses:
@@ -241,10 +245,10 @@ def _show(verdict: Verdict, rows: Reconciliation | None, as_json: bool) -> None:
             )
     else:
         name = "TAMPERED" if findings and verdict.exit_status in (0, 3) else verdict.status.name
-        out.print(f"[bold red]✘ {name}[/]")
+        out.print(styled("bold red", f"✘ {name}"))
     for finding in findings:
         place = "" if finding.index is None else f" entry {finding.index}"
-        out.print(f"  {finding.path}{place}: {finding.reason}", markup=False)
+        out.print(f"  {finding.path}{place}: {finding.reason}")
 
 
 def _register() -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from service.cli.completion import identities, logs, nodes
-from service.cli.output import JSON_OPTION, console, explained, print_json
+from service.cli.output import JSON_OPTION, console, explained, print_json, styled
 
 application = typer.Typer()
 
@@ -95,32 +95,34 @@ def shown(opened: Any) -> dict[str, Any]:
 def _print(opened: Any) -> None:
     told, out = shown(opened), console()
     entry = told["entry"]
-    out.print(f"[bold]{told['log']}[/] 第 {told['index']} 条 {told['leaf']}")
+    out.print(styled("bold", told["log"], f" 第 {told['index']} 条 {told['leaf']}"))
     for label, name in (
         ("时间 time", "time"),
         ("查询方 caller", "caller"),
+        ("经办人 actor", "actor"),
         ("公钥 key", "keyId"),
         ("目的 purpose", "purpose"),
         ("案号 case", "case"),
         ("结果 decision", "decision"),
     ):
         if entry.get(name):
-            out.print(f"  {label}: {entry[name]}", markup=False)
+            out.print(f"  {label}: {entry[name]}")
     if told["evidence"] != "KEPT":
         words = {"ERASED": "已删除", "MISSING": "缺失", "NONE": "无"}
-        out.print(f"  证据 evidence: [bold]{told['evidence']}[/] {words[told['evidence']]}")
+        state = styled("bold", told["evidence"], f" {words[told['evidence']]}")
+        out.print("  证据 evidence:", state)
     else:
         for label, name in (("查询 document", "document"), ("签名原文 base", "signatureBase")):
             if told[name]:
-                out.print(f"[bold]{label}[/]")
-                out.print(told[name], markup=False)
-        out.print("[bold]变量 variables[/]", end=" ")
-        out.print(json.dumps(told["variables"], ensure_ascii=False), markup=False)
-        out.print(f"[bold]主体 subjects[/] {len(told['subjects'])}")
+                out.print(styled("bold", label))
+                out.print(told[name])
+        variables = json.dumps(told["variables"], ensure_ascii=False)
+        out.print(styled("bold", "变量 variables", f" {variables}"))
+        out.print(styled("bold", "主体 subjects", f" {len(told['subjects'])}"))
         for subject in told["subjects"]:
             name = subject["name"] or subject["reference"]
-            out.print(f"  {subject['category'] or ''} {name} {subject['uscc'] or ''}", markup=False)
-        out.print(f"[bold]字段 fields[/] {', '.join(told['disclosed'])}")
+            out.print(f"  {subject['category'] or ''} {name} {subject['uscc'] or ''}")
+        out.print(styled("bold", "字段 fields", f" {', '.join(told['disclosed'])}"))
     print_checks(opened.checks)
     if told["recordedAs"]:
         out.print(f"调阅已登记 recorded in the audit log: {told['recordedAs']}")
@@ -128,10 +130,9 @@ def _print(opened: Any) -> None:
 
 def print_checks(checks: Any) -> None:
     """Print what was checked: ✔ holds, ✘ does not, · cannot be judged."""
-    marks = {True: "[green]✔[/]", False: "[bold red]✘[/]", None: "·"}
+    marks = {True: ("green", "✔"), False: ("bold red", "✘"), None: ("", "·")}
     for check in checks:
-        console().print(f"{marks[check.holds]} {check.name}", end=": ")
-        console().print(check.says, markup=False)
+        console().print(styled(*marks[check.holds], f" {check.name}: {check.says}"))
 
 
 @application.command("erase")
@@ -145,8 +146,8 @@ def erase(
 ) -> None:
     """Erase 删除 an entry's evidence; the log still verifies and says ERASED.
 
-    Evidence of several subjects is erased when a second person confirms within 7 days. Exit
-    status: 0 erased, 3 waits for the second person, 2 refused.
+    Evidence of several subjects, or of one's own access, is erased when a second person
+    confirms within 7 days. Exit status: 0 erased, 3 waits for the second person, 2 refused.
     """
     from service.erasing import erase_one
     from service.home import home

@@ -70,7 +70,7 @@ def purge(
 @application.command("retention")
 def retention(
     kind: Annotated[str, typer.Argument(metavar="CLASS", help="QUERY, PROVISION, …")],
-    months: Annotated[int, typer.Argument(help="Months to keep its evidence.")],
+    months: Annotated[int, typer.Argument(min=1, max=1200, help="Months to keep its evidence.")],
     source: Annotated[str, typer.Option(help="What demands it 依据.")],
     node: NODE = "benxi",
     as_name: AS = "supervisor",
@@ -103,7 +103,7 @@ def request(
     node: NODE = "benxi",
     log: LOG = "access",
 ) -> None:
-    """Write a request for a timestamp over the checkpoint that holds an entry."""
+    """Write 申请 a request for a timestamp over the checkpoint that holds an entry."""
     from service.erasing import timestamp_request_for
     from service.home import home
 
@@ -121,7 +121,7 @@ def attach(
     node: NODE = "benxi",
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """Verify an authority's answer and keep it: it dates every entry below the checkpoint."""
+    """Verify 收存 an authority's answer and keep it: it dates every entry below the checkpoint."""
     from service.erasing import timestamp_attach
     from service.home import home
 

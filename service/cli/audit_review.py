@@ -120,12 +120,12 @@ def watch(
     node: NODE = "benxi",
 ) -> None:
     """Put a subject on the list 重点主体 whose every reading is reviewed, as a supervisor."""
-    from service.cli.subject import codes_given
+    from service.cli.subject import one_code
     from service.home import home
     from service.review_desk import watch_subject
 
     with explained():
-        (code,) = codes_given([subject])
+        code = one_code(subject) or ""
         asyncio.run(watch_subject(home(), node, as_name, code, reason=reason, remove=remove))
     console().print("已移出 off the list" if remove else "已列入 on the list")
 

@@ -14,7 +14,15 @@ from zoneinfo import ZoneInfo
 import typer
 
 from service.cli.completion import identities, kinds, nodes, purposes
-from service.cli.output import JSON_OPTION, console, explained, fail, print_json, print_table
+from service.cli.output import (
+    JSON_OPTION,
+    console,
+    explained,
+    fail,
+    print_json,
+    print_table,
+    styled,
+)
 
 application = typer.Typer()
 
@@ -205,10 +213,8 @@ def show(
     for name, value in found.items():
         if value not in (None, "", []):
             text = json.dumps(value, ensure_ascii=False) if isinstance(value, list) else value
-            console().print(f"{name}: {text}", markup=False)
-    console().print(
-        f"\n{proof or '文件已丢失，无存证证明 the files are lost: no proof'}", markup=False
-    )
+            console().print(f"{name}: {text}")
+    console().print(f"\n{proof or '文件已丢失，无存证证明 the files are lost: no proof'}")
 
 
 @application.command("exposure")
@@ -236,9 +242,11 @@ def exposure(
     out = console()
     out.print(f"{found['callers']} 个查询方 callers, {found['entries']} 条登记 entries")
     for code in found["unknown"]:
-        out.print(f"未识别 no subject has the code {code}", markup=False)
+        out.print(f"未识别 no subject has the code {code}")
     if not found["complete"]:
-        out.print("[red]超过 10,000 行，请分段查询[/] more than 10,000 rows: ask by parts")
+        out.print(
+            styled("red", "超过 10,000 行，请分段查询", " more than 10,000 rows: ask by parts")
+        )
 
 
 @application.command("statistics")

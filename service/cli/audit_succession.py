@@ -27,7 +27,7 @@ def succeed(
     ] = False,
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """End a log whose files are lost for good and open its successor; stop the node first."""
+    """End 终结 a log whose files are lost for good and open its successor; stop the node first."""
     from service.home import home
     from service.succession import succeed as end_log
 

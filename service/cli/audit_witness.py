@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from service.cli.completion import nodes
-from service.cli.output import JSON_OPTION, console, explained, print_json
+from service.cli.output import JSON_OPTION, console, explained, print_json, styled
 
 application = typer.Typer()
 
@@ -44,7 +44,7 @@ def witness(
 
 def _show(report: dict[str, Any]) -> None:
     out = console()
-    out.print(f"见证钥 witness key {report['key']}", markup=False)
+    out.print(f"见证钥 witness key {report['key']}")
     policy = report["policy"]
     stop = f"{policy['stop']:g} s" if policy["stop"] else "不停 never"
     out.print(
@@ -70,4 +70,5 @@ def _show(report: dict[str, Any]) -> None:
             witnessed.add_row(one["origin"], f"{one['size']:,}", one["cosignedAt"])
         out.print(witnessed)
     for one in report["forks"]:
-        out.print(f"[bold red]✘ 分叉 FORKED[/] {one['origin']}  {one['file'] or one['foundAt']}")
+        place = f" {one['origin']}  {one['file'] or one['foundAt']}"
+        out.print(styled("bold red", "✘ 分叉 FORKED", place))

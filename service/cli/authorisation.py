@@ -86,7 +86,7 @@ def revoke_now(
 
 @application.command("list")
 def list_now(as_name: AS, node: NODE = "benxi", as_json: bool = JSON_OPTION) -> None:
-    """List authorisations: a subject its own, stewards and supervisors all."""
+    """List 列出 authorisations: a subject its own, stewards and supervisors all."""
     from service.home import home
     from service.permission import listed_authorisations
 

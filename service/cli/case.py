@@ -63,7 +63,7 @@ def list_now(
     node: NODE = "benxi",
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """List matters, newest first, with the number of their subjects."""
+    """List 列出 matters, newest first, with the number of their subjects."""
     from service.home import home
     from service.permission import listed_matters
 

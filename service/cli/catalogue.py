@@ -52,7 +52,7 @@ def show(
     ] = None,
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """Show the catalogues in force on a day, and every edition."""
+    """Show 查看 the catalogues in force on a day, and every edition."""
     from schema.records import kinds
     from service.catalogue import shown_here
     from service.home import home

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from service.cli.completion import nodes
-from service.cli.output import JSON_OPTION, console, explained, print_json
+from service.cli.output import JSON_OPTION, console, explained, print_json, print_table
 
 application = typer.Typer(help="自定目录项 items of the city's own.", no_args_is_help=True)
 
@@ -35,12 +35,12 @@ def add(
         print_json({**_told(done.kind), "version": done.version})
         return
     word = "已有 known already" if done.version is None else f"版本 version {done.version}"
-    console().print(f"{done.kind.label} {done.kind.name}: {word}", markup=False)
+    console().print(f"{done.kind.label} {done.kind.name}: {word}")
 
 
 @application.command("list")
 def list_(node: NODE = "benxi", as_json: bool = JSON_OPTION) -> None:
-    """List the items of a node."""
+    """List 列出 the items of a node."""
     from service.home import home
     from service.item import items_here
 
@@ -49,8 +49,9 @@ def list_(node: NODE = "benxi", as_json: bool = JSON_OPTION) -> None:
     if as_json:
         print_json([_told(kind) for kind in found])
         return
-    for kind in found:
-        console().print(f"{kind.name}: {kind.label}", markup=False)
+    print_table(
+        [{"类型 kind": kind.name, "名称 label": kind.label} for kind in found], whole=("类型 kind",)
+    )
 
 
 def _told(kind: Any) -> dict[str, Any]:

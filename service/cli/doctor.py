@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
-import sys
 from typing import Annotated
 
 import typer
 
 from service.cli.completion import nodes
-from service.cli.output import JSON_OPTION, console, explained, print_json
+from service.cli.output import JSON_OPTION, console, explained, print_json, styled
 
 
 def doctor(
@@ -30,26 +28,21 @@ def doctor(
     with explained():
         findings = examine(home(), node)
     faults = sum(one.state is State.FAULT for one in findings)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # The terminal may be what is wrong: print what it cannot show as escapes.
-        sys.stdout.reconfigure(errors="backslashreplace")
     if as_json:
         print_json({"ok": not faults, "findings": [one.to_json() for one in findings]})
         raise typer.Exit(1 if faults else 0)
     out = console()
+    marks = {State.OK: ("green", "✔"), State.NOTICE: ("yellow", "!"), State.FAULT: ("red", "✘")}
     for one in findings:
-        mark = {State.OK: "[green]✔[/]", State.NOTICE: "[yellow]![/]", State.FAULT: "[red]✘[/]"}
-        place = f"{one.node} " if one.node else ""
-        code = f"[bold]{one.code}[/] " if one.code else ""
-        out.print(f"{mark[one.state]} {place}{one.check} {code}", end="")
-        out.print(
-            one.text[0] if one.text[0] == one.text[1] else f"{one.text[0]} · {one.text[1]}",
-            markup=False,
-        )
+        place = f" {one.node}" if one.node else ""
+        code = f"{one.code} " if one.code else ""
+        said = one.text[0] if one.text[0] == one.text[1] else f"{one.text[0]} · {one.text[1]}"
+        line = styled(*marks[one.state], f"{place} {one.check} ")
+        out.print(line.append(code, "bold").append(said))
         if one.mend is not None:
-            out.print(f"    → {one.mend[0]}\n    → {one.mend[1]}", markup=False)
+            out.print(f"    → {one.mend[0]}\n    → {one.mend[1]}")
     if faults:
-        out.print(f"[bold red]{faults} 处故障 faults[/]")
+        out.print(styled("bold red", f"{faults} 处故障 faults"))
     else:
-        out.print("[green]没有故障 no faults[/]")
+        out.print(styled("green", "没有故障 no faults"))
     raise typer.Exit(1 if faults else 0)

@@ -17,7 +17,7 @@ from service.cli.graph_asking import (
     PURPOSE,
     Asker,
 )
-from service.cli.output import JSON_OPTION, console, explained, print_json
+from service.cli.output import JSON_OPTION, console, explained, print_json, styled
 from service.cli.query import show
 
 application = typer.Typer(help="关系图谱 the relationship graph.", no_args_is_help=True)
@@ -36,6 +36,7 @@ query Neighbourhood($subject: String!, $hops: Int!) {
   }
 }
 """
+_COMPARED = ("nodes", "relationships")
 
 
 @application.command("verify")
@@ -44,7 +45,10 @@ def verify(
     repair: Annotated[bool, typer.Option("--repair", help="Mend what differs.")] = False,
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """Compare the graph with the store. Exit status: 0 equal, 1 they differ, 2 not comparable."""
+    """Compare 核对 the graph with the store.
+
+    Exit status: 0 equal, 1 they differ, 2 not comparable.
+    """
     from service.home import home
     from service.projecting import repair_graph, verify_graph
 
@@ -59,18 +63,18 @@ def verify(
     if as_json:
         print_json(found)
     else:
-        state = "[green]✔ 一致 equal[/]" if report.ok else "[bold red]✘ 不一致 they differ[/]"
-        console().print(
-            f"{state}: 节点 nodes {found['nodes']}, 关系 relationships {found['relationships']}"
-        )
+        state = ("green", "✔ 一致 equal") if report.ok else ("bold red", "✘ 不一致 they differ")
+        nodes, ties = ("{postgres:,} / {neo4j:,}".format(**found[k]) for k in _COMPARED)
+        counts = f": 节点 nodes {nodes}, 关系 relationships {ties} (PostgreSQL / Neo4j)"
+        console().print(styled(*state, counts))
         for one in found["differing"]:
-            console().print(f"  {one}", markup=False)
+            console().print(f"  {one}")
     raise typer.Exit(0 if report.ok else 1)
 
 
 @application.command("rebuild")
 def rebuild(node: NODE = "benxi", as_json: bool = JSON_OPTION) -> None:
-    """Empty the graph and fill it again from the store; safe while the node runs."""
+    """Empty 重建 the graph and fill it again from the store; safe while the node runs."""
     from service.home import home
     from service.projecting import rebuild_graph
 
@@ -97,7 +101,7 @@ def neighbourhood(
     authorization: AUTHORISATION = None,
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """Show who is around a subject, through the API with the identity's scope."""
+    """Show 邻域 who is around a subject, through the API with the identity's scope."""
     asker = Asker(node, as_name, purpose, case, actor, authorization)
     with explained():
         found = asker.ask(_NEIGHBOURHOOD, {"subject": subject, "hops": hops})

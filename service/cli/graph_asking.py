@@ -9,12 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from service.cli.completion import identities, nodes, purposes
-from service.cli.output import console, explained, notices, print_json, print_table
+from service.cli.output import console, explained, fail, print_json, print_table
 
 if TYPE_CHECKING:
     from service.inquiry import Found
 
 NODES = "nodes { key party { __typename id name ... on Organisation { uscc } } }"
+_NAMED = 10  # of those whom a remark is about
+_COLUMNS = (
+    "name", "uscc", "share", "direct", "rule", "tie", "level", "ultimate", "certain", "borderline",
+    "score",
+)  # fmt: skip
+_DECLARED = ("name", "type", "directness", "beneficial", "shareMin", "shareMax", "computed")
 
 SUBJECT = Annotated[str, typer.Argument(help="USCC, any other code, scheme:value or id.")]
 AS_OF = Annotated[
@@ -93,8 +99,7 @@ def ask_graph(
             print_json(
                 {"subject": variables["subject"], "error": code, "verified": told["verified"]}
             )
-        notices().print(f"[bold red]{code}[/]: {message}")
-        raise typer.Exit(2 if found.verified else 1)
+        fail(code, message, 2 if found.verified else 1)
     parties = {one["key"]: one["party"] or {} for one in answer["nodes"]}
     listed = rows(answer, parties)  # it may add to the answer
     shown = {
@@ -105,13 +110,14 @@ def ask_graph(
         "receipt": told["receipt"],
     }
     if (interests := told["answer"]["data"].get("declared")) is not None:
-        shown["declared"] = [beside(one, listed) for one in interests]
+        shown["declared"] = [beside(one, listed) for one in interests["nodes"]]
+        shown["declaredMore"] = interests["pageInfo"]["hasNextPage"]
     if name in ("controlled", "guaranteed"):
         shown["subjects"] = [one["subject"] for one in shown[name]]
     if as_json:
         print_json(shown)
     else:
-        _show(shown, name)
+        _show(shown, name, parties)
     raise typer.Exit(0 if found.verified else 1)
 
 
@@ -123,31 +129,64 @@ def beside(interest: dict[str, Any], listed: list[dict[str, Any]]) -> dict[str, 
     return {"holder": holder, "name": party.get("name"), **interest, "computed": computed}
 
 
-def _show(shown: dict[str, Any], name: str) -> None:
+def remarks(shown: dict[str, Any], parties: dict[str, Any]) -> list[str]:
+    """What a reader of the figures should know beside them: who else it might be, what is not
+    known, and of which companies."""
+
+    def names(keys: list[str]) -> str:
+        told = [str((parties.get(key) or {}).get("name") or "—") for key in keys[:_NAMED]]
+        return "、".join(told) + (" …" if len(keys) > _NAMED else "")
+
+    found = []
+    if float(shown.get("unknown") or 0):
+        found.append(f"未知 held by nobody who is known: {shown['unknown']}")
+    if shown.get("possible"):
+        found.append(f"可能 possible, were unknown shares theirs: {names(shown['possible'])}")
+    if shown.get("borderline"):
+        found.append(f"临界 on one half: {names(shown['borderline'])}")
+    said: dict[str, list[str]] = {}
+    for one in shown.get("findings") or ():
+        for finding in one["findings"]:
+            said.setdefault(finding, []).append(one["company"])
+    for one in shown.get("totals") or ():
+        told = f"合计 total: {one['debts']} 笔 debts, 金额 amount {one['amount']} {one['currency']}"
+        balance = f", 余额 balance {one['balance']}" if one["balance"] else ""
+        unknown = f", {one['unknown']} 笔金额不明 of unknown amount" if one["unknown"] else ""
+        found.append(told + balance + unknown)
+    found += [f"提示 {finding}: {names(keys)}" for finding, keys in sorted(said.items())]
+    return found
+
+
+def _show(shown: dict[str, Any], name: str, parties: dict[str, Any]) -> None:
     out = console()
     subject = shown["subject"]
     state = shown.get("state") or shown.get("ruleText") or shown.get("rule") or ""
-    out.print(f"{subject.get('name')} {subject.get('uscc') or ''} {state}", markup=False)
-    plain = (
-        "name",
-        "uscc",
-        "low",
-        "high",
-        "fraction",
-        "direct",
-        "rule",
-        "tie",
-        "level",
-        "ultimate",
-        "score",
-    )
-    print_table([{k: row[k] for k in plain if k in row} for row in shown[name]])
+    out.print(f"{subject.get('name')} {subject.get('uscc') or ''} {state}")
+    _table(shown[name], _COLUMNS)
+    for remark in remarks(shown, parties):
+        out.print(remark)
     if shown.get("declared"):
         out.print("申报 declared, beside what is computed")
-        told = ("name", "type", "directness", "beneficial", "shareMin", "shareMax", "computed")
-        print_table([{key: row[key] for key in told} for row in shown["declared"]])
+        _table(shown["declared"], _DECLARED)
+        if shown["declaredMore"]:
+            out.print("未尽 more are declared: ask `declaredInterests` for the next page")
     for cut in shown["truncated"]:
         out.print(f"截断 truncated: {cut['reason']} at {cut['stage']}")
+
+
+def _table(rows: list[dict[str, Any]], wanted: tuple[str, ...]) -> None:
+    """Print what rows have of some columns, shares as one number or as the least and the most."""
+    columns = [key for key in wanted if rows and key in rows[0]]
+    print_table([{key: _figure(row[key]) for key in columns} for row in rows], whole=("uscc",))
+
+
+def _figure(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    low, high, fraction = value["low"], value["high"], value["fraction"]
+    if low != high:
+        return f"{low} – {high}"
+    return f"{low} ({fraction})" if fraction not in (None, low) else low
 
 
 def named(parties: dict[str, Any], key: str, end: str) -> dict[str, Any]:

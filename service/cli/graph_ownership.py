@@ -36,9 +36,10 @@ _DATED = "$asOf: Date, $knownAt: DateTime"
 _DAYS = "asOf: $asOf, knownAt: $knownAt"
 
 _DECLARED = """
-  declared: declaredInterests(subject: $subject, asOf: $asOf) {
-    party { __typename id name ... on Organisation { uscc } } unnamedReason type directness
-    beneficial shareMin shareMax bounds details validFrom validTo originRegion source }
+  declared: declaredInterests(subject: $subject, asOf: $asOf, first: 200) {
+    pageInfo { hasNextPage } nodes {
+      party { __typename id name ... on Organisation { uscc } } unnamedReason type directness
+      beneficial shareMin shareMax bounds details validFrom validTo originRegion source } }
 """
 
 _OWNERS = f"""

@@ -18,7 +18,7 @@ from service.cli.graph_asking import (
     named,
     refusal,
 )
-from service.cli.output import JSON_OPTION, console, explained, fail, notices, print_json
+from service.cli.output import JSON_OPTION, console, explained, fail, print_json
 from service.cli.query import show
 
 application = typer.Typer()
@@ -158,7 +158,7 @@ def export(
     authorization: AUTHORISATION = None,
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """Write what the identity sees around a subject, or the paths to another, to a file. Exit
+    """Export 导出 what is seen around a subject, or the paths to another, to a file. Exit
     status: 0 written and the answer verifies, 1 it does not, 2 not asked or nothing to see."""
     if out.exists():
         fail("FILE_EXISTS", f"{out} is there already: name a new file")
@@ -196,8 +196,7 @@ def _ask(asker: Asker, document: str, variables: dict[str, Any], *, as_json: boo
         code, message = refusal(found)
         if as_json:
             print_json({**told, "error": code})
-        notices().print(f"[bold red]{code}[/]: {message}")
-        raise typer.Exit(2 if found.verified else 1)
+        fail(code, message, 2 if found.verified else 1)
     if as_json:
         print_json({**told, **_told(answer)})
     else:
@@ -237,4 +236,4 @@ def _draw(value: dict[str, Any]) -> None:
             forward = step["edges"][0]["source"] == step["source"]
             arrow = f"—{kinds}→" if forward else f"←{kinds}—"
             line += f" {arrow} {names[step['target']]}"
-        out.print(line, markup=False)
+        out.print(line)

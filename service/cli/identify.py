@@ -6,9 +6,8 @@ from datetime import date
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
-from service.cli.output import JSON_OPTION, console, print_json
+from service.cli.output import JSON_OPTION, print_json, print_table
 
 
 def identify(
@@ -37,12 +36,16 @@ def identify(
     if as_json:
         print_json([one.to_json() for one in found])
     else:
-        table = Table(
-            "代码 code", "种类 kind", "有效 valid", "规范形式 normalised", "发现 findings"
+        print_table(
+            [
+                {
+                    "代码 code": one.input,
+                    "种类 kind": one.kind or "?",
+                    "有效 valid": one.valid,
+                    "规范形式 normalised": one.normalised,
+                    "发现 findings": "\n".join(f"{f.code} {f.message}" for f in one.findings),
+                }
+                for one in found
+            ],
+            whole=("代码 code",),
         )
-        for one in found:
-            findings = "\n".join(f"{f.severity} {f.code}" for f in one.findings)
-            table.add_row(
-                one.input, one.kind or "?", "是" if one.valid else "否", one.normalised, findings
-            )
-        console().print(table)

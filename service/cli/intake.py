@@ -10,7 +10,9 @@ from typing import Annotated
 import typer
 
 from service.cli.completion import kinds, nodes
-from service.cli.output import JSON_OPTION, console, explained, notices, print_json
+from service.cli.output import JSON_OPTION, console, explained, notices, print_json, styled
+
+_NOTES = 20  # of a header; the report of a submitted file has all
 
 
 def import_files(
@@ -59,8 +61,11 @@ def import_files(
         return
     if not paths:
         raise typer.BadParameter("name files or folders to import, or a --template")
-    with explained():
+    try:
         day = date.fromisoformat(sent_on) if sent_on else None
+    except ValueError:
+        raise typer.BadParameter("a date such as 2026-07-01", param_hint="--sent-on") from None
+    with explained():
         summary = asyncio.run(
             import_into(
                 home(), node, paths, kind=kind, sent_on=day, report_dir=report or Path.cwd()
@@ -74,6 +79,11 @@ def import_files(
                 "with_findings": summary.with_findings,
                 "rejected": summary.rejected,
                 "report": str(summary.report) if summary.report else None,
+                "header": [
+                    {"file": str(batch.path), "note": note}
+                    for batch in summary.batches
+                    for note in batch.header
+                ],
                 "failures": [
                     {"file": str(one.path), "code": one.code, "message": one.message}
                     for one in summary.failures
@@ -88,8 +98,12 @@ def import_files(
     )
     if summary.with_findings or summary.rejected:
         out.print(f"退回与问题清单 report: {summary.report}")
+    for batch in summary.batches:
+        for note in batch.header[:_NOTES]:
+            notices().print(f"{batch.path.name}: {note}")
     for failure in summary.failures:
-        notices().print(f"[bold red]{failure.code}[/] {failure.path.name}: {failure.message}")
+        said = f" {failure.path.name}: {failure.message}"
+        notices().print(styled("bold red", failure.code, said), soft_wrap=True)
     raise typer.Exit(2 if summary.failures else 0)
 
 
@@ -111,4 +125,4 @@ def _template(
     if as_json:
         print_json({"files": [str(path) for path in files]})
     else:
-        console().print("模板 template: " + ", ".join(map(str, files)), markup=False)
+        console().print("模板 template: " + ", ".join(map(str, files)))

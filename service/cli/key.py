@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich import box
-from rich.markup import escape
 from rich.table import Column, Table
 
 from service.cli.completion import algorithms, key_uses, nodes, roles
@@ -46,7 +45,7 @@ BARRED = Annotated[
 
 @application.command("list")
 def list_keys(node: NODE = "benxi", as_json: bool = JSON_OPTION) -> None:
-    """List the callers and keys that a node knows."""
+    """List 列出 the callers and keys that a node knows."""
     from service.enrolled import enrolled_keys
     from service.home import home
 
@@ -65,14 +64,14 @@ def list_keys(node: NODE = "benxi", as_json: bool = JSON_OPTION) -> None:
     for row in rows:
         table.add_row(
             row["keyId"], row["caller"], row["role"], row["state"],
-            escape(row["device"] or ""), (row["validTo"] or "")[:10], (row["lastUsed"] or "")[:10],
+            row["device"] or "", (row["validTo"] or "")[:10], (row["lastUsed"] or "")[:10],
         )  # fmt: skip
     console().print(table)
 
 
 @application.command("show")
 def show(key_id: KEY_ID, node: NODE = "benxi", as_json: bool = JSON_OPTION) -> None:
-    """Show one key's whole life: who enrolled it and ended it, what followed, its last use."""
+    """Show 查看 one key's whole life: who enrolled it and ended it, what followed, its last use."""
     from service.home import home
     from service.key_life import show
 
@@ -87,7 +86,7 @@ def _show_row(row: dict[str, Any], as_json: bool) -> None:
         return
     for name, value in row.items():
         if value is not None:
-            console().print(f"{name:14} {value}", markup=False)
+            console().print(f"{name:14} {value}")
 
 
 @application.command("new")
@@ -104,7 +103,7 @@ def new(
     node: NODE = "benxi",
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """Make an identity with a new key here and enrol it at a node."""
+    """Make 新建 an identity with a new key here and enrol it at a node."""
     from client.algorithm import Algorithm
     from service.enrolled import Particulars, enrol_new
     from service.home import home
@@ -130,7 +129,7 @@ def enrol(
     node: NODE = "benxi",
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """Enrol a key that somebody else holds, for example a partner's, by its public half."""
+    """Enrol 登记 a key that somebody else holds, for example a partner's, by its public half."""
     from service.enrolled import Particulars, enrol_foreign
     from service.home import home
 
@@ -146,7 +145,7 @@ def bind(
     subject: Annotated[str, typer.Option(help=f"{HELP}.")],
     node: NODE = "benxi",
 ) -> None:
-    """Say whom an identity of role SELF speaks for, after that one proved who it is."""
+    """Bind 绑定: say whom an identity of role SELF speaks for, after that one proved who it is."""
     from service.enrolled import bind_to_subject
     from service.home import home
 
@@ -203,7 +202,7 @@ def rotate(
     node: NODE = "benxi",
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """Let a key be followed by a new one, both good for a while."""
+    """Rotate 轮换: let a key be followed by a new one, both good for a while."""
     from service.home import home
     from service.key_life import rotate_identity, rotate_own
 
@@ -260,7 +259,7 @@ def fields(
     node: NODE = "benxi",
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """Show how far rotations of the keys for numbers of persons are."""
+    """Show 查看 how far rotations of the keys for numbers of persons are."""
     from service import rekeying
     from service.home import home
     from store.rekeying import KeyUse
@@ -290,7 +289,7 @@ def revoke(
     node: NODE = "benxi",
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """Revoke a key from now on; with a compromise, what it signed since is no evidence."""
+    """Revoke 吊销 a key from now on; with a compromise, what it signed since is no evidence."""
     from service.home import home
     from service.key_life import revoke
 
@@ -311,7 +310,7 @@ def invite(
     node: NODE = "benxi",
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """Print a one-time code by which a caller enrols the key of a browser or device."""
+    """Invite 邀请: print a one-time code by which a caller enrols a browser or device."""
     from service.home import home
     from service.key_life import invite_device
 
@@ -339,7 +338,10 @@ def judge(
     node: NODE = "benxi",
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """Judge whether a key's signature counts as evidence. Exit status: 0 it does, 1 it does not."""
+    """Judge 评判 whether a key's signature counts as evidence.
+
+    Exit status: 0 it does, 1 it does not.
+    """
     from service.home import home
     from service.key_life import judge
 

@@ -10,7 +10,7 @@ import typer
 
 from service.cli.completion import identities, nodes, purposes
 from service.cli.document import DOCUMENT_HELP, document_text, variables_given
-from service.cli.output import JSON_OPTION, console, explained, fail, print_json
+from service.cli.output import JSON_OPTION, console, explained, fail, print_json, styled
 
 
 def query(
@@ -85,11 +85,11 @@ def show(found: dict[str, Any]) -> None:
     out.print_json(json.dumps(found["answer"], ensure_ascii=False))
     receipt = found["receipt"]
     if found["verified"]:
-        out.print("[green]✔ 签名与回执已验证[/] signature and receipt verified")
+        out.print(styled("green", "✔ 签名与回执已验证", " signature and receipt verified"))
         if receipt and receipt.get("index") is not None:
             out.print(
                 f"  日志 log {receipt['log']}  序号 index {receipt['index']}"
                 f"  检查点 checkpoint size {receipt['treeSize']}\n  叶 leaf {receipt['leaf']}"
             )
     else:
-        out.print(f"[bold red]✘ 未通过验证[/] not verified: {found.get('problem')}")
+        out.print(styled("bold red", "✘ 未通过验证", f" not verified: {found.get('problem')}"))

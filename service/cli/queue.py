@@ -70,7 +70,7 @@ def show(
         return
     for name, value in found.items():
         if value is not None:
-            console().print(f"{name}: {value}", markup=False)
+            console().print(f"{name}: {value}")
 
 
 @application.command("close")

@@ -14,7 +14,9 @@ from service.cli.output import console, explained
 def run(
     once: Annotated[bool, typer.Option("--once", help="End after the demonstration.")] = False,
     size: Annotated[str, typer.Option(help="Size of the demo world: S, M or L.")] = "S",
-    seed: Annotated[int, typer.Option(help="Seed of the demo world.")] = 20201022,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**63 - 1, help="Seed of the demo world.")
+    ] = 20201022,
 ) -> None:
     """Run both demo cities 运行两城演示: start, load, ask, verify, serve until stopped.
 

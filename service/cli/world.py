@@ -21,7 +21,9 @@ def world(
         Path | None, typer.Option(help="Folder to write into.", show_default=False)
     ] = None,
     size: Annotated[str, typer.Option(help="S, M or L.")] = "S",
-    seed: Annotated[int, typer.Option(help="Another seed gives another world.")] = 20201022,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**63 - 1, help="Another seed gives another world.")
+    ] = 20201022,
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Write a deterministic demo world 演示数据: truth and feeds apart."""
@@ -53,7 +55,7 @@ def load(
     ] = None,
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """Load a world into a node without subjects, by COPY instead of line by line."""
+    """Load 装载 a world into a node without subjects, by COPY instead of line by line."""
     from service.home import home
     from service.intake import load_world
 

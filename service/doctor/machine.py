@@ -50,10 +50,8 @@ def examine_machine(root: Path, idle: list[Settings], settings: list[Settings]) 
     findings = [
         judge_locale(sys.getfilesystemencoding(), sys.stdout.encoding or "none"),
         judge_folder(root),
-        judge_space(_space(root, needed)),
     ]
-    if embedded and not cache().exists():
-        findings.append(judge_space(_space(cache(), _FIRST_SPACE)))
+    findings += [judge_space(_space(*one)) for one in _wanted(root, needed, embedded)]
     available, limit = memory()
     wanted = sum(
         _NODE_MEMORY if one.postgres_url and one.graph_uri else _EMBEDDED_MEMORY for one in idle
@@ -97,6 +95,15 @@ def judge_folder(folder: Path) -> Finding:
             "set XINQIAO_HOME to a folder you own, or give that one to this account (chown)",
         ),
     )
+
+
+def _wanted(root: Path, needed: int, embedded: bool) -> list[tuple[Path, int]]:
+    """Each file system's folder and the bytes that it still has to take, once each."""
+    if not embedded or cache().exists():
+        return [(root, needed)]
+    if nearest(cache()).stat().st_dev == nearest(root).stat().st_dev:
+        return [(root, needed + _FIRST_SPACE)]
+    return [(root, needed), (cache(), _FIRST_SPACE)]
 
 
 def _space(folder: Path, needed: int) -> Space:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import time
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,7 @@ from service.doctor.witness import examine_witnesses
 from service.enrolment import LOGS
 from service.home import NodeHome
 from service.settings import Partner, Settings
+from service.supervisor import is_served
 
 _PATIENCE = 3.0
 
@@ -43,7 +46,10 @@ def is_running(settings: Settings) -> bool:
 async def examine_node(root: Path, settings: Settings, *, own: bool) -> list[Finding]:
     """Check one node whose settings are valid; `own` tells that it runs now."""
     node_home = NodeHome(root, settings.node)
-    findings = [judge_port(port(settings.host, settings.port, own=own), settings.node)]
+    found = port(settings.host, settings.port, own=own)
+    if found.problem == errno.EADDRINUSE:
+        found = replace(found, served=is_served(node_home))
+    findings = [judge_port(found, settings.node)]
     if settings.postgres_url is not None:
         findings += await examine_postgres(settings.postgres_url)
     if settings.graph_uri is not None:

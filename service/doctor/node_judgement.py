@@ -35,13 +35,15 @@ def judge_settings(faults: Sequence[SettingsError]) -> list[Finding]:
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """What became of an attempt to listen; `holder` is pid and name of who does already."""
+    """What became of an attempt to listen; `holder` is pid and name of who does already, `served`
+    that the node has a process although it does not answer."""
 
     host: str
     port: int
     problem: int | None
     holder: tuple[int, str] | None = None
     own: bool = False
+    served: bool = False
 
 
 def judge_port(port: Port, node: str) -> Finding:
@@ -52,6 +54,19 @@ def judge_port(port: Port, node: str) -> Finding:
     if port.problem is None:
         return fine("port", f"端口 {place} 可用", f"port {place} is free")
     variable = f"XINQIAO_{node.upper().replace('-', '_')}_PORT"
+    if port.served:
+        return fault(
+            "port",
+            "NODE_NOT_READY",
+            (
+                f"节点已在 {place} 启动，但没有就绪",
+                f"the node runs at {place} and is not ready",
+            ),
+            (
+                "正在启动则稍候；否则查看其输出、PostgreSQL 与磁盘空间",
+                "wait if it was just started; else see what it printed, PostgreSQL and the disk",
+            ),
+        )
     if port.problem == errno.EADDRINUSE:
         who = "" if port.holder is None else f" (pid {port.holder[0]}, {port.holder[1]})"
         return fault(

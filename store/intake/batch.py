@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from store.errors import StoreError
 from store.ids import batch_id
 from store.intake.context import SHANGHAI, Line
+from store.intake.finding import Finding
 from store.intake.source import FileFacts
 
 if TYPE_CHECKING:
     from store.connection import Connection
 
 _REPORT = re.compile(r"_([0-9a-f]{8})_report")  # as reports are named
+_MOST_NOTES, _LONGEST_FIELD = 1_000, 200  # of one header
 _DATED = re.compile(r"(\d{4})(\d{2})(\d{2})(?=[_\-.])")
 
 
@@ -59,6 +62,21 @@ def sent_date(path: Path, sent_on: date | None) -> date | None:
         return None
 
 
+def demand_sent(path: Path, sent_on: date | None, today: date) -> None:
+    """Refuse a file of a later day than today: it would stand above all that is sent until then.
+
+    The later of the node's day and the clock's counts. Raises StoreError `SENT_ON_FUTURE`.
+    """
+    day = sent_date(path, sent_on)
+    if day is not None and day > max(today, datetime.now(SHANGHAI).date()):
+        raise StoreError(
+            "SENT_ON_FUTURE",
+            f"{path.name}：报送日期{day}晚于今天，请更正文件名开头的日期或--sent-on后重报。"
+            f"The file says that it is sent on {day}, which is to come: correct the day that its"
+            " name begins with, or --sent-on, and send it again.",
+        )
+
+
 async def open_batch(
     connection: Connection,
     path: Path,
@@ -68,8 +86,12 @@ async def open_batch(
     region: str,
     sent_on: date | None,
     is_report: bool = False,
+    source_unit: str | None = None,
 ) -> Batch:
     """The batch of a file, entered in the journal when it is new.
+
+    With `source_unit` only lines of that unit are taken: what another unit sends, or a steward,
+    is a batch of its own, though it be the same file.
 
     A report that comes back corrected under the day of its batch is ordered after everything of
     that day, so that its corrections stand, and before the next day, so that what was sent since
@@ -79,7 +101,8 @@ async def open_batch(
     importer of the same file waits and then finds it done.
     """
     day = sent_date(path, sent_on)
-    identity = batch_id(facts.sha256, kind, f"{region}@{day.isoformat() if day else ''}")
+    source = f"{region}@{day.isoformat() if day else ''}"
+    identity = batch_id(facts.sha256, kind, f"{source}@{source_unit}" if source_unit else source)
     await connection.execute("SELECT pg_advisory_lock($1)", _lock(identity))
     stamp = datetime.now(UTC)
     if day is not None:
@@ -123,6 +146,28 @@ async def _after_the_day_so_far(connection: Connection, day: datetime) -> dateti
 async def close_batch(connection: Connection, batch: Batch) -> None:
     """Let the next importer of this batch go on."""
     await connection.execute("SELECT pg_advisory_unlock($1)", _lock(batch.id))
+
+
+async def note_header(
+    connection: Connection, batch: Batch, line: int, findings: Sequence[Finding]
+) -> None:
+    """Enter what was ignored in a header, at its line: it is nobody's fault, but must be told."""
+    told = {
+        (plain_text(one.field)[:_LONGEST_FIELD], one.code): one for one in findings[:_MOST_NOTES]
+    }
+    await connection.executemany(
+        "INSERT INTO batch_finding (batch_id, line_no, field, code, severity, reason)"
+        " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
+        [
+            (batch.id, line, field, code, one.severity, one.reason)
+            for (field, code), one in told.items()
+        ],
+    )
+
+
+def plain_text(text: str) -> str:
+    """A text of a file as the database holds one; bytes that did not decode are question marks."""
+    return text.encode("utf-8", "replace").decode().replace("\x00", "")
 
 
 async def acknowledge(

@@ -27,7 +27,7 @@ from store.cipher import Cipher
 from store.coverage import note_reports
 from store.exclusion import sweep_exclusions
 from store.hot import ensure_hot_columns
-from store.intake.batch import close_batch, finish, open_batch
+from store.intake.batch import close_batch, finish, note_header, open_batch
 from store.intake.bulk_reader import Judgement, Staged, Task, stage_file
 from store.intake.bulk_table import SCHEMA, close_stage, enter, is_loaded, open_stage
 from store.intake.chunk import apply_chunk, merged_units
@@ -134,6 +134,9 @@ async def _tasks(connection: Connection, cities: Sequence[CityFiles], kinds: Kin
                     region=city.region,
                     sent_on=None,
                     is_report=reading.is_report,
+                )
+                await note_header(
+                    connection, batch, reading.source.header_line, reading.header_findings()
                 )
                 tasks.append(
                     Task(

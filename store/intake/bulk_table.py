@@ -12,7 +12,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from store.correction import supersede_corrected
+from store.correction import repeated_records, supersede_corrected
 from store.errors import StoreError
 from store.kind import Kinds
 from store.loan import COLUMNS as LOAN_COLUMNS
@@ -22,6 +22,7 @@ from store.organisation import COLUMNS as FIRM_COLUMNS
 from store.organisation import VERSION_COLUMNS as FIRM_VERSION_COLUMNS
 from store.record import COLUMNS as RECORD_COLUMNS
 from store.record import VERSION_COLUMNS as RECORD_VERSION_COLUMNS
+from store.record import first_received
 from store.relation import COLUMNS as RELATION_COLUMNS
 from store.relation import VERSION_COLUMNS as RELATION_VERSION_COLUMNS
 from store.relation import close_former_representatives, derive_shares
@@ -85,7 +86,7 @@ async def enter(
     )
     indexes = await _without_indexes(connection)
     await _copy(connection, kinds)
-    await _derive(connection, on)
+    await _derive(connection, kinds, on)
     await _restore(connection, [made for table, made in indexes if table != "organisation_name"])
     await _name(connection)
     await _restore(connection, [made for table, made in indexes if table == "organisation_name"])
@@ -169,8 +170,9 @@ async def _copy(connection: Connection, kinds: Kinds) -> None:
     )
     for table, columns, key in shown:
         listed = ", ".join(columns)
+        told = first_received(columns) if table == "record" else listed
         await connection.execute(
-            f"INSERT INTO {table} ({listed}) SELECT DISTINCT ON ({key}) {listed}"
+            f"INSERT INTO {table} ({listed}) SELECT DISTINCT ON ({key}) {told}"
             f" FROM {SCHEMA}.{table} ORDER BY {key}, {_LATEST}"
         )
     kept: tuple[tuple[str, Sequence[str]], ...] = (
@@ -208,7 +210,7 @@ async def _copy_firms(connection: Connection) -> None:
     )
 
 
-async def _derive(connection: Connection, on: date) -> None:
+async def _derive(connection: Connection, kinds: Kinds, on: date) -> None:
     """What intake derives chunk by chunk, of everything at once and before there is an index."""
     firms = [
         row[0]
@@ -220,13 +222,8 @@ async def _derive(connection: Connection, on: date) -> None:
     await connection.execute("ANALYZE record, relation, organisation, organisation_version")
     await close_former_representatives(connection, firms)
     await derive_shares(connection, companies=firms)
-    records = await connection.fetch(
-        "SELECT record_id FROM record WHERE (kind, origin_region, issuer_uscc, document_no,"
-        " reported_name) IN (SELECT kind, origin_region, issuer_uscc, document_no, reported_name"
-        " FROM record WHERE document_no IS NOT NULL GROUP BY 1, 2, 3, 4, 5 HAVING count(*) > 1)"
-    )
-    if records:
-        await supersede_corrected(connection, [row[0] for row in records])
+    if records := await repeated_records(connection, kinds):
+        await supersede_corrected(connection, records, kinds=kinds)
     await oversubscribed(connection, firms, on=on)
 
 

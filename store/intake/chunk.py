@@ -10,7 +10,7 @@ from uuid import UUID
 import orjson
 
 from store.concert import ConcertStatement, apply_concerts
-from store.correction import supersede_corrected
+from store.correction import REASON, stand_again, supersede_corrected
 from store.coverage import note_reports
 from store.exclusion import ISSUE as EXCLUSION
 from store.exclusion import KINDS, review_exclusions
@@ -36,6 +36,7 @@ from store.work_queue import (
     BY_SUBJECT,
     Origin,
     close_empty_placeholders,
+    close_superseded,
     name_units,
     settle,
 )
@@ -65,8 +66,7 @@ async def apply_chunk(
     ]
     async with connection.transaction():
         told = [(line, statement) for line in lines for statement in line.statements]
-        if told:
-            await _apply(connection, context, told)
+        corrected = await _apply(connection, context, told) if told else set()
         units = merged_units(unit for line in lines for unit in line.units)
         if units:
             await note_units(connection, units, context.region)
@@ -75,6 +75,8 @@ async def apply_chunk(
         await acknowledge(connection, batch, lines, sealed)
         origin = Origin(batch.id, batch.kind, context.stamp, context.sha256, context.answered)
         await settle(connection, origin, lines, context.cipher)
+        if corrected:
+            await close_superseded(connection, corrected, REASON)
         await connection.execute("NOTIFY outbox")
 
 
@@ -82,7 +84,8 @@ async def _apply(
     connection: Connection,
     context: Context,
     told: Sequence[tuple[Line, Statement]],
-) -> None:
+) -> set[UUID]:
+    """Apply the statements; the records that corrections have ended."""
     cipher = context.cipher
     parties = [party for _, statement in told for party in parties_of(statement)]
     directory = await Directory.open(connection, parties, cipher)
@@ -106,10 +109,20 @@ async def _apply(
     )
     note_remarks(lines, applied)
     corrected: set[UUID] = set()
-    if applied:
-        corrected = await supersede_corrected(connection, {r.entity_id for r in applied})
-        await _check_exclusions(connection, context, lines, records, applied)
+    if applied or directory.joined:
+        corrected = await supersede_corrected(
+            connection,
+            {r.entity_id for r in applied},
+            kinds=context.kinds,
+            subjects=directory.joined,
+        )
+    await _check_exclusions(connection, context, lines, records, applied)
     await directory.write()
+    if directory.parted:
+        await stand_again(connection, directory.parted)
+        corrected |= await supersede_corrected(
+            connection, [], kinds=context.kinds, subjects=directory.parted
+        )
     touched = [firm.subject_id for firm in firms]
     if touched:
         changed = await close_former_representatives(connection, touched)
@@ -118,6 +131,7 @@ async def _apply(
     lines = _of(told, RelationStatement)[0]
     await check_holdings(connection, lines, relations, held, touched, context.today)
     await _name_units(connection, told, corrected)
+    return corrected
 
 
 def parties_of(statement: Statement) -> Iterable[Party]:

@@ -54,6 +54,12 @@ _CODES = (
         " and enter it again.",
     ),
     _Code(
+        "CELL_ERROR",
+        ERROR,
+        "单元格是错误值（如#N/A、#REF!）或没有结果的公式，请改为值。",
+        "The cell shows an error such as #N/A, or a formula without a result: enter the value.",
+    ),
+    _Code(
         "PERSON_NUMBER",
         WARNING,
         "代码栏中是自然人证件号码，未按代码保存；请改填证件号码栏。",

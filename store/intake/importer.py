@@ -19,7 +19,16 @@ from store.errors import StoreError
 from store.exclusion import sweep_exclusions
 from store.hot import ensure_hot_columns
 from store.intake import finbench, workbook
-from store.intake.batch import Batch, Counts, close_batch, finish, open_batch
+from store.intake.batch import (
+    Batch,
+    Counts,
+    close_batch,
+    demand_sent,
+    finish,
+    note_header,
+    open_batch,
+    plain_text,
+)
 from store.intake.chunk import apply_chunk
 from store.intake.context import Context, IntakeRules, Line
 from store.intake.opening import open_readings
@@ -36,6 +45,7 @@ if TYPE_CHECKING:
     from store.connection import Connection
 
 CHUNK = 1_000  # lines of one transaction, so that it stays below half a second
+_LONGEST_NAME = 200  # bytes of a report's name before what is added; a file system takes 255
 _SUFFIXES = frozenset({".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".txt"}) | workbook.SUFFIXES
 
 # Called with the file, the bytes read of it, and its size.
@@ -101,8 +111,8 @@ async def import_paths(
     `region` is the id of the city whose departments sent them. `report` is its report when
     there is one file, else the folder with those of the files that need work. A sheet of a
     workbook is a batch of its own. A file that cannot be read (`KIND_UNKNOWN`, `FILE_EMPTY`,
-    `FILE_ENCODING`, `FILE_UNREADABLE`, those of `open_readings`) is listed in `failures` and the
-    others go on; raises StoreError when a single path was given and fails, and
+    `FILE_ENCODING`, `FILE_UNREADABLE`, `SENT_ON_FUTURE`, those of `open_readings`) is listed in
+    `failures` and the others go on; raises StoreError when a single path was given and fails, and
     `FILES_NONE` when the folders hold no file. A file that is named twice is read once. `rules`
     is what the node's settings say.
     """
@@ -121,6 +131,7 @@ async def import_paths(
     failures: list[Failure] = []
     for path in files:
         try:
+            demand_sent(path, sent_on, today)
             facts = examine(path)
             readings = open_readings(path, facts, kinds, kind)
         except (OSError, StoreError) as error:
@@ -139,6 +150,7 @@ async def import_paths(
                     region=region,
                     sent_on=sent_on,
                     is_report=reading.is_report,
+                    source_unit=rules.source_unit if rules is not None else None,
                 )
                 try:
                     context = Context(
@@ -155,6 +167,9 @@ async def import_paths(
                         batch.stamp,
                         rules or IntakeRules(),
                         batch.answers,
+                    )
+                    await note_header(
+                        connection, batch, reading.source.header_line, reading.header_findings()
                     )
                     await _read(connection, reading, context, batch, progress)
                     counts = await finish(connection, batch)
@@ -228,7 +243,8 @@ async def _report(
             )
         )
     )
-    name = re.sub(r"[^\w.-]", "_", reading.path.stem)
+    stem = re.sub(r"[^\w.-]", "_", reading.path.stem).encode()
+    name = stem[:_LONGEST_NAME].decode(errors="ignore")
     report = Report(report_dir / f"{name}_{batch.id.hex[:8]}_report.csv", reading.headers)
     for row in reading.rows():
         if row.line in found:
@@ -266,5 +282,5 @@ def _summary(reading: Reading, batch: Batch, counts: Counts, report: Path | None
         counts.with_findings,
         counts.rejected,
         report,
-        tuple(f"{f.field}: {f.reason}" for f in reading.header_findings()),
+        tuple(f"{plain_text(f.field)}: {f.reason}" for f in reading.header_findings()),
     )

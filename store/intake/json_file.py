@@ -13,10 +13,17 @@ from typing import IO
 import orjson
 
 from store.errors import StoreError
-from store.intake.source import UTF8, UTF8_BOM, Row, is_broken, physical_lines, row_fault
+from store.intake.source import (
+    LONGEST_LINE,
+    UTF8,
+    UTF8_BOM,
+    Row,
+    is_broken,
+    physical_lines,
+    row_fault,
+)
 
 _CHUNK = 1 << 20  # characters read at a time
-_LONGEST = 8 << 20  # characters of one object
 _WHOLE = 32 << 20  # bytes of a document that has its list inside an object
 _INK = re.compile(r"[^ \t\r\n]")
 
@@ -40,7 +47,7 @@ class JsonLines:
                 continue
             value = parse_object(text)
             if value is None:
-                yield Row(number, [text], "JSON_INVALID", read)
+                yield Row(number, [text[:_CHUNK]], "JSON_INVALID", read)
                 continue
             cells = [value.get(name, "") for name in self.headers]
             yield Row(number, cells, row_fault(cells, len(cells)), read)
@@ -78,7 +85,7 @@ def keys_of_lines(path: Path, encoding: str) -> list[str]:
     keys: dict[str, None] = {}
     for text, _ in physical_lines(path, encoding):
         try:
-            value = orjson.loads(text)
+            value = orjson.loads(text) if len(text) <= LONGEST_LINE else None
         except ValueError:
             continue  # that line is rejected when it is read
         if isinstance(value, dict):
@@ -97,8 +104,10 @@ def keys_of_document(path: Path, encoding: str) -> list[str]:
 def parse_object(text: str) -> dict[str, str] | None:
     """A JSON object with every value as the text a CSV cell would hold.
 
-    None when it is none, or names a member twice: which of the two was meant is not known.
+    None when it is none, is too long, or names a member twice: which was meant is not known.
     """
+    if len(text) > LONGEST_LINE:
+        return None
     try:
         value = _DECODER.decode(text)
     except (ValueError, RecursionError):
@@ -258,7 +267,7 @@ class _Characters:
             except RecursionError:
                 return None
             except ValueError:
-                if len(self.text) - self.at < _LONGEST and self.more():
+                if len(self.text) - self.at < LONGEST_LINE and self.more():
                     continue
                 return None
             # A number or word may go on behind what has been read.
@@ -278,7 +287,13 @@ def _streamed(reader: _Characters) -> Iterator[tuple[object, str, int]]:
             reader.at += 1
             following = reader.peek()
         if following == "]":
-            return
+            reader.at += 1
+            following = reader.peek()
+            if following == "[":  # pages one behind the other
+                reader.at += 1
+                continue
+            if not following:
+                return
         found = reader.value() if following else None
         if found is None:  # broken, or the file was cut off
             yield None, reader.text[reader.at : reader.at + _CHUNK], reader.read

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 from store.errors import StoreError
@@ -26,7 +27,14 @@ from store.intake.layout import (
     layouts,
 )
 from store.intake.reading import EXTRACTS, Reading, Source
-from store.intake.source import CsvSource, FileFacts, csv_headers, first_lines, is_broken
+from store.intake.source import (
+    CsvSource,
+    FileFacts,
+    csv_headers,
+    first_lines,
+    is_broken,
+    whole_rows,
+)
 from store.intake.value import Column, serial_or
 from store.intake.workbook import Sheet, SheetSource, is_workbook, open_sheets
 from store.kind import FieldType, Kinds
@@ -82,9 +90,9 @@ def _csv(
     lines: Sequence[tuple[int, str]],
 ) -> Reading:
     rows = []
-    for _, text in lines:
+    for number, text in whole_rows(lines):
         delimiter = max(DELIMITERS, key=lambda d: (len(text.split(d)), d == ","))
-        rows.append((delimiter, csv_headers(text, delimiter)))
+        rows.append((delimiter, csv_headers(text, delimiter), number))
     index = 0
     fin = finbench.layout_of(path.stem, rows[0][1])
     if kind is None and fin is not None:
@@ -92,9 +100,9 @@ def _csv(
     elif kind is not None and finbench.stem_of(kind) is not None:
         chosen = finbench.layout(path.stem)
     else:
-        index, chosen = find_header([cells for _, cells in rows], known, kind, file=path.name)
-    delimiter, headers = rows[index]
-    source = CsvSource(path, facts.encoding, delimiter, headers, lines[index][0])
+        index, chosen = find_header([cells for _, cells, _ in rows], known, kind, file=path.name)
+    delimiter, headers, line = rows[index]
+    source = CsvSource(path, facts.encoding, delimiter, headers, line)
     return _reading(path, facts, kinds, chosen, source)
 
 
@@ -157,7 +165,8 @@ def _top(sheet: Sheet) -> Iterator[tuple[int, list[str]]]:
 def _reading(path: Path, facts: FileFacts, kinds: Kinds, layout: Layout, source: Source) -> Reading:
     found, repeated, unknown = columns(layout, source.headers)
     if isinstance(source, SheetSource):
-        found, repeated = _with_serials(found), _with_serials(repeated)
+        since = source.sheet.since
+        found, repeated = _with_serials(found, since), _with_serials(repeated, since)
     kind = None if layout.name in EXTRACTS else kinds.by_name.get(layout.name)
     form = None
     if kind is not None and layout.generation is not None:
@@ -166,10 +175,10 @@ def _reading(path: Path, facts: FileFacts, kinds: Kinds, layout: Layout, source:
     return Reading(path, facts, layout, source, found, repeated, tuple(unknown), kind, form)
 
 
-def _with_serials(found: Sequence[Column]) -> list[Column]:
+def _with_serials(found: Sequence[Column], since: date) -> list[Column]:
     """The columns of a sheet, in which a date may be a number of days."""
     return [
-        replace(column, read=serial_or(column.read))
+        replace(column, read=serial_or(column.read, since))
         if column.field.type is FieldType.DATE
         else column
         for column in found

@@ -17,13 +17,13 @@ from store.intake.layout import (
     Layout,
     header_key,
 )
-from store.intake.misplaced_number import category_field, put_right
+from store.intake.misplaced_number import category_field, put_right, put_right_extract
 from store.intake.record_line import read_record
 from store.intake.registry_line import read_branch, read_firm, read_holder, read_officer
-from store.intake.report import unguard
 from store.intake.source import FileFacts, Row
 from store.intake.value import Column, read_row
 from store.kind import Kind
+from store.spreadsheet import unguard
 
 _READERS = {
     "firms": read_firm,
@@ -157,6 +157,7 @@ class Reading:
         elif stem is not None:
             finbench.read_finbench(context, stem, values, names, line)
         elif self.kind is None:
+            put_right_extract(self.layout.fields, values, names, line.findings)
             _READERS[self.layout.name](context, self.layout.fields, values, names, line)
         else:
             self._read_record(context, self.kind, values, names, line)
@@ -184,6 +185,7 @@ class Reading:
             line.statements = [former.marked(s, meant) for s in line.statements]
         elif self.is_court_list:
             names = {**names, **court.translate(values, names)}
+            put_right(kind, self.category, values, names, line.findings)
             read_record(context, kind, values, names, line)
             line.statements = [court.named_by_case(context, s) for s in line.statements]
         else:

@@ -13,19 +13,9 @@ from typing import TextIO
 
 from store.intake.finding import Finding
 from store.intake.layout import REPORT_COLUMNS
+from store.spreadsheet import guard
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 _LABELS = {"error": "错误", "warning": "警告", "info": "提示"}
-
-
-def guard(cell: str) -> str:
-    """A cell that no spreadsheet takes for a formula: an apostrophe before = + - @."""
-    return f"'{cell}" if cell.lstrip("'").startswith(_FORMULA) else cell
-
-
-def unguard(cell: str) -> str:
-    """The cell that `guard` was given."""
-    return cell[1:] if cell[:1] == "'" and cell.lstrip("'").startswith(_FORMULA) else cell
 
 
 class Report:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,8 @@ _BOM = b"\xef\xbb\xbf"
 _UNDECODED = re.compile("[\udc80-\udcff]")
 _NOT_TEXT = re.compile("[\x00\ud800-\udfff]")
 _LONGEST_ROW = 2_000  # physical lines that one quoted cell may span
+LONGEST_LINE = 8 << 20  # characters of a row; a longer one is not taken apart
+_LONGEST_HEADER = 1 << 20  # characters of a line in which a header is looked for
 UTF8, UTF8_BOM, GB18030 = "utf-8", "utf-8-sig", "gb18030"
 
 
@@ -73,9 +75,8 @@ def physical_lines(path: Path, encoding: str) -> Iterator[tuple[str, int]]:
     with path.open("rb") as file:
         for number, raw in enumerate(file):
             read += len(raw)
-            if number == 0 and encoding == UTF8_BOM:
-                raw = raw[len(_BOM) :]
-            yield raw.decode(codec, "surrogateescape").rstrip("\r\n"), read
+            text = raw.decode(codec, "surrogateescape").rstrip("\r\n")
+            yield text if number else text.removeprefix("\ufeff"), read
 
 
 def is_broken(text: str) -> bool:
@@ -103,15 +104,19 @@ def csv_rows(
         number, (text, read) = item
         if number <= header_line or not text or text.isspace():
             continue
+        if len(text) > LONGEST_LINE:
+            yield Row(number, [text[:_LONGEST_HEADER]], "COLUMN_COUNT", read)
+            continue
         taken = [item]
         if '"' in text:
-            quotes = text.count('"')
-            while quotes % 2 and len(taken) < _LONGEST_ROW:
+            quotes, length = text.count('"'), len(text)
+            while quotes % 2 and len(taken) < _LONGEST_ROW and length <= LONGEST_LINE:
                 following = waiting.pop(0) if waiting else next(source, None)
                 if following is None:
                     break
                 taken.append(following)
                 quotes += following[1][0].count('"')
+                length += len(following[1][0])
             cells = _split([line for _, (line, _) in taken], delimiter)
             fits = quotes % 2 == 0 and len(_trimmed(cells, width)) == width
             if len(taken) > 1 and not fits:
@@ -125,19 +130,34 @@ def csv_rows(
 
 
 def first_lines(path: Path, encoding: str, most: int) -> list[tuple[int, str]]:
-    """The first lines that are not empty, with their numbers."""
+    """The first lines that are not empty, with their numbers; of a long one its beginning."""
     found: list[tuple[int, str]] = []
     for number, (text, _) in enumerate(physical_lines(path, encoding), 1):
         if text and not text.isspace():
-            found.append((number, text))
+            found.append((number, text[:_LONGEST_HEADER]))
             if len(found) == most:
                 break
     return found
 
 
+def whole_rows(lines: Sequence[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    """Lines as rows of CSV, of which a quoted cell may hold line breaks, as headers do; each with
+    the number of its last line. Where quotes never close, a line is a row."""
+    at = 0
+    while at < len(lines):
+        end, quotes = at, lines[at][1].count('"')
+        while quotes % 2 and end + 1 < len(lines):
+            end += 1
+            quotes += lines[end][1].count('"')
+        if quotes % 2:
+            end = at
+        yield lines[end][0], "\n".join(text for _, text in lines[at : end + 1])
+        at = end + 1
+
+
 def csv_headers(text: str, delimiter: str) -> tuple[str, ...]:
     """The cells of a header line, without the empty ones at its end."""
-    cells = next(csv.reader([text], delimiter=delimiter), [])
+    cells = _split([text], delimiter)
     headers = [cell.strip().strip('"').strip() for cell in cells]
     while headers and not headers[-1]:
         headers.pop()

@@ -7,27 +7,37 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from dataclasses import field as _derived
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from zoneinfo import ZoneInfo
 
 from store.intake.finding import Finding, finding
-from store.kind import Field, FieldType
+from store.kind import INTEGERS, Field, FieldType
 
+_SHANGHAI = ZoneInfo("Asia/Shanghai")
 OPEN_END = date(2099, 12, 31)
 EARLIEST = date(1949, 10, 1)
 _OPEN_WORDS = frozenset({"长期", "永久", "长期有效", "永久有效", "无固定期限"})
 _DATE = re.compile(
-    r"(\d{4})(?:[-/.年])(\d{1,2})(?:[-/.月])(\d{1,2})日?(?:[T ]\d{1,2}:\d{2}(?::\d{2})?.*)?"
+    r"(\d{4})(?:[-/.年])(\d{1,2})(?:[-/.月])(\d{1,2})日?"
+    r"(?:(?:T|\s+)([01]?\d|2[0-4]):([0-5]\d)(?::[0-5]\d(?:[.,]\d+)?)?"
+    r"(?:\s*(?:[AP]M|(Z|[-+]\d{2}(?::?\d{2})?)))?)?",
+    re.ASCII,
 )
 _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})")
 _NUMBER = re.compile(r"[+-]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+)?(?:[eE][+-]?\d{1,3})?")
 _TRUE = frozenset({"是", "true", "1", "y", "yes", "已履行", "已全部履行"})
 _FALSE = frozenset({"否", "false", "0", "n", "no", "未履行"})
+_WHOLE = re.compile(r"[+-]?[0-9]+")
 _LARGEST = Decimal(10) ** 12
 _SERIAL = re.compile(r"\d{5}(?:\.\d+)?")
-_SERIAL_ZERO = date(1899, 12, 30)  # day 0 of spreadsheets, from 1900-03-01 on
 # A number that a spreadsheet showed with its exponent: its last digits are gone.
 _LOST = re.compile(r"\d(?:\.\d+)?[eE]\+\d{1,3}")
+# What a spreadsheet shows where it has no value, or no room for it.
+_CELL_ERROR = re.compile(
+    r"#(?:N/A|[A-Z]{3,8}[!?]|DIV/0!|GETTING_DATA|#{2,})|(?:Err|错误)[:：][0-9]{3}"
+)
+_OF_CELL_ERROR = frozenset("#E错")
 # 其他 with what it is, as the national forms ask for: 其他-补发, 其他（备案）.
 _EXPLAINED = re.compile(r"其他\s*(?:[-—:]+[^;|]*|\([^;|)]*\))")
 # Their own checks find a wrong length, after blanks and hyphens are taken out.
@@ -58,7 +68,8 @@ def half_width(text: str) -> str:
 def read_date(text: str) -> date:
     """YYYY-MM-DD, YYYY/MM/DD, YYYYMMDD or YYYY年M月D日, with or without a time.
 
-    Raises Invalid `DATE_INVALID`.
+    A time that names its zone is of the day that it is then in Shanghai: 2025-06-13T16:00:00Z, as
+    programs write the 14th. Raises Invalid `DATE_INVALID`.
     """
     if len(text) == 10 and text[4] == text[7] == "-":
         try:
@@ -69,17 +80,30 @@ def read_date(text: str) -> date:
     if match is None:
         raise Invalid("DATE_INVALID")
     try:
-        return date(int(match[1]), int(match[2]), int(match[3]))
-    except ValueError:
+        day = date(int(match[1]), int(match[2]), int(match[3]))
+        if match.re is _DATE and match[6]:
+            return _in_shanghai(day, int(match[4]), int(match[5]), match[6])
+    except (ValueError, OverflowError):
         raise Invalid("DATE_INVALID") from None
+    return day
 
 
-def serial_or(read: Callable[[str], object]) -> Callable[[str], object]:
-    """What reads a date, or a spreadsheet's number of days since 1899-12-30 with five digits."""
+def _in_shanghai(day: date, hour: int, minute: int, zone: str) -> date:
+    digits = "0000" if zone == "Z" else zone[1:].replace(":", "").ljust(4, "0")
+    ahead = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
+    moment = datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(
+        hours=hour, minutes=minute
+    )
+    moment += ahead if zone.startswith("-") else -ahead
+    return moment.astimezone(_SHANGHAI).date()
+
+
+def serial_or(read: Callable[[str], object], since: date) -> Callable[[str], object]:
+    """What reads a date, or a spreadsheet's number of days since a day, with five digits."""
 
     def read_either(text: str) -> object:
         if _SERIAL.fullmatch(text):
-            return read(str(_SERIAL_ZERO + timedelta(days=int(text[:5]))))
+            return read(str(since + timedelta(days=int(text[:5]))))
         return read(text)
 
     return read_either
@@ -112,6 +136,11 @@ def plain(value: Decimal) -> str:
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return "0" if text == "-0" else text
+
+
+def is_cell_error(text: str) -> bool:
+    """Whether a text is what a spreadsheet shows for an error: #N/A, #REF!, Err:502, ####."""
+    return text[:1] in _OF_CELL_ERROR and _CELL_ERROR.fullmatch(text) is not None
 
 
 def reader(declared: Field) -> Callable[[str], object]:
@@ -147,10 +176,11 @@ def _amount(declared: Field) -> Callable[[str], Decimal]:
 
 
 def _integer(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise Invalid("NUMBER_INVALID") from None
+    if not _WHOLE.fullmatch(text):
+        raise Invalid("NUMBER_INVALID")
+    if len(text) > len(str(INTEGERS.stop)) or int(text) not in INTEGERS:
+        raise Invalid("NUMBER_RANGE")
+    return int(text)
 
 
 def _boolean(text: str) -> bool:
@@ -237,6 +267,9 @@ def read_row(
     for column in columns:
         text = cells[column.index]
         if not text:
+            continue
+        if text[0] in _OF_CELL_ERROR and is_cell_error(text.rstrip()):
+            findings.append(finding(column.header, "CELL_ERROR"))
             continue
         if column.is_text:
             text = text.strip()

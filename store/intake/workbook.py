@@ -13,14 +13,15 @@ import tempfile
 import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import IO
 
 import orjson
 
 from store.errors import StoreError
-from store.intake import workbook_reader
 from store.intake.source import Row, row_fault
+from store.intake.value import is_cell_error
 
 SUFFIXES = frozenset({".xlsx", ".xlsm", ".xlsb", ".xls", ".et", ".ods"})
 _ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
@@ -38,8 +39,8 @@ _REFUSALS = {
     " XLSX without macros, send again.",
     "WORKBOOK_TOO_LARGE": "工作簿过大，请拆分或另存为CSV。The workbook is too large to read: delete"
     " empty rows and columns, split it, or save it as CSV.",
-    "WORKBOOK_BROKEN": "工作簿已损坏或格式不符，请重新另存为XLSX。The workbook is damaged or is not"
-    " what its name says: open it, save it as XLSX, send again.",
+    "WORKBOOK_BROKEN": "工作簿已损坏或格式不符，请打开后另存为XLSX重报。The workbook is damaged, or"
+    " is not what its name says: open it, save it as XLSX, send again.",
 }
 
 
@@ -67,6 +68,7 @@ class Sheet:
     begin: int
     end: int
     hidden: bool
+    since: date  # day 0 of its numbers of days
     kept: _Rows
 
     def rows(self) -> Iterator[tuple[int, list[str], int]]:
@@ -91,7 +93,7 @@ def open_sheets(path: Path) -> list[Sheet]:
     kept = _Rows(tempfile.TemporaryFile())  # noqa: SIM115 - closed when nothing reads it
     try:
         done = subprocess.run(
-            [sys.executable, "-I", workbook_reader.__file__, str(path.absolute())],
+            [sys.executable, "-I", "-m", "store.workbook.reader", str(path.absolute())],
             stdin=subprocess.DEVNULL,
             stdout=kept.file,
             stderr=subprocess.PIPE,
@@ -106,7 +108,10 @@ def open_sheets(path: Path) -> list[Sheet]:
     refused = None if "sheets" in told else told.get("refused", "WORKBOOK_TOO_LARGE")
     if refused is not None:
         raise StoreError(refused, f"{path.name}：{_REFUSALS[refused]}")
-    return [Sheet(s["name"], s["begin"], s["end"], s["hidden"], kept) for s in told["sheets"]]
+    since = date.fromisoformat(told["since"])
+    return [
+        Sheet(s["name"], s["begin"], s["end"], s["hidden"], since, kept) for s in told["sheets"]
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,5 +144,5 @@ def _is_note(cells: list[str]) -> bool:
     if len(filled) <= 1:
         return not filled or filled[0].startswith(_NOTES)
     if "".join(filled[0].split()) in _SUMS:
-        return all(_NUMBER.fullmatch(cell) for cell in filled[1:])
+        return all(_NUMBER.fullmatch(cell) or is_cell_error(cell) for cell in filled[1:])
     return 2 * len(filled) <= len(cells) and all(_SIGNED.match(c) for c in (filled[0], filled[-1]))

@@ -51,7 +51,7 @@ async def migrate(dsn: str) -> list[str]:
 
     Safe when several processes start at once: they queue on an advisory lock.
     Raises MigrationError `POSTGRES_TOO_OLD` before PostgreSQL 18, `MIGRATION_CHANGED` when an
-    applied file was edited afterwards.
+    applied file was edited afterwards, `STORE_NEWER` when one was applied that is not here.
     """
     connection = await asyncpg.connect(dsn)
     try:
@@ -66,8 +66,15 @@ async def migrate(dsn: str) -> list[str]:
             row["number"]: row["digest"]
             for row in await connection.fetch("SELECT number, digest FROM schema_migration")
         }
+        ours = list(migrations())
+        if later := sorted(set(applied) - {one.number for one in ours}):
+            raise MigrationError(
+                "STORE_NEWER",
+                f"a later release has changed this database (migration {later[-1]:04}): start that"
+                " release, or restore a backup from before",
+            )
         done = []
-        for migration in migrations():
+        for migration in ours:
             known = applied.get(migration.number)
             if known is None:
                 async with connection.transaction():

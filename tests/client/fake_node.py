@@ -55,7 +55,9 @@ class FakeNode:
         body = orjson.dumps({"data": {"caller": verified.caller.id, "case": verified.case}})
         if self.refusal is not None:
             error = {"message": "x", "extensions": {"code": self.refusal}}
-            body = orjson.dumps({"data": None, "errors": [error]})
+            # Fields that failed are null, and what was refused before it ran has no data.
+            data = {"caller": None} if self.status == 200 else None
+            body = orjson.dumps({"data": data, "errors": [error]})
         self.entry = hashlib.sha256(body).digest()
         receipt = Receipt(leaf_hash(self.entry), int(NOW), 2, SIGNER.name, received.body_digest)
         headers = sign_response(

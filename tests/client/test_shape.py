@@ -92,6 +92,21 @@ def test_what_does_not_fit_is_named(told: Any, at: str) -> None:
     assert at in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("into", "told"),
+    [
+        (Decimal, ["x", "", "NaN", "Infinity", 0.1, True, None, []]),
+        (dt.date, [None, 20260115, "2026-01-32"]),
+        (dt.datetime, [None, 7, "x"]),
+        (Unit, [None, [], "FEN"]),
+    ],
+)
+def test_what_is_no_such_value_is_not_taken_for_one(into: Any, told: list[Any]) -> None:
+    for one in told:
+        with pytest.raises(ClientError, match="ANSWER_SHAPE"):
+            shaped(one, into)
+
+
 @given(st.recursive(st.none() | st.integers() | st.text(), lambda x: st.lists(x) | st.dictionaries(
     st.sampled_from(["organisation", "name", "punished", "documentNo"]), x)))  # fmt: skip
 def test_no_answer_breaks_it(told: Any) -> None:

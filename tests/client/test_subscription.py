@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from client.algorithm import Algorithm
-from client.keys import SigningKey
+from client.errors import ClientError
+from client.keys import NodeKeys, SigningKey
 from client.question import sign_request
-from client.subscription import subscription_payload
+from client.subscription import subscription_payload, unsigned_subscription, verify_event
 from security.errors import SignatureError
 from security.registry import Caller, RegisteredKey, Registry
 from security.signature import read_request, verify_request
@@ -18,6 +19,8 @@ from security.subscription import Subscription, read_subscription
 
 NOW = 1_780_000_000.5
 URI = "http://127.0.0.1:8000/graphql"
+STATUSES: list[Any] = ["x", None, {}, [], 1.5, True, "9" * 5000]
+BODY = '{"errors":[{"message":"x"}]}'
 DOCUMENT = "subscription Alerts($code: String!) { alerts(code: $code) { kind } }"
 VARIABLES = {"code": "91210503XDXBLPC747", "limit": 1}
 KEY = SigningKey.generate("shenyang-1", Algorithm.ECDSA_P256_SHA256)
@@ -86,6 +89,27 @@ def test_no_field_can_be_changed_or_left_out(name: str, data: st.DataObject) -> 
         del credit[name]
     with pytest.raises(SignatureError, match=r"^(SIGNATURE|DIGEST|KEY)_"):
         verify_request(read(message).received, REGISTRY, NOW)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        [],
+        None,
+        {},
+        {"data": {}, "extensions": []},
+        {"data": {}, "extensions": {"credit": {"body": "\ud800"}}},
+        {"errors": [], "message": "x", "extensions": {"credit": {"body": '{"errors":5}'}}},
+        *[
+            [{"message": "x", "extensions": {"credit": {"body": BODY, "status": status}}}]
+            for status in STATUSES
+        ],
+    ],
+)
+def test_whatever_comes_for_an_event_is_refused_with_a_code(told: Any) -> None:
+    question, _ = unsigned_subscription(URI, DOCUMENT)
+    with pytest.raises(ClientError, match=r"^(ANSWER_UNSIGNED|ANSWER_MALFORMED|EVENT_MISMATCH)"):
+        verify_event(question, told, NodeKeys({}, {}), now=NOW)
 
 
 def test_a_subscriptions_signature_serves_no_post_and_none_serves_it() -> None:

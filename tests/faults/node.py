@@ -136,7 +136,11 @@ class FaultNode:
 
     def printed(self) -> str:
         """The end of what the node printed."""
-        return (self.root / "node.log").read_text("utf-8", errors="replace")[-3000:]
+        return self.printed_all()[-3000:]
+
+    def printed_all(self) -> str:
+        """All that the node printed."""
+        return (self.root / "node.log").read_text("utf-8", errors="replace")
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         """End the node's process with a signal, and wait until its workers have gone too."""

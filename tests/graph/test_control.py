@@ -6,13 +6,23 @@ from collections.abc import Mapping
 from fractions import Fraction
 from uuid import UUID
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graph.beneficial import BeneficialOwners, Officer, Rights, Rule, beneficial_owners
+from graph import control
+from graph.beneficial import (
+    BeneficialOwners,
+    Officer,
+    Rights,
+    Rule,
+    beneficial_owners,
+    exempted,
+)
 from graph.closure import Closure
 from graph.control import Concert, Spread, Votes, chain, controlled_by, controllers_of
-from graph.holding import Basis, Company, Holdings, Statement, together
+from graph.errors import GraphTooLarge
+from graph.holding import Basis, Company, Finding, Holdings, Statement, together
 from graph.ownership import integrated
 from graph.related import Surroundings, Tie, related_parties
 
@@ -89,6 +99,39 @@ def test_w07_the_general_partner_controls() -> None:
     assert ultimate(unnamed, A, companies=managed) == [P]
 
 
+@pytest.mark.parametrize("share", ["0.998999", "0..0.999", "0.4..0.999"])
+def test_w07_a_general_partner_has_all_votes_only_where_all_partners_are_known(share: str) -> None:
+    """Another who is not stated, or hidden from who asks, would share them."""
+    told = said((P, A, "0.001", "普通合伙人"), (Q, A, share, "有限合伙人"))
+    firm = {A: Company(partnership=True)}
+    held = together(told, firm, Basis.VOTES)
+    assert [(one.holder, one.low, one.high) for one in held.of[A]] == [(P, 0, 1)]
+    assert held.findings[A] <= {Finding.SUM_BELOW_ONE, Finding.UNKNOWN_SHARE}
+    found = controllers_of(votes(told, firm), A, [P, Q])
+    assert (found.controllers, found.possible) == ((), (P,))
+    unnamed = {A: Company(partnership=True, managers=(P,))}
+    found = controllers_of(votes(said((Q, A, share)), unnamed), A, [P, Q])
+    assert (found.controllers, found.possible) == ((), (P,))
+
+
+def test_w07_rounded_shares_are_the_whole_to_who_sees_all_partners() -> None:
+    told = said((P, A, "0.3333", "普通合伙人"), (Q, A, "0.3333"), (R, A, "0.3333"))
+    assert ultimate(told, A, companies={A: Company(partnership=True, whole=True)}) == [P]
+    assert ultimate(told, A, companies={A: Company(partnership=True)}) == []
+
+
+def test_shares_that_may_have_no_vote_leave_more_to_the_others() -> None:
+    told = said((P, A, "0.4"), (A, A, "0..1"), (Q, A, "0.3"))
+    held = together(told, {}, Basis.VOTES).of[A]
+    known = {one.holder: (one.low, one.high) for one in held}
+    assert known == {P: (Fraction(2, 5), Fraction(4, 7)), Q: (Fraction(3, 10), Fraction(3, 7))}
+    found = controllers_of(votes(told), A, [P, Q])
+    assert (found.controllers, found.possible) == ((), (P,))
+    mute = said((P, A, "0.4"), (Q, A, "0..1", "优先股"))  # whatever it is, Q has no vote
+    found = controllers_of(votes(mute), A, [P, Q])
+    assert (found.controllers, found.possible) == ((), (P,))
+
+
 def test_w08_five_fifths_are_nobodys() -> None:
     told = said(*((p, A, "0.2") for p in (P, Q, R, S, T)))
     assert ultimate(told, A) == []
@@ -105,6 +148,44 @@ def test_parties_acting_in_concert_vote_as_one() -> None:
     }
     elsewhere = (Concert(frozenset({P, Q}), B),)
     assert ultimate(told, A, concerts=elsewhere) == []
+
+
+def test_an_ally_of_who_comes_in_votes_where_it_was_not_enough_before() -> None:
+    told = said((P, B, "1"), (P, C, "0.3"), (Q, C, "0.3"), (R, C, "0.4"),
+                (P, A, "0.3"), (S, A, "0.3"), (T, A, "0.4"))  # fmt: skip
+    network = votes(told, concerts=(Concert(frozenset({B, Q})), Concert(frozenset({C, S}))))
+    assert sorted(controlled_by(network, P).by_company) == [A, B, C]
+
+
+def test_allies_are_told_only_where_it_takes_their_votes() -> None:
+    told = said((P, A, "0.6"), (Q, A, "0.1"), (R, A, "0.3"))
+    network = votes(told, concerts=(Concert(frozenset({P, Q}), A),))
+    found = controllers_of(network, A, nodes(told))
+    assert {
+        one.node: (one.jointly, one.control.companies[0].votes) for one in found.controllers
+    } == {
+        P: (frozenset(), Fraction(3, 5)),
+        Q: (frozenset({P}), Fraction(7, 10)),
+    }
+    # P's own firm comes under control first and brings what it takes.
+    told = said((P, A, "0.4"), (Q, A, "0.2"), (B, A, "0.2"), (P, B, "1"))
+    network = votes(told, concerts=(Concert(frozenset({P, Q})),))
+    assert controlled_by(network, P).by_company[A].allies == frozenset()
+
+
+def test_joint_control_takes_more_than_one_half_together() -> None:
+    told = said((P, A, "0.3"), (Q, A, "0.1"), (R, A, "0.6"))
+    concerts = (Concert(frozenset({P, Q}), A), Concert(frozenset({R, S}), A))
+    found = related(told, A, concerts=concerts)
+    assert found == {Tie.SIGNIFICANT_INFLUENCE: [P], Tie.MAIN_INVESTOR: [P, R]}
+    told = said((P, A, "0.3"), (Q, A, "0.25"), (R, A, "0.45"))
+    found = related(told, A, concerts=concerts[:1])
+    assert found[Tie.JOINT_CONTROLLER] == [P, Q]
+    halves = related(said((P, A, "0.5"), (Q, A, "0.5")), A)
+    assert halves[Tie.JOINT_CONTROLLER] == [P, Q]
+    one = related(said((P, A, "0.5"), (Q, A, "0.3"), (R, A, "0.2")), A)
+    assert one[Tie.SIGNIFICANT_INFLUENCE] == [P, Q, R]
+    assert Tie.JOINT_CONTROLLER not in one
 
 
 def test_control_that_depends_on_unknown_shares_is_only_possible() -> None:
@@ -188,6 +269,16 @@ def test_a_star_of_two_thousand_holders_is_asked_once_for_each() -> None:
     assert (found.controllers, found.possible, found.borderline) == ((), (), ())
 
 
+def test_a_chain_without_end_is_refused_before_it_fills_the_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told = said(*((n + 1, n, "1") for n in range(60)))
+    assert len(controllers_of(votes(told), 0, range(61)).controllers) == 60
+    monkeypatch.setattr(control, "MOST_STEPS", 1_000)
+    with pytest.raises(GraphTooLarge, match="BUDGET_LIMIT"):
+        controllers_of(votes(told), 0, range(61))
+
+
 def test_the_persons_of_a_closure_are_gathered_once() -> None:
     ids, none = (UUID(int=1), UUID(int=2)), (0, 0)
     found = Closure("", "", ids, ("LEGAL_ENTITY", "NATURAL_PERSON"), none, ("", ""), ())
@@ -208,21 +299,29 @@ def rights(
     state: tuple[int, ...] = (),
     **about: Company,
 ) -> BeneficialOwners:
+    return beneficial_owners(known(told, company, officers, state, **about))
+
+
+def known(
+    told: list[Statement],
+    company: int,
+    officers: tuple[Officer, ...] = (),
+    state: tuple[int, ...] = (),
+    **about: Company,
+) -> Rights:
     companies = {company: about["about"]} if "about" in about else {}
     partnership = company in companies and companies[company].partnership
     seen = nodes(told)
-    return beneficial_owners(
-        Rights(
-            equity=None
-            if partnership
-            else integrated(together(told, companies, Basis.EQUITY), company),
-            income=integrated(together(told, companies, Basis.INCOME), company),
-            votes=integrated(together(told, companies, Basis.VOTES), company),
-            control=controllers_of(votes(told, companies), company, seen),
-            persons=[p for p in PERSONS if p not in state],
-            state=state,
-            officers=officers,
-        )
+    return Rights(
+        equity=None
+        if partnership
+        else integrated(together(told, companies, Basis.EQUITY), company),
+        income=integrated(together(told, companies, Basis.INCOME), company),
+        votes=integrated(together(told, companies, Basis.VOTES), company),
+        control=controllers_of(votes(told, companies), company, seen),
+        persons=[p for p in PERSONS if p not in state],
+        state=state,
+        officers=officers,
     )
 
 
@@ -288,10 +387,67 @@ def test_control_below_a_quarter_is_the_third_rule() -> None:
 def test_unknown_shares_leave_beneficial_owners_possible() -> None:
     found = rights(said((P, A, "0.6"), (Q, A, "0..1")), A)
     assert [(o.node, o.certain) for o in found.owners] == [(P, True), (Q, False)]
+    assert not found.undetermined
+    closed = rights(said((P, A, "0.6"), (B, A, "0.4"), (C, B, "1"), (B, C, "1")), A)
+    assert closed.undetermined
+    # P controls by 0.51 of each; what it may hold beside makes a quarter only possible.
+    told = said((P, B, "0.51"), (S, B, "0.49"), (B, C, "0.51"), (T, C, "0.49"), (C, A, "0.51"),
+                (P, A, "0..0.19"), (Q, A, "0.15"), (R, A, "0.15"))  # fmt: skip
+    assert [(o.node, o.rule) for o in rights(told, A).owners] == [(P, Rule.CONTROL)]
+
+
+MANAGER = (Officer(M, "经理", False),)
+
+
+@pytest.mark.parametrize(
+    ("edges", "certain"),
+    [
+        (((P, A, "0.2"), (Q, A, "0.2"), (R, A, "0.2"), (S, A, "0.151")), True),
+        (((P, A, "0.2"), (Q, A, "0.2"), (R, A, "0.2"), (S, A, "0.15")), False),
+        (((P, A, "0.2"), (Q, A, "0.2"), (B, A, "0.6"), (R, B, "0.4"), (S, B, "0.4")), True),
+        (((P, A, "0.2"), (Q, A, "0.2"), (B, A, "0.6")), False),  # nobody knows who stands behind B
+        (((P, A, "0.2"), (Q, A, "0.2..0.24"), (R, A, "0.2"), (S, A, "0.2")), True),
+        (((P, A, "0.2"), (Q, A, "0.2..0.3"), (R, A, "0.2"), (S, A, "0.15")), False),
+    ],
+)
+def test_a_fallback_is_certain_only_where_nobody_may_meet_what_comes_before(
+    edges: tuple[tuple[int, int, str], ...], certain: bool
+) -> None:
+    found = rights(said(*edges), A, MANAGER)
+    assert found.rule is Rule.DAILY_MANAGEMENT
+    assert [one.certain for one in found.owners if one.node == M] == [certain]
+
+
+def test_nobody_is_certain_where_the_state_may_control() -> None:
+    found = rights(said((S, A, "0.4..0.7"), (P, A, "0.3")), A, MANAGER, state=(S,))
+    assert [(one.node, one.rule, one.certain) for one in found.owners] == [(P, Rule.EQUITY, False)]
+
+
+@pytest.mark.parametrize(
+    ("edges", "persons_alone", "no_other"),
+    [
+        (((P, A, "0.6"), (Q, A, "0.4")), True, True),
+        (((P, A, "0.6"), (Q, A, "0.3")), None, True),  # who holds the rest is not known
+        (((P, A, "0.6"),), None, None),
+        (((P, A, "0.6"), (B, A, "0.4"), (Q, B, "1")), False, False),
+        (((P, A, "0.6"), (B, A, "0.4")), False, None),
+        (((P, A, "0.6"), (B, A, "0.4"), (Q, B, "0..1")), False, None),
+        (((P, A, "0..1"), (Q, A, "0..1")), None, None),
+        ((), None, None),
+    ],
+)
+def test_an_exemption_says_nothing_of_what_is_not_known(
+    edges: tuple[tuple[int, int, str], ...], persons_alone: bool | None, no_other: bool | None
+) -> None:
+    told = said(*edges)
+    held = together(told, {}, Basis.EQUITY)
+    found = exempted(known(told, A), held.of.get(A, ()), small=True, committed=True)
+    assert (found.persons_alone, found.no_other) == (persons_alone, no_other)
+    assert found.applies is bool(persons_alone and no_other)
 
 
 def related(told: list[Statement], company: int, **given: object) -> dict[Tie, list[int]]:
-    network = votes(told)
+    network = votes(told, concerts=given.get("concerts", ()))  # type: ignore[arg-type]
     control = controllers_of(network, company, nodes(told))
     around = Surroundings(
         company,

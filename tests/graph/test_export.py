@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graph.bods import Publisher, declarations, share_of
-from graph.export import Piece, graphml, guarded, table
+from graph.export import Piece, graphml, table
+from store.spreadsheet import guard
 
 
 def said(**values: Any) -> dict[str, Any]:
@@ -43,7 +44,9 @@ def piece(name: str = "本溪甲公司") -> Piece:
 
 
 def test_graphml_is_read_by_networkx_with_both_statements() -> None:
-    read = networkx.parse_graphml(graphml(piece('甲 <"&\x00> 公司')), force_multigraph=True)
+    read = networkx.parse_graphml(
+        graphml(piece('甲 <"&\x00\uffff> \ufffe公司')), force_multigraph=True
+    )
     assert read.nodes["n0"]["name"] == '甲 <"&> 公司'
     assert read.nodes["n2"]["type"] == "Loan"
     shares = {data["relationId"]: data.get("shareMin") for *_, data in read.edges(data=True)}
@@ -64,8 +67,8 @@ def test_any_name_is_well_formed_and_no_formula(name: str) -> None:
 
 
 def test_formulas_are_guarded() -> None:
-    assert [guarded(cell) for cell in ("=1+1", "'=1", "-2", "甲", "")] == [
-        "'=1+1", "''=1", "'-2", "甲", "",
+    assert [guard(cell) for cell in ("=1+1", "'=1", "-2", "甲", "", "＝cmd", "＠x")] == [
+        "'=1+1", "''=1", "'-2", "甲", "", "'＝cmd", "'＠x",
     ]  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise, permutations
 from uuid import UUID
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graph.debt import Guarantees, Pledge, Way, reachable
+from graph.debt import Guarantees, Pledge, Way
 from graph.exposure import Loan, exposure
 from graph.guarantee_circle import LONGEST_CYCLE, chain, cycles, rings
 
@@ -97,10 +98,14 @@ def test_a_chain_is_the_longest_of_the_shortest_ways(pairs: list[tuple[int, int]
 def test_what_hangs_on_hidden_guarantees_is_gone(pairs: list[tuple[int, int]], way: Way) -> None:
     whole = made(pairs)
     seen = {one.id for one in whole.pledges[::2]}
-    left = whole.only(seen, way)
-    assert {one.id for one in left.pledges} <= seen
-    reached = reachable(left.pledges, way)
-    assert all({one.guarantor, one.debtor} <= reached for one in left.pledges)
+    graph = networkx.MultiDiGraph(pairs[::2])
+    graph.add_node(0)
+    followed = {Way.UP: graph.reverse(), Way.DOWN: graph, Way.BOTH: graph.to_undirected()}[way]
+    reached = {0} | networkx.descendants(followed, 0)
+    left = [one for one in whole.pledges if one.id in seen]
+    assert whole.only(seen, way).pledges == tuple(
+        one for one in left if {one.guarantor, one.debtor} <= reached
+    )
 
 
 def test_w11_a_ring_of_five_counts_each_loan_once() -> None:
@@ -124,9 +129,22 @@ def test_a_loan_with_several_guarantors_counts_once() -> None:
 
 
 def test_what_two_cities_state_without_a_loan_counts_once() -> None:
-    both = made([(0, 1), (0, 1), (0, 1)], amounts={0: "40", 1: "40", 2: "50"})
+    told = made([(0, 1), (0, 1), (0, 1)], amounts={0: "40", 1: "40", 2: "50"})
+    ours, theirs, further = told.pledges
+    both = replace(told, pledges=(ours, theirs._replace(origin="210100"), further))
     assert exposure(both, {}, {}).totals[0].amount == Decimal(90)
     assert [len(one.pledges) for one in exposure(both, {}, {}).claims] == [1, 2]
+
+
+def test_two_guarantees_of_one_city_for_the_same_amount_are_two() -> None:
+    ours = made([(0, 1), (0, 1), (0, 2), (0, 2)], amounts={0: "100", 1: "100"})
+    theirs = tuple(
+        one._replace(id=uid(3000 + place), origin="210100")
+        for place, one in enumerate(ours.pledges[:1])
+    )
+    found = exposure(replace(ours, pledges=ours.pledges + theirs), {}, {})
+    assert [(one.claims, one.amount, one.unknown) for one in found.totals] == [(4, 200, 2)]
+    assert [len(one.pledges) for one in found.claims] == [2, 1, 1, 1]
 
 
 def test_guarantees_without_loan_and_amount_count_what_the_debtor_borrowed() -> None:

@@ -68,7 +68,7 @@ async def test_holder_two_levels_up_with_share_origin_and_evidence(
     ]
     assert whole.truncated == ()
     assert whole.as_of == TODAY
-    assert whole.position == str(await projection.catch_up(5))
+    assert whole.position == str(await projection.catch_up(30))
     low, high = whole.edges
     assert (low.id, low.kind, low.source, low.target, low.origin) == (
         first, EdgeKind.HOLDS, holding, firm, BENXI,
@@ -149,6 +149,35 @@ async def test_what_the_caller_may_not_see_is_as_if_it_were_not_there(
     firms = frozenset({"LEGAL_ENTITY"})
     without = await ask(graph, beyond, allowed_classes=frozenset("OG"), allowed_categories=firms)
     assert {one.id for one in without.nodes} == {beyond, open_}
+
+
+async def test_a_district_meets_of_what_is_not_open_what_touches_it(
+    town: Town, projection: Projection, graph: GraphConnection
+) -> None:  # X29
+    async with town.transaction():
+        firm = await town.company("XD0000011", region="210504")
+        near = await town.company("XD000002X", region="210503")
+        far, open_ = await town.company("XD0000038"), await town.company("XD0000046")
+        await town.relation("GUARANTEES", near, firm, **{"class": "G"})
+        await town.relation("GUARANTEES", far, near, **{"class": "G"})
+        await town.holds(open_, near, "0.5")
+    await projection.catch_up(30)
+    all_ = {"hops": 2, "allowed_classes": frozenset("OG")}
+    found = await ask(graph, firm, **all_, regions=frozenset({"210504"}))
+    assert {one.id for one in found.nodes} == {firm, near, open_}
+    assert {one.id: one.degree for one in found.nodes}[near] == 2
+    city = await ask(graph, firm, **all_, regions=frozenset({"210500", "210503", "210504"}))
+    assert (
+        {one.id for one in city.nodes}
+        == {firm, near, open_, far}
+        == {one.id for one in (await ask(graph, firm, **all_)).nodes}
+    )
+    # It moves, and the graph follows.
+    async with town.transaction():
+        await town.company("XD0000011", region="210502")
+    await projection.catch_up(30)
+    moved = await ask(graph, firm, **all_, regions=frozenset({"210504"}))
+    assert ({one.id for one in moved.nodes}, moved.truncated) == ({firm}, ())
 
 
 async def test_restricted_subjects_are_never_passed(
@@ -260,3 +289,24 @@ async def test_budgets_out_of_range_are_refused(graph: GraphConnection) -> None:
     for budget in ({"hops": 5}, {"hops": -1}, {"max_nodes": 0}, {"max_fan": 0}):
         with pytest.raises(ValueError, match="hops"):
             await ask(graph, uuid4(), **budget)
+
+
+async def test_x29_what_is_barred_changes_nothing_that_is_said_of_the_search(
+    town: Town, projection: Projection, graph: GraphConnection
+) -> None:
+    async with town.transaction():
+        firm, seen, barred, beyond = [await town.company(f"XD000010{n}") for n in range(4)]
+        await town.holds(seen, firm, "0.3")
+        await town.holds(barred, firm, "0.7")
+        hidden = await town.holds(beyond, firm, "0.0001")
+        await town.holds(beyond, barred, "1")
+    await projection.catch_up(30)
+    without: dict[str, Any] = {"barred": frozenset({barred}), "hidden": frozenset({hidden})}
+    for budget in ({}, {"hops": 2}, {"max_nodes": 2}, {"max_fan": 1}):
+        found = await ask(graph, firm, **budget, **without)
+        assert [(one.id, one.degree, one.expanded) for one in found.nodes] == [
+            (firm, 1, True),
+            (seen, 1, True),
+        ], budget
+        assert len(found.edges) == 1
+        assert found.truncated == (), budget

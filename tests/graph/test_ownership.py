@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 from fractions import Fraction
 from uuid import UUID
 
@@ -10,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graph import ownership
+from graph import high, ownership
+from graph.errors import GraphTooLarge
 from graph.holding import Basis, Company, Finding, Holding, Holdings, Statement, together
 from graph.ownership import integrated, paths
 
@@ -79,6 +81,19 @@ def test_w05_a_closed_circle_is_undetermined() -> None:
     }
 
 
+def test_a_share_of_nothing_closes_no_circle() -> None:
+    # A and B hold each other; what A leaves for C is nothing, though C is stated to hold some.
+    for unknown in ((), ((C, A),)):
+        told = [(A, B, 1), (B, A, 1), (A, C, "0.1"), (P, C, "0.9")]
+        told += [] if unknown else [(C, A, 0)]
+        found = integrated(holdings(*told, unknown=unknown), C)
+        assert (found.determined, found.undetermined) == (True, ((A, B),))
+        assert {one.node: one.low for one in found.owners} == {
+            P: Fraction(9, 10),
+            A: Fraction(1, 10),
+        }
+
+
 def test_w06_treasury_shares() -> None:
     found = holdings((P, A, "0.95"), (A, A, "0.05"))
     (owner,) = integrated(found, A).owners
@@ -87,6 +102,23 @@ def test_w06_treasury_shares() -> None:
     told = [s for held in found.of.values() for one in held for s in one.shown]
     votes = together(told, {}, Basis.VOTES)
     assert [(one.holder, one.low) for one in votes.of[A]] == [(P, 1)]
+
+
+def test_what_was_paid_in_is_no_share_of_it_while_a_holder_is_missing() -> None:
+    """x29: else who may not see persons would read 100 % where a firm holds 40 %."""
+    told = [
+        Statement(
+            UUID(int=n), holder, A, "x", Fraction(share), Fraction(share), paid=Fraction(paid)
+        )
+        for n, (holder, share, paid) in enumerate(((B, "0.4", "400"), (P, "0.6", "100")))
+    ]
+    whole = together(told, {}, Basis.PAID)
+    assert [one.low for one in whole.of[A]] == [Fraction(4, 5), Fraction(1, 5)]
+    part = together(told[:1], {}, Basis.PAID)
+    assert [(one.low, one.high) for one in part.of[A]] == [(0, 1)]
+    income = together(told[:1], {}, Basis.INCOME)
+    assert [(one.low, one.high) for one in income.of[A]] == [(Fraction(2, 5), Fraction(2, 5))]
+    assert income.findings[A] == {Finding.PAID_UNKNOWN, Finding.SUM_BELOW_ONE}
 
 
 def test_w10_sums_are_tolerated_or_flagged_and_never_normalised() -> None:
@@ -112,14 +144,58 @@ def test_unknown_shares_are_intervals_within_what_is_left() -> None:
     above = integrated(holdings((B, A, "0.5"), (P, A, "0.2"), (P, B, "0.4"), unknown=((P, B),)), A)
     (owner,) = [o for o in above.owners if o.node == P]
     assert (owner.low, float(owner.high)) == (Fraction(4, 10), 0.7)
+    # What the better of two firms may hold is not left for the other.
+    both = holdings((Q, A, "0.4"), (P, B, 1), (P, C, "0.5"), (R, C, "0.5"),
+                    unknown=((B, A), (C, A)))  # fmt: skip
+    highs = {o.node: float(o.high) for o in integrated(both, A).owners}
+    assert highs == {Q: 0.4, B: 0.6, C: 0.6, P: 0.6, R: 0.3}
 
 
 def test_every_owner_has_a_high_however_many_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
     told = holdings(unknown=tuple((n, 0) for n in range(1, 9)))
     few = integrated(told, 0).owners
-    monkeypatch.setattr(ownership, "_COLUMNS", 3)  # 1,500 at once
+    monkeypatch.setattr(high, "_COLUMNS", 3)  # 1,500 at once
     assert integrated(told, 0).owners == few
     assert [one.high for one in few] == [1] * 8
+
+
+def test_thousands_whose_shares_are_not_stated_are_asked_for_what_they_hold_alone() -> None:
+    told = holdings(unknown=tuple((n, A) for n in range(10, 3_010)))
+    tracemalloc.start()
+    found = integrated(told, A)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert {one.high for one in found.owners} == {1.0}
+    assert most < 20_000_000  # a column for each of them in each would be 72 MB
+
+
+@pytest.mark.parametrize("solved", [64, 0])
+def test_a_high_in_a_circle_that_turns_for_long_is_no_less_than_the_truth(
+    solved: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A and B hold all but a ten-thousandth of each other: of what is left P may have one half."""
+    monkeypatch.setattr(high, "_SOLVED", solved)
+    told = ((B, A, "0.9999"), (A, B, "0.9999"), (Q, B, "0.0001"))
+    found = integrated(holdings(*told, unknown=((P, A),)), A)
+    (highest,) = [one.high for one in found.owners if one.node == P]
+    exact = Fraction(1, 10_000) / (1 - Fraction(9999, 10_000) ** 2)
+    assert highest == (pytest.approx(float(exact), abs=1e-9) if solved else 1.0)
+
+
+def test_a_circle_of_thousands_is_refused_when_it_is_dense(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ownership, "EXACT", 0)
+    monkeypatch.setattr(ownership, "_DENSE_CIRCLE", 20)
+    monkeypatch.setattr(ownership, "_LARGEST_CIRCLE", 1_000)
+
+    def circle(ties: int) -> Holdings:
+        steps = range(1, 1 + ties)
+        return holdings(*((n, (n + step) % 40, "0.01") for n in range(40) for step in steps))
+
+    assert integrated(circle(1), 0).determined
+    with pytest.raises(GraphTooLarge, match="BUDGET_LIMIT"):
+        integrated(circle(2), 0)
 
 
 def test_a_high_stops_at_the_whole_or_at_its_low() -> None:

@@ -161,6 +161,37 @@ def test_budgets_and_time_are_said() -> None:
     assert asyncio.run(shortest_paths(late, name(0), name(1), 1))[1] == (Truncation(3, Limit.TIME),)
 
 
+def test_a_search_that_computes_leaves_others_their_turn_and_ends_in_time() -> None:
+    """Two crowds that nothing ties: everything is known at once, and looked through for long."""
+    crowds = [pair for base in (0, 40) for pair in combinations(range(base, base + 40), 2)]
+    budget, ends = Budget(6, 1_000, 100), (*range(5), *range(40, 45))
+    turns = 0
+
+    async def search(known: Known) -> tuple[object, tuple[Truncation, ...]]:
+        async def others() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        beside = asyncio.create_task(others())
+        try:
+            pairs = [(name(one), name(far)) for one, far in combinations(ends, 2)]
+            return await shortest_links(known, sorted(map(name, ends)), pairs)
+        finally:
+            beside.cancel()
+
+    found, truncated = asyncio.run(search(Graph(crowds).known(budget, *ends)))
+    assert turns > len(ends)
+    assert truncated == ()
+    known = Graph(crowds).known(budget, *ends)
+    known.late = lambda: turns > 10
+    turns = 0
+    late, truncated = asyncio.run(search(known))
+    assert Limit.TIME in {one.reason for one in truncated}
+    assert late != found
+
+
 def test_a_dense_graph_does_not_hang() -> None:
     dense = [(one, other) for one, other in combinations(range(2, 30), 2)]
     graph = Graph([*dense, (0, 2), (1, 40)])  # no way from 0 to 1

@@ -72,7 +72,7 @@ async def test_a_path_over_the_border_with_evidence_and_origin(
         third: SHENYANG,
     }
     assert found.truncated == ()
-    assert found.position == str(await projection.catch_up(5))
+    assert found.position == str(await projection.catch_up(30))
 
     closed = {"NATURAL_PERSON": Limit.CASE_REQUIRED}
     without = await ask(graph, a, z, closed=closed)

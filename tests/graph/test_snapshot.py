@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -177,6 +178,15 @@ async def test_circles_are_found_with_the_snapshot_and_follow_it(
     assert circle(later, b) == set()
 
 
+def test_w07_a_mask_that_hides_a_holder_does_not_show_the_whole() -> None:
+    whole = Mask(DAY, frozenset({"HOLDS"}), frozenset("OG"))
+    assert whole.whole
+    assert not replace(whole, classes=frozenset("O")).whole
+    assert not replace(whole, categories=frozenset({"LEGAL_ENTITY"})).whole
+    assert not replace(whole, regions=frozenset({"210502"})).whole
+    assert not replace(whole, barred=(1,)).whole
+
+
 async def test_a_mask_hides_classes_days_categories_and_barred_subjects(
     town: Town, keeper: Keeper
 ) -> None:
@@ -185,6 +195,7 @@ async def test_a_mask_hides_classes_days_categories_and_barred_subjects(
         p = await town.person("p")
         await town.holds(p, a, "0.2")
         await town.holds(b, a, "0.3", valid_to=dt.date(2026, 6, 30))
+        await town.holds(a, b, "0.1", valid_from=DAY)
         await town.relation("GUARANTEES", b, a, **{"class": "G"})
     found = await now(keeper)
     at = found.places_of([a, b, p])
@@ -196,6 +207,9 @@ async def test_a_mask_hides_classes_days_categories_and_barred_subjects(
     assert holders(Mask(dt.date(2026, 6, 29), kinds, frozenset("O"))) == 2
     assert holders(Mask(DAY, kinds, frozenset("O"))) == 1  # not in force on and after valid_to
     assert holders(Mask(None, kinds, frozenset("O"))) == 2
+    for day, begun in ((dt.date(2026, 6, 29), 0), (DAY, 1)):
+        view = View(found, Mask(day, kinds, frozenset("O")))
+        assert len(view.incoming(EdgeKind.HOLDS, at[1:2])) == begun
     assert holders(Mask(None, kinds, frozenset("G"))) == 0
     assert holders(Mask(None, frozenset(), frozenset("O"))) == 0
     firms = frozenset({"LEGAL_ENTITY"})
@@ -203,6 +217,31 @@ async def test_a_mask_hides_classes_days_categories_and_barred_subjects(
     assert holders(Mask(None, kinds, frozenset("O"), barred=(int(at[1]),))) == 1
     open_ = View(found, Mask(DAY, kinds, frozenset("O")))
     assert len(open_.rows(EdgeKind.GUARANTEES)) == 0
+
+
+async def test_a_district_walks_of_what_is_not_open_what_touches_it(
+    town: Town, keeper: Keeper
+) -> None:
+    async with town.transaction():
+        a, b = await town.company("a", region="210504"), await town.company("b", region="210503")
+        c = await town.company("c")
+        await town.relation("GUARANTEES", b, a, **{"class": "G"})
+        await town.relation("GUARANTEES", c, b, **{"class": "G"})
+        await town.holds(c, b, "0.3")
+
+    def rows(found: Snapshot, *regions: str) -> list[int]:
+        mask = Mask(DAY, frozenset({"HOLDS", "GUARANTEES"}), frozenset("OG"))
+        view = View(found, replace(mask, regions=frozenset(regions)))
+        return [len(view.rows(kind)) for kind in (EdgeKind.HOLDS, EdgeKind.GUARANTEES)]
+
+    found = await now(keeper)
+    assert rows(found) == [1, 0]
+    assert rows(found, "210504") == [1, 1]
+    assert rows(found, "210503", "210599") == [1, 2]
+    async with town.transaction():  # it moves where nobody was
+        await town.company("a", region="210502")
+    found = await now(keeper)
+    assert (rows(found, "210504"), rows(found, "210502")) == ([1, 0], [1, 1])
 
 
 async def test_a_snapshot_that_is_not_whole_is_never_opened(town: Town, keeper: Keeper) -> None:

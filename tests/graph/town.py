@@ -36,20 +36,23 @@ class Town:
         name: str | None = None,
         *,
         origin: str = BENXI,
+        region: str | None = None,
         stamp: dt.datetime = STAMP,
     ) -> UUID:
-        """A legal entity named by its code; said again, its new name."""
+        """A legal entity named by its code; said again, its new name and region."""
         id_ = ids.subject_id("org_code", code)
         await self._subject(id_, "LEGAL_ENTITY")
         await self.connection.execute(
             "INSERT INTO organisation (subject_id, category, name, origin_region, registered,"
-            " audit_ref, stamp, batch_sha, line_no, digest)"
-            " VALUES ($1, 'LEGAL_ENTITY', $2, $3, true, '', $4, '', 1, '')"
-            " ON CONFLICT (subject_id) DO UPDATE SET name = excluded.name, stamp = excluded.stamp",
+            " audit_ref, stamp, batch_sha, line_no, digest, region_id)"
+            " VALUES ($1, 'LEGAL_ENTITY', $2, $3, true, '', $4, '', 1, '', $5)"
+            " ON CONFLICT (subject_id) DO UPDATE SET name = excluded.name, stamp = excluded.stamp,"
+            " region_id = excluded.region_id",
             id_,
             name or f"本溪{code}有限公司",
             origin,
             stamp,
+            region,
         )
         await self.touch("SUBJECT", id_, id_)
         return id_

@@ -23,17 +23,15 @@ from resolvers.operation import Operations
 from schema.definition import CreditSchema
 from schema.records import kinds
 from security.policy import Grounds, Policy, Reach, Role, Scope, load_policy
-from service.postgres import PostgresServer
 from service.world import write_world
 from store.hot import ensure_hot_columns
-from store.intake import import_paths
-from store.migrations import migrate
 from store.name import bigrams
 from store.pool import open_pool
 from store.simplified import searched_name
 from store.wall import raise_walls
+from tests.databases import Databases
 from tests.resolvers.walled import Walled
-from tests.store.conftest import FixedCipher
+from tests.store.conftest import REGIONS, take_world
 
 TODAY = dt.date(2026, 6, 30)
 _STAMP = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
@@ -351,22 +349,23 @@ async def _fill(connection: Any) -> None:
 
 
 @pytest.fixture(scope="session")
-async def pool(postgres_server: PostgresServer) -> AsyncIterator[asyncpg.Pool[Any]]:
-    """A pool on the town's database."""
-    admin = await asyncpg.connect(postgres_server.dsn)
-    await admin.execute("DROP DATABASE IF EXISTS town WITH (FORCE)")
-    await admin.execute("CREATE DATABASE town")
-    dsn = postgres_server.dsn_of("town")
-    await migrate(dsn)
-    made = await open_pool(dsn, max_size=4, answering=True)
-    async with made.acquire() as connection:
+async def town(databases: Databases) -> AsyncIterator[str]:
+    """The address of the town's database."""
+    async with databases.fresh() as dsn:
+        connection = await asyncpg.connect(dsn)
         await ensure_hot_columns(connection, kinds())
         await raise_walls(connection, kinds())
         await _fill(connection)
+        await connection.close()
+        yield dsn
+
+
+@pytest.fixture(scope="session")
+async def pool(town: str) -> AsyncIterator[asyncpg.Pool[Any]]:
+    """A pool on the town's database."""
+    made = await open_pool(town, max_size=4, answering=True)
     yield made
     await made.close()
-    await admin.execute("DROP DATABASE town WITH (FORCE)")
-    await admin.close()
 
 
 @pytest.fixture(scope="session")
@@ -489,11 +488,13 @@ class Known:
     golden: dict[str, Any]
     root: Path
     ask: Callable[..., Awaitable[Any]]
+    dsn: str
+    pool: asyncpg.Pool[Any]
 
 
 @pytest.fixture(scope="session")
 async def known_worlds(
-    postgres_server: PostgresServer,
+    databases: Databases,
     tmp_path_factory: pytest.TempPathFactory,
     operations: Operations,
     scope_of: Callable[..., Scope],
@@ -505,7 +506,7 @@ async def known_worlds(
         async def of(seed: int) -> Known:
             if seed not in found:
                 out = tmp_path_factory.mktemp("world")
-                opening = _known(seed, out, postgres_server, operations, scope_of)
+                opening = _known(seed, out, databases, operations, scope_of)
                 found[seed] = await loaded.enter_async_context(opening)
             return found[seed]
 
@@ -524,38 +525,24 @@ async def known(
 async def _known(
     seed: int,
     out: Path,
-    postgres_server: PostgresServer,
+    databases: Databases,
     operations: Operations,
     scope_of: Callable[..., Scope],
 ) -> AsyncIterator[Known]:
     write_world("S", seed, out)
-    database = f"search_world_{seed}"
-    admin = await asyncpg.connect(postgres_server.dsn)
-    await admin.execute(f"CREATE DATABASE {database}")
-    dsn = postgres_server.dsn_of(database)
-    await migrate(dsn)
-    pool = await open_pool(dsn, max_size=2, answering=True)
-    for name, region in (("benxi", "210500"), ("shenyang", "210100")):
-        await import_paths(
-            pool,
-            [out / "feeds" / name],
-            kinds=kinds(),
-            cipher=FixedCipher(),
-            region=region,
-            platform=name,
-            today=TODAY,
-            report_dir=out / name,
-        )
+    async with databases.fresh() as dsn:
+        pool = await open_pool(dsn, max_size=2, answering=True)
+        for city in REGIONS:
+            await take_world(pool, out, city)
 
-    async def ask(document: str, role: str = "ANALYST", **variables: Any) -> Any:
-        scope = scope_of(role, case="案1")
-        plan = operations.prepare(document, None, scope)
-        answer = await plan.run(Context(pool, scope, TODAY, b"k" * 32), variables)
-        told = orjson.loads(answer.body)
-        assert "errors" not in told, told
-        return told["data"]
+        async def ask(document: str, role: str = "ANALYST", **variables: Any) -> Any:
+            scope = scope_of(role, case="案1")
+            plan = operations.prepare(document, None, scope)
+            answer = await plan.run(Context(pool, scope, TODAY, b"k" * 32), variables)
+            told = orjson.loads(answer.body)
+            assert "errors" not in told, told
+            return told["data"]
 
-    yield Known(json.loads((out / "truth/golden.json").read_text("utf-8")), out, ask)
-    await pool.close()
-    await admin.execute(f"DROP DATABASE {database} WITH (FORCE)")
-    await admin.close()
+        golden = json.loads((out / "truth/golden.json").read_text("utf-8"))
+        yield Known(golden, out, ask, dsn, pool)
+        await pool.close()

@@ -69,3 +69,20 @@ async def test_penalties_by_year_are_those_that_were_decided(known: Known) -> No
     assert years
     for year, count in years.items():
         assert real[year] * 0.7 <= count <= real[year]
+
+
+async def test_a_table_asked_in_another_order_hides_the_same_cells(known: Known) -> None:
+    """Else what one order shows is subtracted from what the other shows."""
+
+    async def shown(*dimensions: str) -> set[tuple[str, ...]]:
+        told = await known.ask(ASK, "PUB", d=dimensions, m=["ORGANISATIONS"])
+        return {
+            (
+                *sorted(f"{one['value']} {one['total']}" for one in cell["keys"]),
+                str(cell["values"][0]["value"]),
+            )
+            for cell in told["analysis"]["cells"]
+        }
+
+    assert await shown("DISTRICT", "ENTITY_TYPE") == await shown("ENTITY_TYPE", "DISTRICT")
+    assert await shown("DISTRICT", "KIND") == await shown("KIND", "DISTRICT")

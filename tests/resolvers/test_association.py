@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resolvers.association import CROWD, Attribute, associates
-from tests.resolvers.conftest import _forget, _organisation, _person, _relation
+from tests.resolvers.conftest import _forget, _organisation, _person, _relation, uid
 from tests.resolvers.test_neighbourhood import A
 
 ONE, TWO, SHOP = "91210500XD00000101", "91210500XD00000102", "92210500XD00000103"
@@ -48,6 +48,7 @@ async def street(pool: Any) -> AsyncIterator[None]:
         for n in range(CROWD + 1):
             code = f"91210500XD00000{200 + n}"
             await _organisation(connection, f"k{n}", f"集群{n}公司", code, address="集群注册地址")
+        await _relation(connection, "HOLDS", "c", "k0", **share, **{"class": "G"})
     yield
     async with pool.acquire() as connection:
         await _forget(connection, "s1", "s2", "s3", "sp", *(f"k{n}" for n in range(CROWD + 1)))
@@ -118,3 +119,17 @@ def test_the_score_is_the_sum_of_what_is_shared_and_not_crowded(carried: list[An
         assert all(id_ in attributes[place].carriers for place in places)
         assert all(attributes[place].degree <= CROWD for place in places)
         assert score == sum(attributes[place].weight for place in places)
+
+
+async def test_of_a_firm_beside_the_matter_closed_holdings_do_not_count(
+    ask: Any, street: None
+) -> None:
+    """X29: the graph around the subject of the case is the department's, not any other firm's."""
+    case = {"matter": frozenset({uid("s1")})}
+    asked = await ask(ALIKE, "DEPT", case="1", grounds=case, a=ONE, b=CROWDED)
+    assert asked.errors == []
+    found = asked.data["investorSimilarity"]
+    assert (found["common"], found["together"]) == (0, 2)
+    asked = await ask(ALIKE, "ANALYST", case="1", a=ONE, b=CROWDED)
+    found = asked.data["investorSimilarity"]
+    assert (found["common"], found["together"]) == (1, 2)

@@ -6,12 +6,17 @@ from __future__ import annotations
 
 import base64
 import re
+from dataclasses import replace
 from typing import Any
 from uuid import NAMESPACE_DNS, uuid5
 
+import orjson
 import pytest
 
+from resolvers.context import Call, Context
 from resolvers.lookup import BARE_SCHEMES
+from security.policy import Role
+from tests.resolvers.conftest import TODAY
 
 A = "91210500XD00000011"
 
@@ -36,6 +41,47 @@ async def test_organisation_is_found_by_any_of_its_codes(ask: Any) -> None:
     }
     assert asked.answer.lane == "COMPILED"
     assert asked.answer.disclosure.not_found == ("423",)
+
+
+class _Heard:
+    """Reads through a pool, whose statements are kept."""
+
+    def __init__(self, pool: Any) -> None:
+        self._pool = pool
+        self.statements: list[str] = []
+
+    async def fetchrow(self, sql: str, /, *values: Any) -> Any:
+        self.statements.append(sql)
+        return await self._pool.fetchrow(sql, *values)
+
+
+@pytest.mark.parametrize(
+    ("code", "found", "looks"),
+    [
+        (A, True, 1),
+        (A.lower(), True, 2),  # another way of writing it
+        ("91210500XD00000055", True, 2),  # known by what is said of it alone
+        ("91210500XD00000099", False, 2),
+    ],
+)
+async def test_a_registered_firm_is_found_without_a_look_at_what_is_said_of_it(
+    pool: Any, operations: Any, scope_of: Any, code: str, found: bool, looks: int
+) -> None:
+    document = "query($c: String!) { organisation(code: $c) { uscc } }"
+    scope = scope_of(Role.PCITY)
+    plan = operations.prepare(document, None, scope)
+    heard = _Heard(pool)
+    answer = await plan.run(Context(heard, scope, TODAY, b"k" * 32), {"c": code})
+    assert len(heard.statements) == looks
+    assert "FROM re" not in heard.statements[0]  # relation, record
+    [shape] = plan._shapes.values()
+    call = Call(Context(pool, scope, TODAY, b"k" * 32), {"c": code})
+    whole = replace(shape.compiled, direct=None)
+    [told], disclosure, _ = await whole.run(call, whole.values(call))
+    assert orjson.loads(answer.body)["data"]["organisation"] == orjson.loads(told)
+    assert (told != b"null") == found
+    assert answer.disclosure.subjects == disclosure.subjects
+    assert answer.disclosure.not_found == disclosure.not_found == (() if found else (code,))
 
 
 async def test_the_store_knows_the_codes_that_need_no_scheme(pool: Any) -> None:

@@ -12,6 +12,7 @@ from graphql import get_nullable_type, is_list_type
 from resolvers.context import Context
 from resolvers.cost import _declared
 from resolvers.operation import Operations
+from resolvers.part import PARTS
 from schema.definition import CreditSchema
 
 A = "91210500XD00000011"
@@ -41,8 +42,20 @@ FIRM = f'organisation(code: "{A}")'
         ("query($b: Boolean!) { organisations @include(if: $b) { nodes { name } } " + FIRM + " { name } }", {"b": False}, 1),
         ("{ organisations @skip(if: true) { nodes { name } } }", {}, 0),
         ("{ records(first: 2) { nodes { ... on Penalty { subject { name } } ... on Licence { documentNo } id } } }", {}, 5),
+        # A long text costs 1 for each 1,000 characters that it may have, further values 1 for each 20.
+        ("{ organisations(first: 3) { nodes { name businessScope } } }", {}, 1 + 3 * (1 + 4)),
+        ("{ licences(first: 3) { nodes { a: content b: content } } }", {}, 1 + 3 * (1 + 8)),
+        ("{ " + FIRM + " { " + " ".join(f"k{i}: name" for i in range(20)) + " } }", {}, 1),
+        ("{ " + FIRM + " { " + " ".join(f"k{i}: name" for i in range(41)) + " } }", {}, 3),
+        (
+            "{ records(first: 2) { nodes { id ... on Penalty { " + " ".join(f"k{i}: id" for i in range(19)) + " } ... on Licence { "
+            + " ".join(f"l{i}: id" for i in range(20)) + " } } } }",
+            {},
+            1 + 2 * 2,
+        ),
         ("{ search(text: \"本溪\", first: 2) { nodes { name } } }", {}, 23),
         ("{ subjects { name } }", {}, 100),
+        ("{ analysis(measures: [ORGANISATIONS]) { base } }", {}, 1001),
         ("{ __schema { types { name } } }", {}, 4000),
         ("{ __type(name: \"Penalty\") { name } kinds { name } }", {}, 500 + 20 + 30),
         ("query($r: [_Any!]!) { _entities(representations: $r) { ... on Organisation { name } } }", {"r": [{"__typename": "Organisation", "uscc": A}] * 3}, 3),
@@ -76,12 +89,16 @@ class Purse:
 
     def __init__(self, left: int) -> None:
         self.ceiling, self.left = 1_000, left
+        self.settled: list[int] = []
 
     def spend(self, cost: int, /) -> float:
         if cost > self.left:
             return 4.2
         self.left -= cost
         return 0.0
+
+    def settle(self, cost: int, /) -> None:
+        self.settled.append(cost)
 
 
 async def test_a_question_is_paid_before_it_is_read_and_refused_when_the_budget_is_spent(
@@ -99,6 +116,11 @@ async def test_a_question_is_paid_before_it_is_read_and_refused_when_the_budget_
     small = operations.prepare("{ organisations { nodes { name } } }", None, scope)
     assert [(await small.run(context, {})).status for _ in range(3)] == [200, 200, 429]
     assert purse.left == 8
+    assert purse.settled == [21, 21]
+    failing = operations.prepare('{ search(text: "a") { totalCount } }', None, scope)
+    context.allowance = Purse(50)
+    assert (await failing.run(context, {})).errors == ("NAME_TOO_SHORT",)
+    assert context.allowance.settled == [21]
 
 
 async def test_the_schema_can_be_closed_to_the_public(
@@ -118,6 +140,13 @@ async def test_the_schema_can_be_closed_to_the_public(
         context = Context(pool, scope, dt.date(2026, 6, 30), b"k" * 32)
         answer = await closed.prepare(document, None, scope).run(context, {})
         assert answer.errors == errors
+
+
+def test_a_gateway_reads_in_the_schema_what_each_search_costs(credit: CreditSchema) -> None:
+    query = credit.graphql.query_type
+    assert query is not None
+    undeclared = [name for name in PARTS if not _declared(query.fields[name])[0]]
+    assert undeclared == ["_service"]
 
 
 def test_the_sizes_that_the_schema_declares_are_of_its_lists(credit: CreditSchema) -> None:

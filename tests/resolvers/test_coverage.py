@@ -129,6 +129,12 @@ def told(rows: list[Any], origin: str = "210500") -> dict[tuple[str, str], Any]:
     }
 
 
+async def test_a_kind_that_is_none_is_refused(ask: Ask) -> None:
+    """An empty answer would say that nothing is missing."""
+    with pytest.raises(AssertionError, match="KIND_UNKNOWN"):
+        await ask(COVERAGE, kinds=["penalty", "penalties"])
+
+
 async def test_no_record_not_shared_and_source_silent_are_three_answers(
     ask: Ask, reports: None
 ) -> None:

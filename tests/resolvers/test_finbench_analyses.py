@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import time
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable
 from decimal import Decimal
@@ -33,7 +32,6 @@ from tests.store.conftest import FixedCipher
 
 TODAY = dt.date(2026, 6, 30)
 FOLDER = Path(__file__).parents[1] / "data/finbench"
-BUDGET = 10.0  # seconds of CPU for one question of all analyses, on a shared machine
 
 ALL = """
 query($s: String!) {
@@ -63,9 +61,7 @@ class Node:
         snapshots = SnapshotReader(self.keeper.folder.path)
         plan = self.operations.prepare(document, None, self.scope)
         context = Context(self.pool, self.scope, TODAY, b"k" * 32, snapshots=snapshots)
-        began = time.process_time()
         told = orjson.loads((await plan.run(context, {"s": subject, **variables})).body)
-        assert time.process_time() - began < BUDGET
         assert "errors" not in told, told["errors"]
         return told["data"]
 
@@ -172,15 +168,12 @@ async def _trouble_of(node: Node, subject: str) -> None:
 
 
 async def _whole_graph(node: Node, inside: Any) -> None:
-    """Every job over the whole graph, in its budget, and what each finds of the circle."""
+    """Every job over the whole graph, and what each finds of the circle."""
 
     async def run(kind: str, **arguments: Any) -> Parts:
         snapshots = SnapshotReader(node.keeper.folder.path)
         context = Context(node.pool, node.scope, TODAY, b"k" * 32, snapshots=snapshots)
-        began = time.process_time()
-        found = await analysed(node.operations, context, kind, **arguments)
-        assert time.process_time() - began < BUDGET
-        return found
+        return await analysed(node.operations, context, kind, **arguments)
 
     circles = await run("CIRCLES", most=100)
     sizes = [line["size"] for line in circles.lines if "size" in line]

@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
-import json
-import secrets
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
@@ -25,19 +22,13 @@ from graph.snapshot.keeping import Keeper, SnapshotReader
 from resolvers.context import Context
 from resolvers.operation import Operations
 from resolvers.pseudonym import token_of
-from schema.records import kinds
 from security.policy import Scope
-from service.postgres import PostgresServer
-from service.world import write_world
-from store.hot import ensure_hot_columns
-from store.intake import import_paths
-from store.pool import open_pool
 from store.subject import NUMBER
+from tests.resolvers.conftest import Known
 from tests.resolvers.whole_graph import Parts, analysed, groups
 from tests.store.conftest import FixedCipher
 
 TODAY = dt.date(2026, 6, 30)
-FILES = ("firms", "holders", "officers", "guarantees", "loans")
 
 OWNERS = """
 query($s: String!, $basis: ShareBasis! = EQUITY) { owners(subject: $s, basis: $basis, first: 1000) {
@@ -122,45 +113,16 @@ class Town:
 @pytest.fixture(scope="module", params=[20201022, 7])
 async def both(
     request: pytest.FixtureRequest,
-    postgres_server: PostgresServer,
+    known_worlds: Callable[[int], Awaitable[Known]],
     tmp_path_factory: pytest.TempPathFactory,
     operations: Operations,
     scope_of: Callable[..., Scope],
-) -> AsyncIterator[Town]:
-    from store.migrations import migrate
-
-    out = tmp_path_factory.mktemp("world")
-    write_world("S", request.param, out)
-    database, cipher = f"golden_{secrets.token_hex(4)}", FixedCipher()
-    async with AsyncExitStack() as stack:
-        admin = await asyncpg.connect(postgres_server.dsn)
-        stack.push_async_callback(admin.close)
-        await admin.execute(f"CREATE DATABASE {database}")
-        stack.push_async_callback(admin.execute, f"DROP DATABASE {database} WITH (FORCE)")
-        dsn = postgres_server.dsn_of(database)
-        await migrate(dsn)
-        pool = await open_pool(dsn, max_size=3, answering=True)
-        stack.push_async_callback(pool.close)
-        async with pool.acquire() as connection:
-            await ensure_hot_columns(connection, kinds())
-        for city, region in (("benxi", "210500"), ("shenyang", "210100")):
-            feeds = sorted(out.glob(f"feeds/{city}/*"))
-            files = [path for path in feeds if path.stem.rpartition("_")[2] in FILES]
-            summary = await import_paths(
-                pool, files, kinds=kinds(), cipher=cipher, region=region, platform=city,
-                today=TODAY, report_dir=out / city,
-            )  # fmt: skip
-            assert not summary.failures
-        keeper = Keeper(partial(asyncpg.connect, dsn), out / "snapshot")
-        await keeper.catch_up()
-        yield Town(
-            json.loads((out / "truth/golden.json").read_text("utf-8")),
-            pool,
-            scope_of("ANALYST", case="演1号"),
-            SnapshotReader(out / "snapshot"),
-            operations,
-            cipher,
-        )
+) -> Town:
+    known = await known_worlds(request.param)
+    folder = tmp_path_factory.mktemp("snapshot")
+    await Keeper(partial(asyncpg.connect, known.dsn), folder).catch_up()
+    scope = scope_of("ANALYST", case="演1号")
+    return Town(known.golden, known.pool, scope, SnapshotReader(folder), operations, FixedCipher())
 
 
 async def control(town: Town, case: str, label: str) -> tuple[Any, Any, Any, Any]:

@@ -11,7 +11,6 @@ import asyncpg
 import pytest
 
 from graph.snapshot.keeping import Keeper, SnapshotReader
-from service.postgres import PostgresServer
 
 A = "91210500XD00000011"
 E = "91210500XD00000055"
@@ -26,6 +25,7 @@ query($s: String!, $first: Int! = 100, $cycles: Int! = 10) {
 EXPOSURE = """
 query($s: String!, $first: Int! = 100) {
   guaranteeExposure(subject: $s, first: $first) {
+    truncated { reason stage }
     rule guaranteed guaranteedCount loanCount totals { currency debts amount balance unknown }
     debts { loanNo debtors amount currency own relationIds } nodes { key party { name } } } }
 """
@@ -33,13 +33,12 @@ query($s: String!, $first: Int! = 100) {
 
 @pytest.fixture(scope="module")
 async def snapshots(
-    pool: asyncpg.Pool[Any],
-    postgres_server: PostgresServer,
+    town: str,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> SnapshotReader:
     """The town's snapshot."""
     path: Path = tmp_path_factory.mktemp("snapshot")
-    await Keeper(partial(asyncpg.connect, postgres_server.dsn_of("town")), path).catch_up()
+    await Keeper(partial(asyncpg.connect, town), path).catch_up()
     return SnapshotReader(path)
 
 
@@ -82,6 +81,19 @@ async def test_what_may_not_be_seen_is_as_if_it_were_not(ask: Any, snapshots: An
     hidden = await ask(CIRCLE, "ANALYST", snapshots=snapshots, s=E, grounds=barred)
     unknown = await ask(CIRCLE, "ANALYST", snapshots=snapshots, s="nobody")
     assert hidden.data == unknown.data == {"guaranteeCircle": None}
+
+
+async def test_a_firm_is_not_told_whether_its_debtor_stands_for_others(
+    ask: Any, snapshots: Any
+) -> None:
+    """X29: what is cut off at the role's last level is said without a look beyond it."""
+    own = {"own": frozenset({uuid5(NAMESPACE_DNS, "a")})}
+    asked = await ask(EXPOSURE, "SELF", snapshots=snapshots, s=A, grounds=own)
+    found = asked.data["guaranteeExposure"]
+    assert (found["guaranteed"], found["truncated"]) == (
+        ["n1"],
+        [{"reason": "LEVELS", "stage": 2}],
+    )
 
 
 async def test_roles_and_budgets_are_checked(ask: Any, snapshots: Any) -> None:

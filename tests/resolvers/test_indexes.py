@@ -14,15 +14,10 @@ import pytest
 
 from resolvers.context import Context
 from resolvers.operation import Operations
-from schema.records import kinds
 from security.policy import PolicyError, Reach, Role, Scope
-from service.postgres import PostgresServer
-from store.hot import ensure_hot_columns
-from store.migrations import migrate
-from store.pool import open_pool
-from store.wall import raise_walls
+from tests.databases import Databases
 from tests.resolvers.conftest import TODAY
-from tests.resolvers.walled import Walled
+from tests.resolvers.walled import Walled, walled_database
 
 COUNT = 20_000
 LARGE = ("record", "organisation", "organisation_name", "relation", "person", "identifier",
@@ -102,23 +97,13 @@ class Explaining(Walled):
 
 
 @pytest.fixture(scope="module")
-async def many(postgres_server: PostgresServer) -> AsyncIterator[asyncpg.Pool[Any]]:
-    admin = await asyncpg.connect(postgres_server.dsn)
-    await admin.execute("DROP DATABASE IF EXISTS indexes WITH (FORCE)")
-    await admin.execute("CREATE DATABASE indexes")
-    dsn = postgres_server.dsn_of("indexes")
-    await migrate(dsn)
-    pool = await open_pool(dsn, max_size=2, answering=True)
-    async with pool.acquire() as connection:
-        await ensure_hot_columns(connection, kinds())
-        await raise_walls(connection, kinds())
-        filled = _FILL.replace("$1", str(COUNT)).replace("$2", f"'{TODAY}'")
-        await connection.execute(filled)
-        await connection.execute("ANALYZE")
-    yield pool
-    await pool.close()
-    await admin.execute("DROP DATABASE indexes WITH (FORCE)")
-    await admin.close()
+async def many(databases: Databases) -> AsyncIterator[asyncpg.Pool[Any]]:
+    async with walled_database(databases, 2) as pool:
+        async with pool.acquire() as connection:
+            filled = _FILL.replace("$1", str(COUNT)).replace("$2", f"'{TODAY}'")
+            await connection.execute(filled)
+            await connection.execute("ANALYZE")
+        yield pool
 
 
 @pytest.mark.parametrize("question", QUESTIONS)

@@ -38,9 +38,11 @@ async def at(
     async def tell(_: Any, kind: str, event: Any) -> None:
         told.append((kind, event))
 
-    async def asked(document: str, role: str = "PCITY", unit: str = "", **variables: Any) -> Asked:
+    async def asked(
+        document: str, role: str = "PCITY", unit: str = "", opened: bool = True, **variables: Any
+    ) -> Asked:
         grounds = {"unit": unit} if unit else {}
-        if role == "DEPT":
+        if role == "DEPT" and opened:
             grounds["matter"] = cast(str, frozenset({uid("a")}))
         scope = scope_of(role, case="1", **grounds)
         desk = Desk(cast(Any, None), pool, Keeping(b"k" * 32), tell)
@@ -96,6 +98,15 @@ async def test_an_investigation_opens_as_it_was_saved(at: At, pool: Any) -> None
     try:
         changed = (await at(OPEN, id=saved["id"])).data["investigation"]
         assert changed["changes"] == count > 0
+        other = {**given, "k": "key-00000003", "s": ["92210504XD00000044"]}
+        joined = (await at(SAVE, **other)).data["saveInvestigation"]
+        await pool.execute("UPDATE investigation SET saved_at = $1", moment)
+        become = "UPDATE subject SET merged_into = $2 WHERE subject_id = $1"
+        before = (await at(OPEN, id=joined["id"])).data["investigation"]["changes"]
+        await pool.execute(become, uid("d"), uid("a"))
+        after = (await at(OPEN, id=joined["id"])).data["investigation"]["changes"]
+        await pool.execute(become, uid("d"), None)
+        assert (before, after) == (0, count)  # what it was saved about is part of another now
         await pool.execute(restricted, uid("a"), "R", "O")  # what may not be seen is not counted
         changed = (await at(OPEN, id=saved["id"])).data["investigation"]
         assert changed["changes"] == 0
@@ -106,6 +117,24 @@ async def test_an_investigation_opens_as_it_was_saved(at: At, pool: Any) -> None
         "deleteInvestigation": {"deleted": True}
     }
     assert (await at(OPEN, id=saved["id"])).data == {"investigation": None}
+
+
+async def test_what_came_since_is_not_counted_when_the_case_is_closed(at: At, pool: Any) -> None:
+    given = {"k": "key-00000009", "s": [A], "shared": False, "v": "{}", "unit": "u1"}
+    assert (await at(SAVE, "DEPT", **given)).codes == []
+    await pool.execute(
+        "INSERT INTO relation_version (subject_id, relation_id, direction, stamp, batch_sha,"
+        " line_no, digest, status, content)"
+        " SELECT subject_id, relation_id, direction, now(), 'told', 1, '', 'VALID', '{}'"
+        " FROM relation WHERE subject_id = $1 AND kind = 'GUARANTEES'",
+        uid("a"),
+    )
+    try:
+        for open_, changes in ((True, 1), (False, 0)):
+            (found,) = (await at(LIST, "DEPT", "u1", open_)).data["investigations"]
+            assert found["changes"] == changes
+    finally:
+        await pool.execute("DELETE FROM relation_version WHERE batch_sha = 'told'")
 
 
 async def test_it_opens_to_others_of_the_unit_only_when_shared(at: At) -> None:

@@ -106,6 +106,24 @@ async def test_what_the_caller_may_not_see_is_dropped_with_its_edges(ask: Any) -
     assert len(office.data["neighbourhood"]["edges"]) == 3
 
 
+async def test_a_department_is_told_no_degree_at_its_last_level(ask: Any) -> None:
+    """X29: closed relations beyond it would be counted there."""
+    document = (
+        "query($s: String!) { neighbourhood(subject: $s, hops: 2) { nodes { distance degree } } }"
+    )
+    graph = Graph()
+    graph.nodes = (("a", 0), ("b", 1), ("c", 2))
+    graph.edges = (edge("HOLDS", "b", "a", "0.600"), edge("HOLDS", "c", "b", "1"))
+    for role, grounds, far in (
+        ("DEPT", {"matter": frozenset({uid("a")})}, None),
+        ("ANALYST", {}, 2),
+    ):
+        asked = await ask(document, role, graph=graph, grounds=grounds, s=A)
+        assert asked.errors == []
+        nodes = asked.data["neighbourhood"]["nodes"]
+        assert [(one["distance"], one["degree"]) for one in nodes] == [(0, 2), (1, 2), (2, far)]
+
+
 async def test_a_stopped_graph_fails_its_field_alone(ask: Any) -> None:
     for graph in (None, Graph(broken=True)):
         asked = await ask(DOCUMENT, "PCITY", graph=graph, s=A)
@@ -176,3 +194,22 @@ async def test_the_public_and_auditors_do_not_search_the_graph(ask: Any, role: s
     unknown = await ask(document % "nobody", role, graph=Graph())
     assert known.codes == ["FORBIDDEN"]
     assert known.answer.body == unknown.answer.body
+
+
+async def test_whom_a_barred_subject_became_part_of_is_barred_in_the_search(
+    ask: Any, pool: Any
+) -> None:
+    await pool.execute(
+        "INSERT INTO subject (subject_id, category, merged_into) VALUES ($1, 'LEGAL_ENTITY', $2)",
+        uid("former b"),
+        uid("b"),
+    )
+    try:
+        barred = frozenset({uid("former b")})
+        graph = Graph()
+        graph.nodes, graph.edges = (("a", 0),), ()
+        asked = await ask(DOCUMENT, "ANALYST", graph=graph, s=A, grounds={"barred": barred})
+        assert asked.errors == []
+        assert graph.asked["barred"] == {uid("former b"), uid("b")}
+    finally:
+        await pool.execute("DELETE FROM subject WHERE subject_id = $1", uid("former b"))

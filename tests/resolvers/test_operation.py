@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import gc
 import hashlib
+from types import SimpleNamespace
 from typing import Any
 from uuid import NAMESPACE_DNS, uuid5
 
@@ -51,8 +52,8 @@ def ref(name: str) -> bytes:
             "COST_LIMIT",
             400,
         ),
-        ('{ organisations(after: "xx") { totalCount nodes { id } } }', "CURSOR_INVALID", 200),
-        ('{ organisations(filter: {name: "甲"}) { totalCount } }', "NAME_TOO_SHORT", 200),
+        ('{ organisations(after: "xx") { totalCount nodes { id } } }', "CURSOR_INVALID", 400),
+        ('{ organisations(filter: {name: "甲"}) { totalCount } }', "NAME_TOO_SHORT", 400),
     ],
 )
 async def test_refusals_have_codes(ask: Any, document: str, code: str, status: int) -> None:
@@ -99,6 +100,9 @@ async def test_limits_hold_for_variables(ask: Any) -> None:
     assert len((await ask(document, n=2)).data["organisations"]["nodes"]) == 2
     assert (await ask(document, "PCITY", n=101)).errors == []
     assert (await ask(document, n="x")).codes == ["BAD_VARIABLE"]
+    several = "query($n: Int) { organisations(first: $n) { totalCount } regions { totalCount } }"
+    for refused in (await ask(document, n=101), await ask(several, n=101)):
+        assert (refused.answer.status, b'"data"' in refused.answer.body) == (400, False)
 
 
 async def test_cursors_of_another_order_are_refused(ask: Any) -> None:
@@ -345,3 +349,28 @@ async def test_a_field_that_must_have_a_value_and_has_none_takes_the_whole_answe
     assert partly.codes == ["FORBIDDEN"]
     assert partly.data["workQueue"] is None
     assert partly.data["regions"]["totalCount"] > 0
+
+
+@pytest.mark.parametrize(
+    ("document", "role", "code"),
+    [
+        ("{ accessEntries { nodes { index } } }", "PUB", "FORBIDDEN"),
+        ('{ accessEntries(after: "bm8=") { nodes { index } } }', "AUDITOR", "CURSOR_INVALID"),
+    ],
+)
+async def test_of_who_was_refused_nothing_is_kept(
+    ask: Any, document: str, role: str, code: str
+) -> None:
+    def kept() -> int:
+        gc.collect()
+        return sum(isinstance(one, Context) for one in gc.get_objects())
+
+    async def refused() -> list[str]:
+        codes: list[str] = (await ask(document, role, access=SimpleNamespace(logs=()))).codes
+        return codes
+
+    assert await refused() == [code]
+    before = kept()
+    for _ in range(3):
+        await refused()
+    assert kept() <= before

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import AsyncIterator
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,15 @@ import asyncpg
 import pytest
 
 from graph.snapshot.keeping import Keeper, SnapshotReader
-from service.postgres import PostgresServer
+from tests.resolvers.conftest import (
+    _ORDER,
+    _forget,
+    _insert,
+    _organisation,
+    _record,
+    _relation,
+    uid,
+)
 
 A = "91210500XD00000011"
 B = "91210100XD00000022"
@@ -43,13 +53,12 @@ query($s: String!) {
 
 @pytest.fixture(scope="module")
 async def snapshots(
-    pool: asyncpg.Pool[Any],
-    postgres_server: PostgresServer,
+    town: str,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> SnapshotReader:
     """The town's snapshot."""
     path: Path = tmp_path_factory.mktemp("snapshot")
-    keeper = Keeper(partial(asyncpg.connect, postgres_server.dsn_of("town")), path)
+    keeper = Keeper(partial(asyncpg.connect, town), path)
     await keeper.catch_up()
     return SnapshotReader(path)
 
@@ -186,6 +195,42 @@ async def test_as_known_before_nothing_was_recorded(ask: Any, snapshots: Any) ->
     assert found["knownAt"].startswith("2020-01-01")
 
 
+async def test_who_represents_a_partnership_controlled_it_then_as_now(
+    ask: Any, pool: asyncpg.Pool[Any], town: str, tmp_path: Path
+) -> None:
+    """A partner who holds nothing of it; C holds all and does not."""
+    async with pool.acquire() as connection:
+        await _organisation(connection, "辛", "本溪辛合伙企业（有限合伙）", "91210500XD00000088")
+        share = {"share_min": Decimal(1), "share_max": Decimal(1)}
+        await _relation(connection, "HOLDS", "c", "辛", **share)
+        await _relation(connection, "LEGAL_REP_OF", "p", "辛", position="执行事务合伙人")
+        await connection.execute(
+            "INSERT INTO relation_version (subject_id, relation_id, direction, stamp, batch_sha,"
+            " line_no, digest, status, content) SELECT subject_id, relation_id, direction, stamp,"
+            " batch_sha, line_no, digest, 'VALID', jsonb_build_object('kind', kind, 'class', class,"
+            " 'share_min', share_min, 'share_max', share_max) FROM relation"
+            " WHERE relation_id IN (SELECT relation_id FROM relation WHERE subject_id = $1)",
+            uuid5(NAMESPACE_DNS, "辛"),
+        )
+        try:
+            await Keeper(partial(asyncpg.connect, town), tmp_path).catch_up()
+            known = dt.datetime.now(dt.UTC).isoformat()
+            for at in (None, known):
+                asked = await ask(
+                    "query($s: String!, $at: DateTime) { controlled(subject: $s, knownAt: $at) {"
+                    " controlled { party { name } } } }",
+                    "ANALYST",
+                    case="1",
+                    snapshots=SnapshotReader(tmp_path),
+                    s="finbench-person:755",
+                    at=at,
+                )
+                told = by_name(asked.data["controlled"]["controlled"])
+                assert list(told) == ["本溪辛合伙企业（有限合伙）"], at
+        finally:
+            await _forget(connection, "辛")
+
+
 REST = """
 query($s: String!) {
   beneficialOwners(subject: $s) { rule ruleText source undetermined truncated { reason stage }
@@ -211,10 +256,27 @@ async def test_beneficial_owners_name_the_rule_that_fired(ask: Any, snapshots: A
     assert found["exemption"] == {
         "small": False,  # 1200.5 万元
         "personsAlone": False,
-        "noOther": False,  # a holder of the holder may have 0.45
+        "noOther": None,  # a holder of the holder may have 0.45
         "committed": False,
         "applies": False,
     }
+
+
+async def test_the_commitment_that_exempts_is_disclosed_where_it_is_told(
+    ask: Any, pool: asyncpg.Pool[Any], snapshots: Any
+) -> None:
+    fields = '{"content": "受益所有人信息免报承诺"}'
+    async with pool.acquire() as connection:
+        await _record(connection, "诺1", "a", "commitment", fields=fields)
+    try:
+        asked = await ask(REST, "ANALYST", snapshots=snapshots, s=A)
+        assert asked.data["beneficialOwners"]["exemption"]["committed"]
+        assert uuid5(NAMESPACE_DNS, "诺1").bytes in asked.answer.disclosure.records
+        without = "query($s: String!) { beneficialOwners(subject: $s) { rule } }"
+        asked = await ask(without, "ANALYST", snapshots=snapshots, s=A)
+        assert asked.answer.disclosure.records == b""
+    finally:
+        await pool.execute("DELETE FROM record WHERE record_id = $1", uuid5(NAMESPACE_DNS, "诺1"))
 
 
 async def test_related_parties_and_circles(ask: Any, snapshots: Any) -> None:
@@ -232,3 +294,129 @@ async def test_related_parties_and_circles(ask: Any, snapshots: Any) -> None:
     assert with_case.data["relatedParties"]["truncated"] == []
     assert asked.data["circularOwnership"]["circular"] is False
     assert asked.data["circularOwnership"]["members"] == []
+
+
+FIRMS = {  # of the district 210504, of another city's, of nowhere
+    "庚": ("91210500XD00000619", "210504"),
+    "申": ("91210500XD00000627", "210100"),
+    "壬": ("91210500XD00000635", "210100"),
+    "癸": ("91210500XD00000643", "210100"),
+}
+AROUND = """
+query($s: String!, $t: String!) {
+  circularOwnership(subject: $s) { size truncated { reason stage } members }
+  guaranteeCircle(subject: $s) { totalCount truncated { reason stage } }
+  riskPropagation(seeds: [$s], steps: 1, decays: [{course: COMPANY_TO_HOLDER, factor: 0},
+    {course: HOLDER_TO_COMPANY, factor: 0}]) { totalCount truncated { reason stage } }
+  controllers(subject: $t) { controllers { jointlyWith } }
+  declaredInterests(subject: $t) { nodes { type } } }
+"""
+
+
+@pytest.fixture
+async def ring(pool: asyncpg.Pool[Any], town: str, tmp_path: Path) -> AsyncIterator[SnapshotReader]:
+    """庚 holds 申 holds 壬 holds 癸 holds 庚; 壬 stands for 申 and 申 for 庚; 申 and 癸 act in
+    concert in 壬, in which 癸 declares an interest."""
+    async with pool.acquire() as connection:
+        for name, (code, region) in FIRMS.items():
+            await _organisation(connection, name, f"本溪{name}有限公司", code, region_id=region)
+        for holder, company in ("庚申", "申壬", "壬癸", "癸庚", "癸壬"):
+            share = {"share_min": Decimal("0.4"), "share_max": Decimal("0.4")}
+            await _relation(connection, "HOLDS", holder, company, **share)
+        for holder, company in ("申庚", "壬申"):
+            await _relation(connection, "GUARANTEES", holder, company, **{"class": "G"})
+        source = {"source_unit_name": "x", "source_unit_uscc": "y", "origin_region": "210500"}
+        for member in "申癸":
+            concert = {"concert_id": uid("concert"), "agreement_no": "1", "company_id": uid("壬")}
+            given = {"subject_id": uid(member), **concert, **source, **_ORDER}
+            await _insert(connection, "concert", **given)
+        interest = {"subject_id": uid("壬"), "interest_id": uid("interest"), "party_id": uid("癸")}
+        what = {"interest_type": "shareholding", "directness": "indirect", "beneficial": True}
+        stated = {"class": "G", "statement_no": "1", **source, **_ORDER}
+        await _insert(connection, "declared_interest", **interest, **what, **stated)
+        try:
+            await Keeper(partial(asyncpg.connect, town), tmp_path).catch_up()
+            yield SnapshotReader(tmp_path)
+        finally:
+            await _forget(connection, *FIRMS)
+            await connection.execute("DELETE FROM concert; DELETE FROM declared_interest")
+
+
+async def test_a_district_learns_nothing_of_what_touches_it_nowhere(ask: Any, ring: Any) -> None:
+    asked = partial(ask, AROUND, "ANALYST", snapshots=ring, s=FIRMS["庚"][0], t=FIRMS["壬"][0])
+    city = (await asked()).data
+    assert city["guaranteeCircle"]["totalCount"] == 3
+    assert city["riskPropagation"]["truncated"] == [{"reason": "LEVELS", "stage": 2}]
+    assert [one["jointlyWith"] for one in city["controllers"]["controllers"]] != []
+    assert len(city["declaredInterests"]["nodes"]) == 1
+    here = (await asked(grounds={"district": "210504"})).data
+    assert here["guaranteeCircle"] == {"totalCount": 2, "truncated": []}
+    assert here["riskPropagation"] == {"totalCount": 2, "truncated": []}
+    assert here["controllers"]["controllers"] == here["declaredInterests"]["nodes"] == []
+    assert here["circularOwnership"] == city["circularOwnership"]
+
+
+async def test_a_circle_is_followed_as_far_as_the_role_follows(ask: Any, ring: Any) -> None:
+    asked = partial(ask, AROUND, "ANALYST", snapshots=ring, s=FIRMS["庚"][0], t=FIRMS["壬"][0])
+    for hops, size, truncated in (
+        (4, 4, []),
+        (2, 4, []),
+        (1, 0, [{"reason": "LEVELS", "stage": 2}]),
+    ):
+        found = (await asked(hops=hops)).data["circularOwnership"]
+        assert (found["size"], found["truncated"]) == (size, truncated), hops
+
+
+async def test_a_district_learns_no_more_of_what_was_known(
+    ask: Any, ring: Any, pool: asyncpg.Pool[Any], town: str, tmp_path: Path
+) -> None:
+    """Who holds 壬 beside 癸 is not open; a third level would be looked at beyond it."""
+    async with pool.acquire() as connection:
+        await connection.execute(
+            "UPDATE relation SET class = 'G' WHERE relation_id = $1", uid("HOLDS申壬")
+        )
+        await connection.execute(
+            "INSERT INTO relation_version (subject_id, relation_id, direction, stamp, batch_sha,"
+            " line_no, digest, status, content) SELECT subject_id, relation_id, direction, stamp,"
+            " batch_sha, line_no, digest, 'VALID', jsonb_build_object('kind', kind, 'class', class,"
+            " 'share_min', share_min, 'share_max', share_max) FROM relation"
+            " WHERE subject_id = ANY($1)",
+            [uid(name) for name in FIRMS],
+        )
+    await Keeper(partial(asyncpg.connect, town), tmp_path / "now").catch_up()
+    for known in (None, dt.datetime.now(dt.UTC).isoformat()):
+        for district, count in ((None, 2), ("210504", 1)):
+            asked = await ask(
+                OWNERS,
+                "ANALYST",
+                snapshots=SnapshotReader(tmp_path / "now"),
+                hops=2,
+                grounds={"district": district},
+                s=FIRMS["癸"][0],
+                known=known,
+            )
+            found = asked.data["owners"]
+            cut = [] if district else [{"reason": "LEVELS", "stage": 3}]
+            assert (found["totalCount"], found["truncated"]) == (count, cut), (known, district)
+
+
+async def test_a_question_reads_one_snapshot_whatever_comes_meanwhile(
+    ask: Any, snapshots: SnapshotReader
+) -> None:
+    class Counted:
+        asked = 0
+
+        def current(self) -> Any:
+            self.asked += 1
+            return snapshots.current()
+
+    counted = Counted()
+    asked = await ask(
+        "query($s: String!) { relatedParties(subject: $s) { totalCount snapshot } }",
+        "ANALYST",
+        case="1",
+        snapshots=counted,
+        s=A,
+    )
+    assert asked.data["relatedParties"]["snapshot"]
+    assert counted.asked == 1

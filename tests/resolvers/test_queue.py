@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import asyncpg
 import orjson
@@ -14,6 +15,8 @@ from resolvers.context import Context
 from resolvers.operation import Operations
 from schema.records import kinds
 from security.policy import Scope
+from store import decision as decisions
+from store.errors import StoreError
 from store.intake import import_paths
 from store.pool import open_pool
 from store.reference import load_reference
@@ -119,8 +122,11 @@ async def test_pages_follow_one_another(
         after = page["pageInfo"]["endCursor"]
     assert sorted(seen) == [2, 3, 4]
     assert not page["pageInfo"]["hasNextPage"]
-    told = await _asked(operations, scope, queue, after="bm9uZQ==")
-    assert told["errors"][0]["extensions"]["code"] == "CURSOR_INVALID"
+    told = await _asked(operations, scope, queue, first=None, after=None)
+    assert len(told["data"]["workQueue"]["nodes"]) == 3
+    for cursor in ("bm9uZQ==", ""):
+        told = await _asked(operations, scope, queue, after=cursor)
+        assert told["errors"][0]["extensions"]["code"] == "CURSOR_INVALID"
 
 
 @pytest.mark.parametrize("role", ["STEWARD", "DEPT"])
@@ -142,6 +148,33 @@ async def test_a_district_reads_the_tasks_of_its_own_units(
     assert await codes("210500") == (2, ["PUB_DEADLINE_OPEN"] * 2)
     assert await codes("210504", unit=ISSUER) == (0, [])  # asking for another unit widens nothing
     assert await codes("nowhere") == (0, [])
+
+
+async def test_of_barred_subjects_neither_tasks_nor_decisions_are_read(
+    queue: asyncpg.Pool[Any], operations: Operations, scope_of: Callable[..., Scope]
+) -> None:
+    record, subject = await queue.fetchrow("SELECT record_id, subject_id FROM record LIMIT 1")
+    former, foreign = uuid4(), uuid4()  # it was known as another one before
+    await queue.execute(
+        "INSERT INTO subject (subject_id, category, merged_into, audit_ref)"
+        " VALUES ($1, 'LEGAL_ENTITY', $2, $3), ($4, 'LEGAL_ENTITY', NULL, $5)",
+        former, subject, former.bytes, foreign, foreign.bytes,
+    )  # fmt: skip
+    await decisions.propose(queue, record, "REPAIR", b"x", "steward", uuid4())
+    for barred, seen in ((subject, False), (former, False), (foreign, True)):
+        told = await _asked(operations, scope_of("STEWARD", barred=frozenset({barred})), queue)
+        page = told["data"]["workQueue"]
+        codes = sorted(node["code"] for node in page["nodes"])
+        assert codes == ["DATE_INVALID"] + ["PUB_DEADLINE_OPEN"] * 2 * seen
+        assert page["totalCount"] == len(codes)
+        listed = await decisions.decisions(queue, None, 10, frozenset({barred}))
+        assert len(listed) == seen
+        deciding = decisions.demand_decidable(queue, record, BENXI, frozenset({barred}))
+        if seen:
+            assert await deciding == [subject]
+        else:
+            with pytest.raises(StoreError, match="No record has this id"):
+                await deciding
 
 
 @pytest.mark.parametrize("role", ["PUB", "ANALYST", "DEPT", "PCITY", "AGENT", "SELF", "AUDITOR"])

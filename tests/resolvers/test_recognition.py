@@ -17,12 +17,7 @@ from resolvers.operation import Operations
 from schema.records import kinds
 from security.policy import Scope
 from security.tlog.note import NoteSigner
-from service.postgres import PostgresServer
-from store.hot import ensure_hot_columns
-from store.migrations import migrate
-from store.pool import open_pool
 from store.scheme import load_schemes, shipped_schemes
-from store.wall import raise_walls
 from sync.agreement import (
     Agreement,
     AgreementParty,
@@ -34,7 +29,8 @@ from sync.agreement import (
 from sync.catalogue import Item
 from sync.mapping import Band, GradeMapping, MappingRow
 from sync.mapping_note import record_mapping, sign_mapping
-from tests.resolvers.walled import Walled
+from tests.databases import Databases
+from tests.resolvers.walled import Walled, walled_database
 
 from .conftest import TODAY, _organisation, _record
 
@@ -87,7 +83,7 @@ async def _agree(connection: Any) -> None:
         valid_from=dt.date(2026, 1, 1),
         valid_to=None,
     )
-    await record_agreement(connection, sign_agreement(made, signers))
+    await record_agreement(connection, sign_agreement(made, signers), kinds=kinds())
     for mapping in (
         GradeMapping(
             "sy-2",
@@ -201,21 +197,11 @@ async def _fill(connection: Any) -> None:
 
 
 @pytest.fixture(scope="module")
-async def graded(postgres_server: PostgresServer) -> AsyncIterator[asyncpg.Pool[Any]]:
-    admin = await asyncpg.connect(postgres_server.dsn)
-    await admin.execute("DROP DATABASE IF EXISTS graded WITH (FORCE)")
-    await admin.execute("CREATE DATABASE graded")
-    dsn = postgres_server.dsn_of("graded")
-    await migrate(dsn)
-    made = await open_pool(dsn, max_size=2, answering=True)
-    async with made.acquire() as connection:
-        await ensure_hot_columns(connection, kinds())
-        await raise_walls(connection, kinds())
-        await _fill(connection)
-    yield made
-    await made.close()
-    await admin.execute("DROP DATABASE graded WITH (FORCE)")
-    await admin.close()
+async def graded(databases: Databases) -> AsyncIterator[asyncpg.Pool[Any]]:
+    async with walled_database(databases, 2) as made:
+        async with made.acquire() as connection:
+            await _fill(connection)
+        yield made
 
 
 @pytest.fixture

@@ -57,7 +57,7 @@ async def reported(database: str) -> AsyncIterator[asyncpg.Pool[Any]]:
                 " '210500', 'LEGAL_ENTITY', '厂', '局', $1, $2, $3, $4, 'VALID',"
                 """ '{"facts": "x", "content": "y"}', '', '', now(), '', $5) RETURNING *)"""
                 " INSERT INTO record_version (subject_id, record_id, stamp, batch_sha, line_no,"
-                " digest, status, commitment) SELECT subject_id, record_id, now(), '', n, '',"
+                " digest, status, commitment) SELECT subject_id, record_id, received_at, '', n, '',"
                 " 'VALID', '' FROM made, generate_series(0, $6) n",
                 OURS,
                 dt.date.fromisoformat(decided),
@@ -128,6 +128,81 @@ async def test_the_day_of_receipt_is_shanghais(ask: Ask) -> None:
     told = await ask("STEWARD", u=OURS, a="2025-10-15", b="2025-10-15")
     assert [(row["records"], row["medianWorkingDays"]) for row in told["rows"]] == [(1, 6)]
     assert (await ask("STEWARD", u=OURS, a="2025-10-14", b="2025-10-14"))["rows"] == []
+
+
+async def test_a_correction_makes_no_report_late_and_moves_none(
+    ask: Ask, reported: asyncpg.Pool[Any]
+) -> None:
+    """Its first statement came on the third working day; it was corrected 18 months later, and
+    withdrawn by a decision after that."""
+    first, then, last = (
+        dt.datetime.fromisoformat(f"{day}T02:00:00Z")
+        for day in ("2024-03-07", "2025-10-20", "2025-11-05")
+    )
+    await reported.execute(
+        "WITH made AS (INSERT INTO record (subject_id, record_id, kind, origin_region,"
+        " subject_category, reported_name, source_unit_name, source_unit_uscc, decision_date,"
+        " received_at, class, status, fields, commitment, digest, stamp, batch_sha, line_no)"
+        " VALUES (gen_random_uuid(), gen_random_uuid(), 'penalty', '210500', 'LEGAL_ENTITY', '厂',"
+        " '局', $1, '2024-03-04', $2, 'O', 'WITHDRAWN', '{}', '', '', $4, '', 1) RETURNING *)"
+        " INSERT INTO record_version (subject_id, record_id, stamp, batch_sha, line_no, digest,"
+        " status, commitment, content) SELECT subject_id, record_id, t.stamp, '', 1, '', 'VALID',"
+        " '', t.content FROM made, (VALUES ($2::timestamptz, '{}'::jsonb), ($3, '{}'),"
+        """ ($4, '{"withdrawnOn": "2025-11-05"}')) t (stamp, content)""",
+        OURS, first, then, last,
+    )  # fmt: skip
+    march = (await ask("STEWARD", u=OURS, a="2024-01-01", b="2024-12-31"))["rows"]
+    assert [(row["period"], row["records"], row["corrections"]) for row in march] == [
+        ("2024-03", 1, 1)
+    ]
+    assert (march[0]["onTime"], march[0]["longestWorkingDays"]) == (1, 3)
+    told = await ask("STEWARD", u=OURS, a="2025-10-01", b="2025-12-31")
+    october, november = told["rows"]
+    assert (october["records"], october["longestWorkingDays"]) == (3, 8)
+    assert (october["lines"], october["repeated"]) == (10, 4)  # the correction was one of them
+    assert november["records"] == 1
+
+
+async def test_lines_that_say_nothing_new_are_repeated_also_where_nothing_new_came(
+    ask: Ask, reported: asyncpg.Pool[Any]
+) -> None:
+    await reported.execute(
+        "INSERT INTO batch (batch_id, sha256, kind, file_name, encoding, stamp, accepted)"
+        " VALUES (md5('3')::uuid, '', 'penalty', 'f', 'utf-8', '2025-12-01', 5)"
+    )
+    await reported.execute(
+        "INSERT INTO batch_unit (kind, unit_id, stamp, batch_id, lines)"
+        f" VALUES ('penalty', '{OURS}', '2025-12-01', md5('3')::uuid, 5)"
+    )
+    told = await ask("STEWARD", u=OURS, a="2025-12-01", b="2025-12-31")
+    assert [(row["lines"], row["records"], row["repeated"]) for row in told["rows"]] == [(5, 0, 5)]
+
+
+async def test_a_file_that_was_refused_as_a_whole_is_the_units_that_submitted_it(
+    ask: Ask, reported: asyncpg.Pool[Any]
+) -> None:
+    """It names no unit by an accepted line: who sent nothing but faults had none."""
+    await reported.execute(
+        "INSERT INTO batch (batch_id, sha256, kind, file_name, encoding, stamp, rejected,"
+        " with_findings) SELECT md5(i::text)::uuid, '', 'penalty', 'f', 'utf-8', '2025-12-01', 9, 9"
+        " FROM generate_series(3, 4) i"
+    )
+    await reported.execute(
+        "INSERT INTO batch_finding (batch_id, line_no, field, code, severity, reason)"
+        " SELECT md5('3')::uuid, i, 'x', 'CHECKSUM', 'error', 'y' FROM generate_series(1, 9) i"
+    )
+    await reported.execute(
+        "INSERT INTO submission (submission_id, unit_id, caller, file_name, job_id, batches)"
+        " SELECT gen_random_uuid(), unit, '', 'f', gen_random_uuid(), ARRAY[md5(file)::uuid]"
+        f" FROM (VALUES ('{OURS}', '3'), ('{OURS}', '3'), ('', '4')) s (unit, file)"
+    )
+    told = await ask("DEPT", u=OURS, a="2025-12-01", b="2025-12-31")
+    [row] = told["rows"]
+    assert [row[name] for name in ("batches", "lines", "rejected", "withFindings")] == [1, 0, 9, 9]
+    assert [(one["code"], one["findings"]) for one in told["findings"]] == [("CHECKSUM", 9)]
+    for unit, found in ((OTHER, []), (None, [OURS])):
+        rows = (await ask("STEWARD", u=unit, a="2025-12-01", b="2025-12-31"))["rows"]
+        assert [one["unit"]["uscc"] for one in rows] == found
 
 
 async def test_years_and_half_years(ask: Ask) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import pickle
 
+import orjson
 import pytest
 
 from resolvers.errors import QuestionError
@@ -18,6 +20,13 @@ def test_post_and_get_ask_the_same() -> None:
     assert got == GraphQLRequest("{ a }", None, {"x": 1}, False)
 
 
+# Without the second in which it is made: the names of the tests tell it.
+TWO_DIGESTS = orjson.dumps(
+    {"documentId": "a" * 64, "extensions": {"persistedQuery": {"sha256Hash": "b" * 64}}}
+)
+GZIPPED = gzip.compress(b"{}", mtime=0)
+
+
 @pytest.mark.parametrize(
     ("method", "content_type", "query", "body", "status", "code"),
     [
@@ -25,6 +34,12 @@ def test_post_and_get_ask_the_same() -> None:
         ("POST", "text/plain", b"", b"{}", 415, "CONTENT_TYPE_NOT_SUPPORTED"),
         ("POST", None, b"", b"{}", 415, "CONTENT_TYPE_NOT_SUPPORTED"),
         ("POST", "application/json; charset=gbk", b"", b"{}", 415, "CONTENT_TYPE_NOT_SUPPORTED"),
+        ("POST", "application/json;charset=utf-8;charset=gbk", b"", b"{}", 415,
+         "CONTENT_TYPE_NOT_SUPPORTED"),
+        ("POST", "application/json; charset*=utf-8''gbk; charset*0=a", b"", b"{}", 415,
+         "CONTENT_TYPE_NOT_SUPPORTED"),
+        ("POST", "application/json", b"", TWO_DIGESTS, 400, "REQUEST_MALFORMED"),
+        ("POST", "application/json", b"", GZIPPED, 415, "CONTENT_TYPE_NOT_SUPPORTED"),
         ("POST", "application/json", b"", b"{", 400, "REQUEST_MALFORMED"),
         ("POST", "application/json", b"", b"\xff", 400, "REQUEST_MALFORMED"),
         ("POST", "application/json", b"", b"[]", 400, "BATCH_NOT_SUPPORTED"),
@@ -67,7 +82,7 @@ def test_post_and_get_ask_the_same() -> None:
         ("GET", None, b"query=a&variables=%7B", b"", 400, "REQUEST_MALFORMED"),
         ("GET", None, b"query=%ff", b"", 400, "REQUEST_MALFORMED"),
     ],
-)
+)  # fmt: skip
 def test_what_cannot_be_read_is_refused_with_its_status(
     method: str, content_type: str | None, query: bytes, body: bytes, status: int, code: str
 ) -> None:

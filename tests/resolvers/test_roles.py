@@ -25,14 +25,9 @@ from hypothesis import strategies as st
 
 from resolvers.context import Context
 from resolvers.operation import Operations
-from schema.records import kinds
 from security.policy import PolicyError
-from service.postgres import PostgresServer
-from store.hot import ensure_hot_columns
-from store.migrations import migrate
-from store.pool import open_pool
-from store.wall import raise_walls
-from tests.resolvers.walled import Walled
+from tests.databases import Databases
+from tests.resolvers.walled import Walled, walled_database
 
 TODAY = dt.date(2026, 6, 30)
 _ORDER = {"stamp": dt.datetime(2026, 1, 1, tzinfo=dt.UTC), "batch_sha": b"s", "line_no": 1}
@@ -255,21 +250,11 @@ async def _fill(connection: Any) -> None:
 
 
 @pytest.fixture(scope="session")
-async def store(postgres_server: PostgresServer) -> AsyncIterator[asyncpg.Pool[Any]]:
-    admin = await asyncpg.connect(postgres_server.dsn)
-    await admin.execute("DROP DATABASE IF EXISTS roles WITH (FORCE)")
-    await admin.execute("CREATE DATABASE roles")
-    dsn = postgres_server.dsn_of("roles")
-    await migrate(dsn)
-    made = await open_pool(dsn, max_size=4, answering=True)
-    async with made.acquire() as connection:
-        await ensure_hot_columns(connection, kinds())
-        await raise_walls(connection, kinds())
-        await _fill(connection)
-    yield made
-    await made.close()
-    await admin.execute("DROP DATABASE roles WITH (FORCE)")
-    await admin.close()
+async def store(databases: Databases) -> AsyncIterator[asyncpg.Pool[Any]]:
+    async with walled_database(databases, 4) as made:
+        async with made.acquire() as connection:
+            await _fill(connection)
+        yield made
 
 
 @dataclass(frozen=True)

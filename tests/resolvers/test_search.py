@@ -8,6 +8,7 @@ import base64
 import csv
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,12 @@ from resolvers.operation import Operations
 from schema.definition import CreditSchema
 from schema.records import kinds
 from security.policy import Reach, Role, Scope
-from service.postgres import PostgresServer
 from store.identifiers.check_characters import uscc_check
 from store.intake import import_paths
-from store.migrations import migrate
 from store.name import bigrams, name_without_region
 from store.pool import open_pool
 from store.wall import raise_walls
+from tests.databases import Databases
 from tests.resolvers.walled import Walled
 from tests.store.conftest import BENXI, TODAY, FixedCipher
 from tests.store.test_intake import code, firm, number, penalty
@@ -99,17 +99,12 @@ async def filled(dsn: str, folder: Path) -> AsyncIterator[asyncpg.Pool[Any]]:
 
 @pytest.fixture(scope="module")
 async def names(
-    postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory
+    databases: Databases, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[asyncpg.Pool[Any]]:
     """The firms, for tests that only read."""
-    admin = await asyncpg.connect(postgres_server.dsn)
-    await admin.execute("CREATE DATABASE search")
-    dsn = postgres_server.dsn_of("search")
-    await migrate(dsn)
-    async with filled(dsn, tmp_path_factory.mktemp("search")) as pool:
-        yield pool
-    await admin.execute("DROP DATABASE search WITH (FORCE)")
-    await admin.close()
+    async with databases.fresh() as dsn:
+        async with filled(dsn, tmp_path_factory.mktemp("search")) as pool:
+            yield pool
 
 
 @pytest.fixture
@@ -374,6 +369,42 @@ async def test_a_common_text_is_cut_and_says_so(find: Find, own: asyncpg.Pool[An
     assert (shown(told)[0][1], told["search"]["truncated"]) == ("第00042号公司", False)
     told = await find(SEARCH, pool=own, t="0042号公")
     assert (shown(told)[0][1], told["search"]["truncated"]) == ("第00042号公司", False)
+
+
+async def test_names_that_are_not_seen_take_no_place(
+    own: asyncpg.Pool[Any],
+    credit: CreditSchema,
+    scope_of: Callable[..., Scope],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """More of them than are looked at stand before the one that is seen: it was not found, and
+    `truncated` told the public that there are hundreds."""
+    monkeypatch.setattr("resolvers.hit._CANDIDATES", 20)
+    monkeypatch.setattr("resolvers.executor.search._NAMES", 20)
+    await _many(own, 40)
+    last = "第00039号公司"
+    await own.execute(
+        "UPDATE organisation SET registered = false WHERE name LIKE '第%' AND name <> $1", last
+    )
+    await own.execute(
+        "UPDATE organisation_name SET spelt = '/第 di /号 hao /公 gong /司 si /',"
+        " sounds = ARRAY['dhg', 'hgs', 'di hao', 'hao gong', 'gong si'] WHERE name LIKE '第%'"
+    )
+    lanes = [(own, Operations(credit)), (_Refusing(own), Operations(credit))]
+    for text, role in product(("第00", "号公", "haogong"), ("PUB", "ANALYST")):
+        found = []
+        for store, operations in lanes:
+            plan = operations.prepare(SEARCH, None, scope_of(role))
+            context = Context(store, scope_of(role), TODAY, b"k" * 32)
+            answer = await plan.run(context, {"t": text})
+            found.append((answer.lane, orjson.loads(answer.body)["data"]["search"]))
+        assert [lane for lane, _ in found] == [Lane.COMPILED, Lane.EXECUTOR]
+        for _, told in found:
+            if role == "ANALYST":  # sees them all
+                assert (told["totalCount"], told["truncated"]) == (21, True)
+            else:
+                assert (told["totalCount"], told["truncated"]) == (1, False)
+                assert told["edges"][0]["matched"] == last
 
 
 @pytest.mark.parametrize(

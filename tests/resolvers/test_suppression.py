@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from itertools import product
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import linprog
 
 from resolvers.suppression import (
     MAX_WORK,
@@ -20,7 +22,9 @@ from resolvers.suppression import (
     TOTAL,
     Budget,
     Cell,
+    Protected,
     TooManyHidden,
+    bounded,
     determined,
     levels,
     protect,
@@ -203,6 +207,97 @@ def test_a_line_hides_at_least_two_that_could_be_anything_from_one_to_five(
     assert (len(told.hidden), len(told.listed)) == (hidden, listed)
 
 
+def ranges(told: Protected, finest: dict[Cell, int]) -> dict[Cell, tuple[float, float]]:
+    """Of each small cell that is named the least and the most that it may hold: whatever is shown
+    is so, and what is named is not empty."""
+    counts = cube(finest)
+    values = [dict.fromkeys(paths) for paths in zip(*finest, strict=True)]
+    places = list(product(*values))
+
+    def row(cell: Cell) -> list[int]:
+        return [
+            int(all(path[: len(at)] == at for at, path in zip(cell, place, strict=True)))
+            for place in places
+        ]
+
+    shown = [cell for cell in counts if cell not in told.hidden]
+    named = sorted(told.listed)
+    known: dict[str, Any] = {
+        "A_eq": [row(cell) for cell in shown],
+        "b_eq": [counts[cell] for cell in shown],
+        "A_ub": [[-one for one in row(cell)] for cell in named],
+        "b_ub": [-1] * len(named),
+    }
+    found = {}
+    for cell in _small(counts) & told.listed:
+        least, most = (
+            linprog([sign * one for one in row(cell)], **known).fun * sign for sign in (1, -1)
+        )
+        found[cell] = round(least, 6), round(most, 6)
+    return found
+
+
+@given(_finest().filter(lambda finest: len(depths(finest)) > 1))
+@settings(max_examples=25)
+def test_no_small_cell_is_told_by_what_the_others_must_hold(finest: dict[Cell, int]) -> None:
+    told = protect(cube(finest), depths(finest))
+    assert all(least < most for least, most in ranges(told, finest).values())
+
+
+def _two_of_two() -> tuple[dict[Cell, int], frozenset[Cell]]:
+    """A table, and its cells that are hidden where each line hides enough."""
+    few = {
+        "11": 3, "12": 9, "21": 9, "22": 3, "13": 1, "24": 1, "33": 6, "44": 6, "35": 2, "45": 4
+    }  # fmt: skip
+    cells = {row + column: 50 for row in "1234" for column in "12345"} | few
+    finest: dict[Cell, int] = {((at[0],), (at[1],)): count for at, count in cells.items()}
+    return finest, frozenset(((at[0],), (at[1],)) for at in few)
+
+
+def test_two_cells_of_two_bodies_together_are_not_one_each() -> None:
+    """X39: no cell follows from sums, but the sum of two does, and both are named.
+
+    All that rows 1 and 2 hide, less all that columns 1 and 2 hide, is (1, 3) and (2, 4): two
+    bodies. Then what is beside them follows too: (3, 3) and (3, 5), (4, 4) and (4, 5).
+    """
+    finest, few = _two_of_two()
+    attacked = ranges(Protected(few, few), finest)
+    for row, column in (("1", "3"), ("2", "4"), ("3", "5"), ("4", "5")):
+        count = finest[(row,), (column,)]
+        assert attacked[(row,), (column,)] == (count, count)
+    told = protect(cube(finest), (1, 1))
+    assert few < told.hidden
+    assert all(least < most for least, most in ranges(told, finest).values())
+
+
+def test_months_of_the_same_few_bodies_are_hidden_with_a_month_of_more() -> None:
+    """Two bodies with records in each of four months: what these months hold together follows
+    from the year, and is of two bodies; of parts without a body in common it would be of eight."""
+    finest: dict[Cell, int] = {((str(month),),): 2 for month in range(4)}
+    finest |= {(("8",),): 7, (("9",),): 20}
+    few = set(finest) - {(("8",),), (("9",),)}
+    assert protect(cube(finest), (1,)).hidden == few
+    assert protect(cube(finest), (1,), shared=[0]).hidden == {*few, (("8",),)}
+
+
+def test_where_bodies_do_not_add_up_their_records_do() -> None:
+    finest, few = _two_of_two()
+    counts = cube(finest)
+    told = protect(counts, (1, 1), shared=[0, 1], summed=counts)
+    assert few < told.hidden
+    assert all(least < most for least, most in ranges(told, finest).values())
+
+
+def test_what_is_at_its_least_in_every_solution_is_found_within_the_budget() -> None:
+    square = [[0, 1], [2, 3], [0, 2], [1, 3]]
+    assert bounded([0, 4, 4, 0], square) == []
+    assert bounded([0, 4, 4, 0], [*square, [0, 3]]) == [0, 3]
+    assert bounded([0, 0, 4, 1], [[0, 1], [2, 3]]) == [0, 1]
+    assert bounded([1, 4, 4, 1], square, Budget(steps=0)) == []
+    with pytest.raises(TooManyHidden):
+        bounded([0, 4, 4, 0, 0, 7, 2, 0], [*square, [4, 5, 3], [6, 7, 2], [5, 6]], Budget(steps=0))
+
+
 def test_what_is_not_known_is_a_value_and_no_total() -> None:
     told = protect(cube({((None,),): 3, (("b",),): 20, (("c",),): 30}), (1,))
     assert told.hidden == {((None,),), (("b",),)}
@@ -244,3 +339,24 @@ def test_algebra_beyond_its_budget_is_refused_before_it_is_done() -> None:
     with pytest.raises(TooManyHidden):
         determined(16, lines, Budget(work=1))
     assert determined(16, lines, Budget()) == determined(16, lines)
+
+
+def test_what_is_hidden_does_not_depend_on_the_order_in_which_cells_were_counted() -> None:
+    """The store gives them in any: two answers that hid other cells told what both hid.
+
+    The cell of 9 is alone in its column: hidden last, for it hides nothing.
+    """
+    rows = (("9", "14", "14"), ("0", "14", "4"))
+    finest: dict[Cell, int] = {
+        ((str(row),), (str(column),)): int(count)
+        for row, told in enumerate(rows)
+        for column, count in enumerate(told)
+        if count != "0"
+    }
+    counts = cube(finest)
+    told = protect(counts, (1, 1))
+    assert (("0",), ("0",)) not in told.hidden
+    cells = list(counts.items())
+    for start in range(len(cells)):
+        turned = [*cells[start:], *cells[:start]]
+        assert protect(dict(turned), (1, 1)) == protect(dict(turned[::-1]), (1, 1)) == told

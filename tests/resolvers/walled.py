@@ -1,15 +1,35 @@
-"""A pool as a node has it: each reader behind the wall of its role."""
+"""Databases and pools as a node has them: each reader behind the wall of its role."""
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
 
 from resolvers.wall import wall_of
+from schema.records import kinds
 from security.policy import Role
-from store.wall import DAY_SETTING
+from store.hot import ensure_hot_columns
+from store.pool import open_pool
+from store.wall import DAY_SETTING, raise_walls
+from tests.databases import Databases
+
+
+@asynccontextmanager
+async def walled_database(
+    databases: Databases, connections: int
+) -> AsyncIterator[asyncpg.Pool[Any]]:
+    """A pool on an empty database with the columns and walls of all kinds."""
+    async with databases.fresh() as dsn:
+        pool = await open_pool(dsn, max_size=connections, answering=True)
+        async with pool.acquire() as connection:
+            await ensure_hot_columns(connection, kinds())
+            await raise_walls(connection, kinds())
+        yield pool
+        await pool.close()
 
 
 class Walled:

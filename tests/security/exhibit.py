@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import asyncpg
@@ -75,13 +76,23 @@ class Exhibit:
         return key
 
     async def ask(
-        self, at: float | None = None, *, subjects: int = 1, kind: str = "QUERY"
+        self,
+        at: float | None = None,
+        *,
+        subjects: int = 1,
+        kind: str = "QUERY",
+        sign: Mapping[str, str] = MappingProxyType({}),
+        **claims: Any,
     ) -> Asked:
-        """Log a signed question at a time and sign its answer, as the pipeline does."""
+        """Log a signed question at a time and sign its answer, as the pipeline does.
+
+        `claims` are what the entry says in another way than the question.
+        """
         now = self.now if at is None else at
         asked = sign_request(
-            self.caller(), "POST", URL, QUESTION, now=now, purpose="P1", case="沈审〔2026〕12号"
-        )
+            self.caller(), "POST", URL, QUESTION, now=now, purpose="P1", case="沈审〔2026〕12号",
+            **sign,
+        )  # fmt: skip
         headers = [(name.encode(), value.encode()) for name, value in asked.headers]
         received = read_request("POST", URL, headers, QUESTION)
         who = verify_request(received, Registry.of(self.callers.values()), now)
@@ -92,8 +103,9 @@ class Exhibit:
             response_body=sha256(ANSWER).digest(), rows=1, key_id=who.key_id,
             nonce=who.once.nonce if who.once else None, request_signature=who.signature,
             operation=sha256(orjson.loads(QUESTION)["query"].encode()).digest(),
-            purpose=who.purpose, case=who.case,
+            purpose=who.purpose, case=who.case, actor=who.actor, correlation=who.correlation,
         )  # fmt: skip
+        entry = replace(entry, **claims)
         evidence = Evidence(
             who.signature_base, who.signature, body=QUESTION,
             lists=Lists(refs, bytes(16), ("Organisation.name",), ("Person.name",)),

@@ -19,12 +19,6 @@ import pytest
 
 from client.merkle import verify_inclusion
 from security.access_log import AccessLog
-from security.disclosure import (
-    disclosures_of_field,
-    disclosures_of_record,
-    disclosures_of_subject,
-    entry_at,
-)
 from security.entry import Entry, Lists
 from security.errors import LogError, LogUnavailableError, ReplayedError, SecurityError
 from security.evidence import Evidence, EvidenceKeys, keyed_digest
@@ -39,6 +33,12 @@ from security.tlog.checkpoint import Checkpoint
 from security.tlog.reader import TileReader
 from security.tlog.verify import Status, export_log, verify_export
 from store.migrations import migrations
+from tests.security.disclosed import (
+    disclosures_of_field,
+    disclosures_of_record,
+    disclosures_of_subject,
+    entry_at,
+)
 
 ORIGIN = "xinqiao.benxi/access"
 DIGEST = hashlib.sha256(b"body").digest()
@@ -167,6 +167,17 @@ async def test_no_log_no_answer(database: str, tmp_path: Path) -> None:
         assert await n.pool.fetchval("SELECT count(*) FROM used_nonce") == 0
         await n.pool.execute("ALTER TABLE access_batch DROP CONSTRAINT broken")
         await n.log.append(ENTRY, EVIDENCE, Once("k", "n0", 3))  # the nonce was not used up
+
+
+async def test_no_key_no_answer(database: str, tmp_path: Path) -> None:
+    folder = tmp_path / "keys"
+    folder.write_text("no folder, as on a disk that is full")
+    async with asyncpg.create_pool(database, min_size=1, max_size=1) as pool:
+        log = AccessLog(pool, ORIGIN, "benxi", EvidenceKeys(KeyFolder(folder)))
+        with pytest.raises(LogUnavailableError):
+            await log.append(ENTRY, Evidence(), None)
+        folder.unlink()
+        await log.append(ENTRY, Evidence(), None)
 
 
 async def test_entry_holds_no_guessable_digest_and_evidence_opens(

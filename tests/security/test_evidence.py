@@ -28,7 +28,7 @@ from security.errors import SecurityError
 from security.evidence import Evidence
 from security.evidence_store import evidence_of
 from security.package import packed, verify_by_algorithm
-from security.package_check import MAX_SIZE, check_package, read_package_bytes
+from security.package_check import MAX_SIZE, check_package, kept_question, read_package_bytes
 from security.retention import (
     RetentionRule,
     change_rule,
@@ -221,6 +221,20 @@ async def test_evidence_of_several_subjects_is_erased_by_two_persons_only(
         assert "法院" not in json.dumps(e.entries(), ensure_ascii=False)
 
 
+async def test_nobody_erases_the_evidence_of_the_own_access_alone(
+    database: str, tmp_path: Path
+) -> None:
+    async with exhibit(database, tmp_path) as e, e.pool.acquire() as connection:
+        asked = await e.ask()
+        await e.seal()
+        place = await e.place(asked.leaf)
+        with pytest.raises(SecurityError, match="SECOND_PERSON_REQUIRED"):
+            await erase(connection, "benxi", place, "shenyang")
+        decision = await ask_decision(connection, Act.ERASE, place.leaf, "shenyang", "x")
+        found = await waiting_decision(connection, decision.id, "supervisor")
+        assert await erase(connection, "benxi", place, "supervisor", found)
+
+
 async def test_a_decision_ends_after_a_week_and_an_opening_after_a_day(
     database: str, tmp_path: Path
 ) -> None:
@@ -373,3 +387,23 @@ def test_evidence_is_read_back_as_it_was_written(
     assert Evidence.parse(unsigned.plain()) == unsigned
     signed = Evidence(signature=signature, body=body)
     assert Evidence.parse(signed.plain()).body == body
+
+
+@pytest.mark.parametrize("query", ["", '"query":null,'])
+def test_the_variables_of_a_document_named_by_its_digest_are_shown(query: str) -> None:
+    body = b'{%b"documentId":"%b","variables":{"code":"1"}}' % (query.encode(), b"a" * 64)
+    evidence = Evidence(signature=b"x", document="{ a }", body=body, by_digest=True)
+    read = Evidence.parse(evidence.plain())
+    assert (read.document, json.loads(read.variables)) == ("{ a }", {"code": "1"})
+    files = kept_question(json.loads(evidence.plain()))
+    assert files["document.graphql"] == b"{ a }"
+    assert json.loads(files["variables.json"]) == {"code": "1"}
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"query":"\\ud800"}', b"[" * 100_000, b'{"query":"x","variables":{"a":"\\udc00"}}']
+)
+def test_what_was_refused_as_no_question_can_be_packaged(body: bytes) -> None:
+    evidence = Evidence(signature=b"x", body=body)
+    files = kept_question(json.loads(evidence.plain()))
+    assert (files["body"], files["document.graphql"]) == (body, b"")

@@ -337,3 +337,19 @@ async def test_a_matter_has_a_number_and_a_purpose_of_its_readers(
     with pytest.raises(PolicyError) as refused:
         await open_case(pool, unit, number, purpose, [SUBJECT], "李科员")
     assert refused.value.code == "CASE_MALFORMED"
+
+
+async def test_of_two_who_decide_at_once_one_learns_that_it_is_decided(pool: Any, ask: Any) -> None:
+    id_ = await ask("analyst", "核1", [SUBJECT], "x")
+
+    async def decide(by: str, granted: bool) -> str:
+        try:
+            async with pool.acquire() as connection, connection.transaction():
+                await decide_approval(connection, id_, by, granted=granted, decision="", at=NOW)
+                await asyncio.sleep(0.05)
+        except PolicyError as error:
+            return error.code
+        return ""
+
+    told = await asyncio.gather(decide("s1", True), decide("s2", False))
+    assert sorted(told) == ["", "APPROVAL_UNKNOWN"]

@@ -1,6 +1,7 @@
 """One-time codes: used once, in time, by who holds the key; never kept as they are."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,9 +13,11 @@ from client.algorithm import Algorithm
 from client.enrolment import proof_text
 from client.keys import SigningKey
 from security.directory import Directory
+from security.errors import KeyEnrolledError
 from security.invitation import ALPHABET, InvitationError, accept, invite
+from security.keys import key_id
 from security.pending import unpack
-from security.registry import Caller, enrol_caller, load_registry
+from security.registry import Caller, RegisteredKey, enrol_caller, load_registry
 
 ORIGIN = "http://127.0.0.1:8000"
 SECRET = b"s" * 32
@@ -39,7 +42,7 @@ async def _enrol(
 ) -> Any:
     proof = key.sign(proof_text(origin, signed or code, key.algorithm, key.public))
     return await accept(
-        Directory(connection, "xinqiao.benxi/access", "benxi", "enrolment"),
+        _directory(connection),
         SECRET,
         ORIGIN,
         code,
@@ -48,6 +51,10 @@ async def _enrol(
         proof,
         datetime.now(UTC) + timedelta(minutes=minutes),
     )
+
+
+def _directory(connection: Any) -> Directory:
+    return Directory(connection, "xinqiao.benxi/access", "benxi", "enrolment")
 
 
 def _other(code: str) -> str:
@@ -96,6 +103,39 @@ async def test_two_at_once_get_one_key(database: str) -> None:
             return True
 
     assert sum(await asyncio.gather(*[one() for _ in range(8)])) == 1
+    await pool.close()
+
+
+async def test_a_key_is_one_caller_s(database: str) -> None:
+    """Whoever signed with a key that two callers have could be either."""
+    pool = await asyncpg.create_pool(database, min_size=4)
+    new = SigningKey.generate("", Algorithm.ECDSA_P256_SHA256)
+
+    async def enrol(name: str) -> bool:
+        key = RegisteredKey(
+            key_id(name, new.public), Caller(name, name, "ANALYST"), new.algorithm, new.public
+        )
+        async with pool.acquire() as connection:
+            try:
+                return await _directory(connection).enrol(key)
+            except KeyEnrolledError:
+                return False
+
+    assert sum(await asyncio.gather(*[enrol(f"one-of-{n}") for n in range(4)])) == 1
+    held = await pool.fetch("SELECT caller_id FROM key_registry WHERE public_key = $1", new.public)
+    [holder] = [row["caller_id"] for row in held]
+    assert not await enrol(holder), "it is known: nothing changes"
+    code = await _invited(pool)
+    async with pool.acquire() as connection:
+        with pytest.raises(InvitationError, match="INVITATION_KEY"):
+            await _enrol(connection, code, key=new)
+        assert await _enrol(connection, code, key=SigningKey.generate("")), "the code is still good"
+        registry = await load_registry(connection)
+        former = next(key for key in registry.keys.values() if key.caller.id == "clerk")
+        successor = replace(former, key_id="clerk-new", public=new.public)
+        with pytest.raises(KeyEnrolledError, match="KEY_ENROLLED"):
+            await _directory(connection).rotate(former, successor, 0)
+        assert former == (await load_registry(connection)).keys[former.key_id]
     await pool.close()
 
 

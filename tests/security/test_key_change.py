@@ -100,10 +100,19 @@ def test_a_forged_change_is_refused(member: str, at: int, flip: int) -> None:
             follow(KNOWN, [change], 1050)
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"changes": [{}]}', '{"changes": 1}'])
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"changes": [{}]}', '{"changes": 1}', "[" * 100_000], ids=len
+)
 def test_malformed_changes_are_refused(text: str) -> None:
     with pytest.raises(ClientError, match="KEY_CHANGE_MALFORMED"):
         changes_of(text)
+
+
+def test_a_name_that_is_no_text_is_malformed() -> None:
+    change = _answer(0, 1).to_json()
+    changes_of(json.dumps({"changes": [change]}))
+    with pytest.raises(ClientError, match="KEY_CHANGE_MALFORMED"):
+        changes_of(json.dumps({"changes": [{**change, "node": "\ud800"}]}))
 
 
 def test_a_log_keeps_its_origin_and_is_signed_by_both_keys_in_the_overlap(tmp_path: Path) -> None:

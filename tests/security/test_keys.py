@@ -114,4 +114,15 @@ async def test_registry_follows_enrolment_rotation_and_revocation(
     assert third.usable(new.key_id, 3999)
     with pytest.raises(SignatureError, match="KEY_REVOKED"):
         third.usable(new.key_id, 4000)
+    # Revoked again, later: what was told first stays.
+    await revoke_key(connection, old.key_id, 1500)
+    for key_id in (old.key_id, new.key_id):
+        await revoke_key(
+            connection, key_id, 9000, compromised_at=8000 if key_id == new.key_id else None
+        )
+    fourth = await load_registry(connection, third)
+    for key_id, last in ((old.key_id, 1499), (new.key_id, 3999)):
+        assert fourth.usable(key_id, last)
+        with pytest.raises(SignatureError, match="KEY_REVOKED"):
+            fourth.usable(key_id, last + 1)
     await connection.close()

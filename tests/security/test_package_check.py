@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
@@ -21,7 +22,7 @@ from security.directory import Directory
 from security.key_event import answer_key, log_key, state_change
 from security.key_standing import StandingReason, standing_of
 from security.package import Package, packed, verify_by_algorithm
-from security.package_check import UNREADABLE, check_package, main, read_package_bytes
+from security.package_check import UNREADABLE, check_package, main, printable, read_package_bytes
 from security.tlog.note import NoteSigner
 from security.tlog.reader import TileReader
 from security.witness.cosigner import Cosigner
@@ -64,6 +65,56 @@ async def test_no_question_counts_without_the_evidence_that_the_entry_names(
     assert (
         judged({**forged, "about.json": json.dumps(about).encode()}, trusted)["evidence"] is False
     )
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"actor": "张三"},
+        {"case": "沈审〔2026〕13号"},
+        {"caller": "dalian"},
+        {"correlation": "x"},
+    ],
+)
+async def test_an_entry_that_says_what_the_caller_did_not_sign_is_found(
+    database: str, tmp_path: Path, claims: dict[str, str]
+) -> None:
+    async with exhibit(database, tmp_path) as e:
+        asked = await e.ask(**claims)
+        await e.seal()
+        package = await e.package(asked)
+    found = judged(package.files(), [e.signer.verifier.text])
+    # The node may give an access a reference of its own, where the caller gave none.
+    assert found["question"] is ("correlation" in claims)
+
+
+async def test_what_was_signed_is_compared_without_identity_numbers(
+    database: str, tmp_path: Path
+) -> None:
+    number = "210502198801011234"
+    wide = number.translate({ord("0") + digit: 0xFF10 + digit for digit in range(10)})
+    async with exhibit(database, tmp_path) as e:
+        asked = await e.ask(sign={"actor": f"王五 {number} {wide}", "correlation": f"r-{number}"})
+        await e.seal()
+        package = await e.package(asked)
+    assert json.loads(package.place.entry)["actor"] == "王五 [id] [id]"
+    assert judged(package.files(), [e.signer.verifier.text])["question"] is True
+    about = json.loads(package.files()["about.json"])
+    other = {**package.files(), "about.json": json.dumps({**about, "node": "dalian"}).encode()}
+    assert judged(other, [])["inclusion"] is False
+
+
+def test_no_file_steers_the_terminal_that_shows_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "package"
+    (folder / "keys").mkdir(parents=True)
+    (folder / "MANIFEST.sha256").write_bytes(b"")
+    shown = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(shown, encoding="gbk", write_through=True))
+    assert main([str(folder)]) == 2  # no check mark in GBK either
+    assert rb"\u2718" in shown.getvalue()
+    assert printable("日志 a\x1b[2K\r\nb\u202e\x85") == r"日志 a\x1b[2K\r\nb\u202e\x85"
 
 
 async def test_a_package_by_keys_that_nobody_named_exits_with_3(

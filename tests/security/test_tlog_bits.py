@@ -21,6 +21,7 @@ import pytest
 
 from security.access_log import AccessLog
 from security.entry import Entry, Lists
+from security.errors import LogError
 from security.event import append_event
 from security.evidence import Evidence, EvidenceKeys
 from security.evidence_export import export_evidence
@@ -143,7 +144,11 @@ async def world(dsn: str, folder: Path) -> AsyncIterator[World]:
         detail = {"index": 9, "leaf": leaves[9].hex()}
         await append_event(connection, ORIGIN, "benxi", "ERASURE", detail)
         export_log(folder / "log", folder / "export", [signer.verifier.text])
-        count = await export_evidence(connection, ORIGIN, SIZE + 1, folder / "export", opener)
+        with pytest.raises(LogError, match="later head"):  # the event is not in it yet
+            await export_evidence(connection, ORIGIN, SIZE + 1, folder / "export", opener)
+        await sealer.seal()
+        export_log(folder / "log", folder / "export", [signer.verifier.text])
+        count = await export_evidence(connection, ORIGIN, SIZE + 2, folder / "export", opener)
         assert count == SIZE - 1
         await sealer.close()
         for number in range(SIZE, SIZE + 3):
@@ -241,6 +246,11 @@ async def test_evidence_of_an_export_is_found_missing_and_named(
         assert (verdict.exit_status, verdict.first_bad_index) == (1, 7)
         first.write_bytes(b"\n".join([*lines[:7], lines[8], lines[7], *lines[9:]]))
         assert verify_export(w.export).exit_status == 1
+        hidden = [*lines[:7], b'{"erased":true,"index":7}', *lines[8:]]
+        first.write_bytes(b"\n".join(hidden))
+        verdict = verify_export(w.export)
+        assert (verdict.exit_status, verdict.first_bad_index) == (1, 7)
+        assert "no event of the log says so" in verdict.findings[0].reason
         first.unlink()
         assert verify_export(w.export).exit_status == 1
         shutil.rmtree(w.export / "evidence")

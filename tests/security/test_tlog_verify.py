@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
+from client.checkpoint import Checkpoint
 from client.errors import ClientError
 from client.log_proof import LogProof
 from client.merkle import leaf_hash
@@ -140,6 +141,18 @@ def test_a_site_is_verified_with_and_without_its_entries(log: Path) -> None:
     path.write_bytes(path.read_bytes()[:-1] + b"x")
     assert verify_log(Site(get), KEYS).first_bad_index == 511
     assert verify_log(Site(hidden, entries=False), KEYS).exit_status == 1
+
+
+def test_a_site_may_claim_any_number_of_entries() -> None:
+    head = SIGNER.sign(Checkpoint(SIGNER.name, 1 << 62, bytes(32)).text())
+    asked: list[str] = []
+
+    def get(path: str) -> bytes | None:
+        asked.append(path)
+        return head if path == "checkpoint" else None
+
+    assert verify_log(Site(get), KEYS).status is Status.UNREADABLE
+    assert len(asked) == 2
 
 
 def test_a_broken_bundle_names_its_first_bad_entry(log: Path, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -22,6 +23,10 @@ os.dup2(one, 3)
 os.dup2(two, 4)
 os.execv(sys.argv[3], sys.argv[3:])
 """
+
+
+class _Navigated(AssertionError):
+    """The page was left while a command was under way."""
 
 
 class Browser:
@@ -80,6 +85,8 @@ class Browser:
         while time.monotonic() < deadline:
             message = self._read(deadline)
             if message.get("id") == self._number:
+                if "navigated" in message.get("error", {}).get("message", ""):
+                    raise _Navigated(message)
                 assert "error" not in message, message
                 return message["result"]
             self.messages.append(message)
@@ -94,10 +101,12 @@ class Browser:
     def wait_for(self, script: str, seconds: float = 20) -> Any:
         """The first true value of an expression."""
         deadline = time.monotonic() + seconds
-        while not (value := self.evaluate(script)):
+        while True:
+            with suppress(_Navigated):  # a page goes on by itself
+                if value := self.evaluate(script):
+                    return value
             assert time.monotonic() < deadline, f"never true: {script}"
             time.sleep(0.1)
-        return value
 
     def complaints(self) -> list[str]:
         """Errors that the page logged or threw, such as what its security policy blocked."""

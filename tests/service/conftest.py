@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import pytest
 
-from service.home import open_folder
+from service.home import NodeHome, open_folder
+from service.neo4j import Neo4jServer
 from service.postgres import PostgresServer
 from service.world import DEFAULT_SEED, WorldManifest, write_world
-from store.migrations import migrate
+from tests.databases import Databases
 from tests.service.cities import Cities, LoneNode, environment, free_port, running_cities
 from tests.service.command import CommandLine
 from tests.service.inner_node import InnerNode, inner_node
@@ -51,7 +52,9 @@ def lone_node(home: Path, command: CommandLine) -> Iterator[LoneNode]:
     try:
         yield node
     finally:
-        node.stop()
+        node.stop(signal.SIGHUP)  # as at a terminal that is closed
+    assert not PostgresServer(NodeHome(root, "benxi")).processes()
+    assert not Neo4jServer(NodeHome(root, "benxi")).processes()
 
 
 @pytest.fixture(scope="session")
@@ -74,17 +77,11 @@ def golden(root: Path) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-async def inner(home: Path, postgres_server: PostgresServer) -> AsyncIterator[InnerNode]:
+async def inner(home: Path, databases: Databases) -> AsyncIterator[InnerNode]:
     """A node in this process with the town's data; its limits are low, so that tests meet them."""
-    admin = await asyncpg.connect(postgres_server.dsn)
-    await admin.execute("DROP DATABASE IF EXISTS inner_town WITH (FORCE)")
-    await admin.execute("CREATE DATABASE inner_town")
-    dsn = postgres_server.dsn_of("inner_town")
-    await migrate(dsn)
     limits = {"job_limit": "9", "job_part_subjects": "3", "bulk_review": "10"}
-    async with inner_node(_root(home, "inner"), dsn, **limits) as made:
-        # Nothing seals here, so that tests read what waits for it.
-        made.node.access_log.longest_wait = made.node.audit_log.longest_wait = 3600.0
-        yield made
-    await admin.execute("DROP DATABASE inner_town WITH (FORCE)")
-    await admin.close()
+    async with databases.fresh() as dsn:
+        async with inner_node(_root(home, "inner"), dsn, **limits) as made:
+            # Nothing seals here, so that tests read what waits for it.
+            made.node.access_log.longest_wait = made.node.audit_log.longest_wait = 3600.0
+            yield made

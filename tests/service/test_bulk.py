@@ -8,13 +8,16 @@ import io
 import json
 import re
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
+import pytest
 
 from client.answer import verify_response
 from client.connection import Answer
 from client.question import sign_request
+from security.signature import ReceivedRequest, VerifiedRequest, verify_request
 from service.demo import MARKET_REGULATION
 from service.enrolment import identity_key, node_keys
 from service.jobs import handlers_of
@@ -37,6 +40,9 @@ HEADER = (
     "企业名称,主体类别,统一社会信用代码,列入经营异常名录原因,列入日期,作出决定机关（列入）,"
     "作出决定机关（列入）代码,数据来源单位,数据来源单位代码\n"
 )
+
+
+PART = "query($id: ID!) { jobResult(id: $id, part: 0) { lines } }"
 
 
 def line(unit: str, code: str = "91210503XDXBLPC747") -> str:
@@ -113,7 +119,9 @@ async def test_screening_says_what_the_caller_may_see_and_logs_no_more(inner: In
     assert code(unknown) == "KIND_UNKNOWN"
 
 
-async def test_many_codes_are_screened_by_a_job_and_downloaded_signed(inner: InnerNode) -> None:
+async def test_many_codes_are_screened_by_a_job_and_downloaded_signed(
+    inner: InnerNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
     codes = [FIRM, "=cmd()", OTHER, "nothing", FIRM]
     variables = {"k": "screen-00001", "c": codes, "n": ["penalty"]}
     started = await inner.ask(START, "analyst", variables, purpose="P12")
@@ -146,6 +154,27 @@ async def test_many_codes_are_screened_by_a_job_and_downloaded_signed(inner: Inn
         refused, _ = await _send(inner, "GET", f"{path}.csv", identity, purpose=purpose)
         assert refused.json()["errors"][0]["extensions"]["code"] == wanted
         assert refused.status_code in (404, 409)
+    pool = inner.node.work_pool
+    ending = "UPDATE record SET status = $2, recorded_from = $3 WHERE record_id = $1"
+    since = "SELECT recorded_from FROM record WHERE record_id = $1"
+    stated_at = await pool.fetchval(since, uid("罚1"))
+    await pool.execute(ending, uid("罚1"), "REPAIRED", datetime.now(UTC))
+    for form in ("csv", "jsonl?part=0"):  # X20: results that were kept show it no longer either
+        refused, _ = await _send(inner, "GET", f"{path}.{form}", "analyst", purpose="P12")
+        assert refused.json()["errors"][0]["extensions"]["code"] == "JOB_OUTDATED"
+    told = await inner.ask(PART, "analyst", {"id": job["id"]}, purpose="P12")
+    assert code(told) == "JOB_OUTDATED"
+    await pool.execute(ending, uid("罚1"), "VALID", stated_at)
+    # Without what a restriction does to relations: those of this town have no statements to go by.
+    await pool.execute("INSERT INTO restriction (subject_id, reason) VALUES ($1, '演示')", uid("a"))
+    refused, _ = await _send(inner, "GET", f"{path}.csv", "analyst", purpose="P12")
+    await pool.execute("DELETE FROM restriction WHERE subject_id = $1", uid("a"))
+    assert refused.json()["errors"][0]["extensions"]["code"] == "JOB_OUTDATED"
+    monkeypatch.setattr("service.bulk_routes._LONGEST", 100)
+    long, _ = await _send(inner, "GET", f"{path}.csv", "analyst", purpose="P12")
+    assert long.json()["errors"][0]["extensions"]["code"] == "RESULT_TOO_LONG"
+    alone, _ = await _send(inner, "GET", f"{path}.csv?part=0", "analyst", purpose="P12")
+    assert (long.status_code, alone.status_code) == (400, 200)
 
 
 async def test_large_jobs_begin_when_a_supervisor_approves_them(inner: InnerNode) -> None:
@@ -174,7 +203,16 @@ async def test_large_jobs_begin_when_a_supervisor_approves_them(inner: InnerNode
     assert refused.status_code == 400
 
 
-async def test_who_may_not_upload_holds_no_place_by_sending_slowly(inner: InnerNode) -> None:
+async def test_who_may_not_upload_holds_no_place_by_sending_slowly(
+    inner: InnerNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[bool] = []
+
+    def verify(received: ReceivedRequest, *given: Any, **named: Any) -> VerifiedRequest:
+        looked.append(received.is_signed)
+        return verify_request(received, *given, **named)
+
+    monkeypatch.setattr("service.pipeline.verify_request", verify)
     host, _, port = inner.url.removeprefix("http://").partition(":")
     unsigned = b"PUT /upload/slow.txt HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n%b\r\n"
     forged = (
@@ -192,6 +230,7 @@ async def test_who_may_not_upload_holds_no_place_by_sending_slowly(inner: InnerN
         assert head.startswith(b"HTTP/1.1 %d " % status)
         assert reason in body
         slow.append(writer)
+    assert looked.count(True) == 2, "a signature that does not hold is looked at once"
     answer, _ = await _send(inner, "PUT", "/upload/fast.txt", "analyst", b"x", purpose="P12")
     assert answer.json()["size"] == 1
     for writer in slow:
@@ -232,6 +271,29 @@ async def test_a_department_submits_its_file_and_reads_the_report(inner: InnerNo
     assert list(left.iterdir()) == []
 
 
+async def test_a_submission_ends_with_its_job(inner: InnerNode) -> None:
+    claims = {"purpose": "P3", "actor": "李科员"}
+    variables = {
+        "k": "submit-00003",
+        "n": "20260601_异常.csv",
+        "c": HEADER + line(MARKET_REGULATION),
+    }
+    sent = await inner.ask(SUBMIT, "department", variables, **claims)
+    told = sent.require().data["submitBatch"]
+    cancel = """mutation($id: ID!) { cancelJob(clientKey: "cancel-00003", id: $id) { state } }"""
+    ended = await inner.ask(cancel, "department", {"id": told["jobId"]}, **claims)
+    assert ended.require().data == {"cancelJob": {"state": "CANCELLED"}}
+    report = await inner.ask(BATCH, "department", {"id": told["id"]}, **claims)
+    batch = report.require().data["batch"]
+    assert (batch["state"], batch["code"]) == ("REFUSED", "JOB_CANCELLED")
+    kept = await inner.node.work_pool.fetchval(
+        "SELECT count(*) FROM upload WHERE name = $1", f".submission-{told['id']}"
+    )
+    assert kept == 0
+    variables = {**variables, "k": "submit-00004", "n": "本" * 100 + ".csv"}
+    assert code(await inner.ask(SUBMIT, "department", variables, **claims)) == "BAD_VALUE"
+
+
 async def test_what_a_unit_does_not_report_is_refused_whole(inner: InnerNode) -> None:
     claims = {"purpose": "P3", "actor": "李科员"}
     content = "区划代码,名称\n1,2\n"
@@ -248,3 +310,29 @@ async def test_what_a_unit_does_not_report_is_refused_whole(inner: InnerNode) ->
     )
     analyst = await inner.ask(SUBMIT, "analyst", variables, purpose="P12")
     assert code(analyst) == "FORBIDDEN"
+
+
+async def test_no_more_of_bodies_is_held_than_there_is_room_for(
+    inner: InnerNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host, _, port = inner.url.removeprefix("http://").partition(":")
+    body = json.dumps({"query": "{ __typename }", "x": "x" * 600_000}).encode()
+    head = b"POST /graphql HTTP/1.1\r\nhost: x\r\nconnection: close\r\n"
+    head += b"content-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body)
+
+    async def asked() -> bytes:
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(head + body)
+        answer = await asyncio.wait_for(reader.read(), 10)
+        writer.close()
+        return answer.split(b" ")[1]
+
+    assert await asked() == b"200"
+    monkeypatch.setattr("service.app.MOST_HELD", len(body) + 1)
+    assert {*await asyncio.gather(*[asked() for _ in range(20)])} == {b"200", b"503"}
+    for limit in ("MOST_ARRIVING", "MOST_OF_ADDRESS"):
+        with monkeypatch.context() as narrow:
+            narrow.setattr(f"service.app.{limit}", len(body) - 1)
+            assert await asked() == b"503"
+    monkeypatch.undo()
+    assert await asked() == b"200"

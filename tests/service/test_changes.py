@@ -13,6 +13,8 @@ from client.connection import Answer
 from security.keys import KeyFolder
 from service.enrolled import Particulars, _enrol
 from service.enrolment import EnrolmentError, identity_key
+from service.work import _Rekeyed
+from store.kind import Kinds
 from tests.resolvers.conftest import uid
 from tests.service.inner_node import InnerNode
 
@@ -150,3 +152,18 @@ async def test_a_sandbox_key_is_refused_where_it_was_not_enrolled(
                 "sandbox-wang-00000000",
                 public,
             )
+
+
+async def test_the_exchange_begins_again_with_the_kinds_that_the_city_declares(
+    inner: InnerNode,
+) -> None:
+    """Feed and mirror knew none that was declared after the node's start."""
+    node, former = inner.node, inner.node.kinds
+    running = _Rekeyed(node, "feed", node.keys.feed, asyncio.Event(), former)
+    assert not running.is_set()
+    try:
+        node.kinds = Kinds(dict(former.by_name))
+        assert running.is_set()
+        assert not _Rekeyed(node, "feed", node.keys.feed, asyncio.Event()).is_set()
+    finally:
+        node.kinds = former

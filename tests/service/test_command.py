@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import socket
 import subprocess
 import sys
 import time
@@ -67,6 +69,66 @@ def test_a_call_that_takes_too_long_is_ended_and_the_next_answers(command: Comma
     done = command.run(nobody, os.environ)
     assert (done.returncode, done.stdout) == (2, "")
     assert "NODE_UNKNOWN" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["import", "x.csv", "--sent-on", "2026-13-01"], "--sent-on"),
+        (["query", "-", "--node", "http://[::1"], "NODE_UNREACHABLE"),
+        (["console", "--node", "http://[::1"], "NODE_UNREACHABLE"),
+        (["audit", "retention", "QUERY", "99999999999", "--source", "x"], "1200"),
+        (["world", "--out", "w", "--seed", "-1"], "--seed"),
+        (["key", "list"], "STORE_UNAVAILABLE"),
+        (["audit", "review", "watch", "-", "--reason", "x"], "IDENTITY_UNKNOWN"),
+    ],
+)
+def test_what_cannot_be_done_ends_with_a_sentence_and_2(
+    command: CommandLine, tmp_path: Path, words: list[str], told: str
+) -> None:
+    nowhere = {
+        "XINQIAO_HOME": str(tmp_path / "home"),
+        "XINQIAO_DATABASE_URL": "postgresql://x@127.0.0.1:9/{node}",
+    }
+    done = command.run([XINQIAO, *words], {**os.environ, **nowhere})
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGHUP])
+def test_a_command_that_is_told_to_end_does_so_as_at_ctrl_c(
+    tmp_path: Path, how: signal.Signals
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute:  # a database that never answers
+        url = f"postgresql://x@127.0.0.1:{mute.getsockname()[1]}/{{node}}"
+        here = {"XINQIAO_HOME": str(tmp_path), "XINQIAO_DATABASE_URL": url}
+        process = subprocess.Popen(
+            [XINQIAO, "key", "list"], env={**os.environ, **here}, stderr=subprocess.PIPE
+        )
+        mute.settimeout(60)
+        asked, _ = mute.accept()
+        with asked:
+            process.send_signal(how)
+            _, told = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert b"Traceback" not in told
+
+
+def test_streams_may_be_closed_or_full() -> None:
+    for line, status, told in (
+        (f"XINQIAO_HOME=/nowhere {XINQIAO} match benxi <&-", 2, "NODE_UNKNOWN"),
+        (f"{XINQIAO} identify 91210500XD0000016N --json >&-", 0, ""),
+        (f"{XINQIAO} identify 91210500XD0000016N --json >/dev/full", 2, "FILE_UNUSABLE: output"),
+        (f"PYTHONIOENCODING=gbk {XINQIAO} identify --help", 0, ""),
+        (f"PYTHONIOENCODING=ascii {XINQIAO} identify 91210500XD0000016N", 0, ""),
+    ):
+        done = subprocess.run(
+            ["/bin/sh", "-c", line], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            errors="replace", check=False,
+        )  # fmt: skip
+        assert (done.returncode, done.stderr.partition(":")[0]) == (status, told.partition(":")[0])
+        assert told in done.stderr
 
 
 def test_nothing_is_left_when_its_maker_is_killed() -> None:

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import os
 import re
 import signal
+import socket
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+import uvicorn
 from graphql import get_introspection_query
 
-from service.console import Gate
+from client.checkpoint import Checkpoint
+from client.exchange import Answer, Inclusion
+from client.receipt import Receipt
+from service.console import Console, Gate
 from service.console_assets import VENDORED, asset
 from tests.service.browser import PROGRAM, Browser
 from tests.service.cities import XINQIAO, Cities
@@ -182,6 +190,17 @@ def test_a_real_browser_asks_and_shows_the_proof(
         assert "包含证明已验证" in shown
         answer = browser.evaluate("document.querySelector('.result-window').textContent")
         assert "organisations" in answer
+        # Who has no mouse leaves the editor by Tab, to the button that asks.
+        editor = "document.querySelector('.graphiql-query-editor .CodeMirror').CodeMirror"
+        browser.evaluate(f"{editor}.focus()")
+        pressed = {"key": "Tab", "code": "Tab", "windowsVirtualKeyCode": 9}
+        browser.command("Input.dispatchKeyEvent", type="keyDown", **pressed)
+        browser.wait_for("document.activeElement.className.includes('graphiql-execute-button')")
+        # On a narrow screen the answer stands below the question.
+        answers = "document.querySelector('.graphiql-response').getBoundingClientRect()"
+        browser.command("Emulation.setDeviceMetricsOverride", width=420, height=800,
+                        deviceScaleFactor=1, mobile=False)  # fmt: skip
+        browser.wait_for(f"{answers}.width > 250 && {answers}.top > 300")
         # Questions stay in the page.
         assert browser.evaluate("Object.keys(localStorage).length") == 0
         assert browser.complaints() == []
@@ -192,6 +211,84 @@ def test_a_real_browser_asks_and_shows_the_proof(
 
             data = browser.command("Page.captureScreenshot")["data"]
             Path(place).write_bytes(base64.b64decode(data))
+
+
+class Told:
+    """A node's client that answers what it is told to, each answer with a receipt."""
+
+    origin = "http://127.0.0.1:8000"
+
+    def __init__(self) -> None:
+        self.data: Any = {"nodes": [{"name": "甲"}]}
+        self.asked = 0
+
+    def query(self, *_: Any, operation_name: str | None = None, **__: Any) -> Answer[Any]:
+        self.asked += 1
+        leaf = self.asked.to_bytes(32, "big")
+        receipt = Receipt(leaf, 0, 10, "xinqiao.benxi/access", bytes(32))
+        return Answer(200, self.data, (), None, receipt, True, message=b"x" * 1000)
+
+    def check_receipt(self, _: Receipt) -> Inclusion:
+        return Inclusion(3, Checkpoint("xinqiao.benxi/access", 9, bytes(32)))
+
+
+@contextmanager
+def played(client: Told) -> Iterator[Console]:
+    """A console whose node is played."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        console = Console(Gate(listener.getsockname()[1]), client, client, "benxi", "analyst")  # type: ignore[arg-type]
+        config = uvicorn.Config(
+            console.application(), ws="none", lifespan="off", log_level="warning"
+        )
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listener])))
+        thread.start()
+        try:
+            yield console
+        finally:
+            server.should_exit = True
+            thread.join(20)
+
+
+@pytest.mark.skipif(
+    PROGRAM is None and "XINQIAO_CI" not in os.environ, reason="chromium is not installed"
+)
+def test_the_page_calls_verified_what_the_open_tab_shows_and_nothing_else(tmp_path: Path) -> None:
+    client = Told()
+    strip = "document.getElementById('strip')"
+    run = "document.querySelector('.graphiql-execute-button').click()"
+    with played(client) as console, Browser(tmp_path) as browser:
+        browser.command("Page.navigate", url=console.gate.address)
+        browser.wait_for("document.querySelector('.graphiql-execute-button') !== null")
+        client.data = {"name": "甲\u202e司公限有\u2066<img src=x>"}
+        browser.evaluate(run)
+        browser.wait_for(f"{strip}.dataset.state === 'sealed'")
+        browser.wait_for("document.querySelectorAll('.result-window .cm-invalidchar').length == 2")
+        browser.evaluate("document.querySelector('.graphiql-tab-add').click()")
+        browser.wait_for(f"{strip}.dataset.state === 'none'")
+        browser.evaluate("document.querySelector('.graphiql-tab-button').click()")
+        browser.wait_for(f"{strip}.dataset.state === 'sealed'")
+        # The console was started again, at the same port: this page is none of its own.
+        asked, console.gate.session = client.asked, "another"
+        browser.evaluate(run)
+        browser.wait_for(f"{strip}.dataset.state === 'problem'")
+        assert "CONSOLE_TOKEN" in browser.evaluate(f"{strip}.textContent")
+        browser.wait_for(
+            "document.querySelector('.result-window').textContent.includes('CONSOLE_TOKEN')"
+        )
+        assert client.asked == asked
+
+
+def test_of_an_answer_the_console_keeps_what_its_proof_needs() -> None:
+    client = Told()
+    client.data = {"name": "x" * 1_000_000}
+    console = Console(Gate(1), client, client, "benxi", "analyst")  # type: ignore[arg-type]
+    found = console._ask({"query": "{ name }"})
+    assert (found["answer"]["data"], found["verified"]) == (client.data, True)
+    (kept,) = console._receipts.values()
+    assert (kept.data, kept.message, kept.verified) == (None, b"", True)
 
 
 def test_a_token_lets_in_once() -> None:

@@ -13,7 +13,7 @@ from service.csv_table import csv_table, safe
 
 
 @pytest.mark.parametrize(
-    "text", ["=1+1", "+SUM(A1)", "-2+3", "@x", "\tx", "\rx", "-", "=cmd|' /C calc'!A0"]
+    "text", ["=1+1", "+SUM(A1)", "-2+3", "@x", "\tx", "\rx", "-", "=cmd|' /C calc'!A0", "＝1"]
 )
 def test_formulas_are_text(text: str) -> None:
     assert safe(text) == f"'{text}"

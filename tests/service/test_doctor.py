@@ -53,6 +53,7 @@ from service.home import NodeHome, open_folder
 from service.neo4j import Neo4jServer
 from service.postgres import PostgresServer
 from service.settings import Partner
+from service.supervisor import claim_node
 from tests.service.cities import XINQIAO, Cities, free_port
 
 pytestmark = pytest.mark.timeout(400)
@@ -151,9 +152,14 @@ def test_a_port_that_is_taken_is_found_with_who_took_it(place: Path) -> None:
     port = int(os.environ["XINQIAO_BENXI_PORT"])
     with socket.create_server(("127.0.0.1", port)):
         taken = only(examine(place, "benxi"), "PORT_TAKEN")
-    assert f"pid {os.getpid()}" in taken.text[1]
-    assert "XINQIAO_BENXI_PORT" in (taken.mend or ("", ""))[0]
-    assert "PORT_TAKEN" not in codes(examine(place, "benxi"))
+        assert f"pid {os.getpid()}" in taken.text[1]
+        assert "XINQIAO_BENXI_PORT" in (taken.mend or ("", ""))[0]
+        claim = claim_node(NodeHome(place, "benxi"))
+        try:
+            only(examine(place, "benxi"), "NODE_NOT_READY")
+        finally:
+            claim.release()
+    assert not {"PORT_TAKEN", "NODE_NOT_READY"} & set(codes(examine(place, "benxi")))
 
 
 def test_an_address_of_another_machine_is_found(

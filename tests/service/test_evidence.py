@@ -30,7 +30,7 @@ def test_evidence_is_shown_packaged_checked_elsewhere_and_erased(
 
     status, shown = cities.xinqiao("audit", "evidence", leaf, "--case", "辽审〔2026〕3号")
     assert (status, shown["verified"], shown["evidence"]) == (0, True, "KEPT"), shown
-    assert shown["document"] == question.read_text()
+    assert shown["document"] == question.read_text("utf-8")
     assert shown["variables"] == {"code": firm}
     assert shown["subjects"][0]["uscc"] == firm
     assert {check["name"]: check["holds"] for check in shown["checks"]}["signature"] is True

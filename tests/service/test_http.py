@@ -150,3 +150,20 @@ def test_only_json_in_utf_8_is_read(public: Client, content_type: str, status: i
     body = json.dumps({"query": '{ __type(name: "信桥") { name } }', "unknown": 1}).encode()
     response = _sent(public, "POST", "", body, content_type=content_type, accept=NEW)
     assert response.status_code == status
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"content-encoding": "gzip"},  # whether it is or not
+        [("content-type", "application/json"), ("content-type", "text/plain")],
+    ],
+    ids=["encoded", "twice"],
+)
+def test_a_body_of_two_minds_is_not_read(lone_node: LoneNode, fields: Any) -> None:
+    body = b'{"query": "{ __typename }"}'
+    given = {"content-type": "application/json"} | fields if isinstance(fields, dict) else fields
+    with lone_node.http() as http:
+        response = http.post(f"{lone_node.url('benxi')}/graphql", content=body, headers=given)
+    assert response.status_code == 415
+    assert response.json()["errors"][0]["extensions"]["code"] == "CONTENT_TYPE_NOT_SUPPORTED"

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
+import sys
+import time
 from collections.abc import Mapping
+from contextlib import aclosing
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import orjson
 import pytest
 
+from client.async_connection import AsyncClient
 from client.connection import Answer
 from resolvers.answer import Disclosure
 from resolvers.context import Context
 from resolvers.job import Progress
 from resolvers.job_handler import JobKind
 from security.claim import Claim
-from service.enrolment import identity_key
+from service.enrolment import identity_key, node_keys
 from service.jobs import LEASE, Execution
 from store import job as store
 from tests.resolvers.conftest import ref
@@ -28,6 +34,8 @@ JOB = """query($id: ID!) { job(id: $id) {
     id kind state rows progress { done total stage } error { code message } } }"""
 RESULT = """query($id: ID!, $part: Int! = 0) { jobResult(id: $id, part: $part) {
     part parts lines job { state } } }"""
+FOLLOW = """subscription($id: ID!, $after: String) {
+    jobProgress(id: $id, after: $after) { state } }"""
 CANCEL = """mutation($id: ID!, $k: String!) { cancelJob(id: $id, clientKey: $k) { state } }"""
 
 
@@ -120,6 +128,24 @@ async def test_a_result_is_logged_before_it_can_be_read(inner: InnerNode) -> Non
     assert all(b"number" not in row["content"] for row in kept)
 
 
+async def test_a_job_is_followed_to_its_end_and_over_a_lost_connection(inner: InnerNode) -> None:
+    id_ = await _enter(inner, "analyst", "COUNTED", "P12", parts=3)
+    key, keys = identity_key(inner.root, "analyst"), node_keys(inner.root, "benxi")
+    given = {"id": str(id_)}
+    async with AsyncClient(inner.url, key, keys) as client:
+        async with aclosing(client.subscribe(FOLLOW, given, purpose="P12")) as events:
+            first = await anext(events)
+        assert first.data["jobProgress"]["state"] == "QUEUED"
+        told, last = [], None
+        async with inner.jobs(HANDLERS):
+            async for event in client.subscribe(FOLLOW, given, after=first.position, purpose="P12"):
+                told.append(event.data["jobProgress"]["state"])
+                last = event.position
+        assert (told[-1], "QUEUED" in told) == ("DONE", False)
+        again = client.subscribe(FOLLOW, given, after=last, purpose="P12")
+        assert [event async for event in again] == []
+
+
 async def test_nobody_else_and_no_other_purpose_reads_a_result(inner: InnerNode) -> None:
     id_ = await _enter(inner, "analyst", "COUNTED", "P12", parts=1)
     async with inner.jobs(HANDLERS):
@@ -131,6 +157,11 @@ async def test_nobody_else_and_no_other_purpose_reads_a_result(inner: InnerNode)
     assert code(other) == "JOB_SCOPE_CHANGED"
     unsigned = await inner.ask(JOB, None, {"id": str(id_)})
     assert unsigned.data == {"job": None}
+    await inner.node.work_pool.execute(
+        "UPDATE job SET expires_at = clock_timestamp() WHERE job_id = $1", id_
+    )
+    over = await inner.ask(RESULT, "analyst", {"id": str(id_)}, purpose="P12")
+    assert over.data == {"jobResult": None}  # before it is deleted, within a minute
 
 
 async def test_a_job_ends_when_its_caller_is_no_longer_trusted(inner: InnerNode) -> None:
@@ -200,6 +231,24 @@ async def test_cancelling_ends_a_job_and_its_computation_at_once(
         os.kill(int(began.name), 0)
     stranger = await inner.ask(CANCEL, "steward", variables, purpose="P13")
     assert code(stranger) == "JOB_UNKNOWN"
+
+
+def test_a_computation_ends_with_its_node_however_that_ends(tmp_path: Path) -> None:
+    code = (
+        "import asyncio, sys; from service.computing import computed;"
+        "from tests.service.computations import spin; asyncio.run(computed(spin, sys.argv[1]))"
+    )
+    deadline = time.monotonic() + 60
+    with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)]) as node:
+        try:
+            while not (begun := list(tmp_path.iterdir())):
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+        finally:
+            node.kill()
+    while Path(f"/proc/{begun[0].name}/exe").exists():
+        assert time.monotonic() < deadline, "it computes on"
+        time.sleep(0.02)
 
 
 async def test_a_queued_job_is_cancelled_without_being_begun(inner: InnerNode) -> None:

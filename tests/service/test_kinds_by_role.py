@@ -33,13 +33,12 @@ from schema.records import kinds
 from security.field_encryption import FieldCipher
 from security.keys import KeyFolder
 from security.policy import Grounds, Policy, PolicyError, load_policy
-from service.postgres import PostgresServer
 from service.spreadsheet import Sheet, write_workbook
 from store.intake import IntakeRules, import_paths
 from store.intake.layout import layouts
 from store.intake.template import Template
-from store.migrations import migrate
 from store.pool import open_pool
+from tests.databases import Databases
 from tests.service import access_rules
 from tests.store.test_intake import code, number
 
@@ -795,38 +794,34 @@ class City:
 
 @pytest.fixture(scope="module")
 async def city(
-    postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory
+    databases: Databases, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[City]:
     """A database into which every file was imported once."""
     folder = tmp_path_factory.mktemp("files")
-    admin = await asyncpg.connect(postgres_server.dsn)
-    await admin.execute("DROP DATABASE IF EXISTS kinds_by_role WITH (FORCE)")
-    await admin.execute("CREATE DATABASE kinds_by_role")
-    dsn = postgres_server.dsn_of("kinds_by_role")
-    await migrate(dsn)
-    pool = await open_pool(dsn, max_size=4)
-    keys = folder / "keys"
-    cipher = FieldCipher(KeyFolder(keys))
-    paths = [_write(folder, kind, form) for form, kind in FILES]
-    summary = await import_paths(
-        pool,
-        paths,
-        kinds=kinds(),
-        cipher=cipher,
-        region="210500",
-        platform="benxi",
-        today=TODAY,
-        report_dir=folder / "reports",
-        rules=IntakeRules(person_utility_arrears=True),
-    )
-    reports = "".join(path.read_text("utf-8-sig") for path in (folder / "reports").rglob("*.csv"))
-    assert (summary.lines, summary.rejected) == (len(LINES), 0), reports[:3000]
-    assert sorted(batch.kind for batch in summary.batches) == sorted(kind for _, kind in FILES)
-    named = await pool.fetch("SELECT subject_id FROM subject")
-    yield City(pool, cipher, frozenset(row["subject_id"] for row in named))
-    await pool.close()
-    await admin.execute("DROP DATABASE kinds_by_role WITH (FORCE)")
-    await admin.close()
+    async with databases.fresh() as dsn:
+        pool = await open_pool(dsn, max_size=4)
+        keys = folder / "keys"
+        cipher = FieldCipher(KeyFolder(keys))
+        paths = [_write(folder, kind, form) for form, kind in FILES]
+        summary = await import_paths(
+            pool,
+            paths,
+            kinds=kinds(),
+            cipher=cipher,
+            region="210500",
+            platform="benxi",
+            today=TODAY,
+            report_dir=folder / "reports",
+            rules=IntakeRules(person_utility_arrears=True),
+        )
+        reports = "".join(
+            path.read_text("utf-8-sig") for path in (folder / "reports").rglob("*.csv")
+        )
+        assert (summary.lines, summary.rejected) == (len(LINES), 0), reports[:3000]
+        assert sorted(batch.kind for batch in summary.batches) == sorted(kind for _, kind in FILES)
+        named = await pool.fetch("SELECT subject_id FROM subject")
+        yield City(pool, cipher, frozenset(row["subject_id"] for row in named))
+        await pool.close()
 
 
 Read = Callable[..., Awaitable[dict[str, dict[str, Any]]]]

@@ -13,9 +13,11 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from service.database import connections
 from service.home import HomeError, NodeHome
 from service.postgres import PostgresServer
 from service.process import ServerError, wait_until
+from store.pool import POOL
 
 
 @pytest.fixture
@@ -166,3 +168,8 @@ def test_node_names_cannot_leave_the_home(home: Path, name: str) -> None:
     with pytest.raises(HomeError) as caught:
         NodeHome(home, name)
     assert caught.value.code == "NODE_NAME_INVALID"
+
+
+def test_postgresql_allows_what_all_workers_can_take() -> None:
+    assert connections(1) == 300
+    assert connections(32) >= 32 * (3 * POOL + 2 * POOL) + 60

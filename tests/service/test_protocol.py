@@ -11,7 +11,7 @@ import uvloop
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from service.body import read_body
-from service.pipeline import Incoming, Outgoing
+from service.passage import Incoming, Outgoing
 from service.protocol import Answer, NodeProtocol
 
 Message = MutableMapping[str, Any]
@@ -62,9 +62,15 @@ class Told:
     ) -> None:
         body, _ = await read_body(receive, 1_000_000)
         if scope["path"] == "/stream":
+            await send({"type": "http.response.start", "status": 200, "headers": []})
             self.begun.set()
             while (await receive())["type"] != "http.disconnect":
                 pass
+            self.left.set()
+        if scope["path"] == "/long":
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": bytes(8_000_000), "more_body": True})
+            await send({"type": "http.response.body", "body": b"end"})
             self.left.set()
         self.begun.set()
         await self.go.wait()
@@ -321,6 +327,21 @@ def test_an_address_that_cannot_be_read_is_refused_before_its_body_comes() -> No
     run(case)
 
 
+@pytest.mark.parametrize("hosts", [b"", b"Host: a\r\nhost: b\r\n"])
+def test_a_request_names_one_host(hosts: bytes) -> None:
+    async def case(told: Told, port: int) -> None:
+        asked = b"POST /direct HTTP/1.1\r\n%bContent-Length: 1\r\n\r\nx" % hosts
+        answered = await everything(port, post(b"1") + asked + post(b"2"))
+        assert answered.count(b"HTTP/1.1 200 ") == 1
+        assert answered.endswith(b" 1")
+        assert (await everything(port, asked)).startswith(b"HTTP/1.1 400 ")
+        if not hosts:  # which HTTP/1.0 allows
+            older = asked.replace(b"HTTP/1.1", b"HTTP/1.0")
+            assert (await everything(port, older)).startswith(b"HTTP/1.1 200 ")
+
+    run(case)
+
+
 @pytest.mark.parametrize("path", ["/direct", "/asgi"])
 def test_what_cannot_be_read_takes_no_answer_from_what_came_before(path: str) -> None:
     async def case(told: Told, port: int) -> None:
@@ -375,7 +396,7 @@ def test_so_many_wait_behind_a_request_and_no_more(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("service.protocol.MAX_PIPELINED", 10)
 
     async def case(_: Told, port: int) -> None:
-        answered = await everything(port, b"GET /asgi HTTP/1.1\r\n\r\n" * 30)
+        answered = await everything(port, b"GET /asgi HTTP/1.1\r\nHost: a\r\n\r\n" * 30)
         assert answered.count(b"HTTP/1.1 200 ") == 11
         assert answered.count(b"connection: close") == 1
 
@@ -385,7 +406,9 @@ def test_so_many_wait_behind_a_request_and_no_more(monkeypatch: pytest.MonkeyPat
 def test_much_that_comes_at_once_is_no_long_header_section() -> None:
     async def case(_: Told, port: int) -> None:
         many = post(b"x" * 1_900) * 60
-        found = await answers(port, many + b"GET /direct HTTP/1.1\r\n", b"\r\n", count=61)
+        found = await answers(
+            port, many + b"GET /direct HTTP/1.1\r\nHost: a\r\n", b"\r\n", count=61
+        )
         assert {status for status, _, _ in found} == {200}
         assert found[-1][2] == b"GET /direct  "
 
@@ -416,13 +439,56 @@ def test_who_waits_for_an_answer_is_not_idle(monkeypatch: pytest.MonkeyPatch) ->
     run(case)
 
 
-def test_a_stream_learns_that_its_reader_left_whatever_was_asked_behind_it() -> None:
+@pytest.mark.parametrize("leave", ["abort", "write_eof"])
+def test_a_stream_learns_that_its_reader_left_whatever_was_asked_behind_it(leave: str) -> None:
     async def case(told: Told, port: int) -> None:
         _, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(post(b"", "/stream") + post(b"behind"))
         await told.begun.wait()
-        writer.transport.abort()
+        getattr(writer.transport, leave)()
         await asyncio.wait_for(told.left.wait(), 5)
+        writer.close()
+
+    run(case)
+
+
+def test_who_sends_no_more_is_answered() -> None:
+    async def case(told: Told, port: int) -> None:
+        for sent, ends in (
+            (post(b"a"), [b" a"]),
+            (post(b"a", "/asgi"), [b" a"]),
+            (post(b"a") + post(b"b", "/asgi") + post(b"c"), [b" a", b" b", b" c"]),
+            (post(b"a") + post(b"b")[:-1], [b" a"]),
+            (post(b"a")[:-1], []),
+            (b"", []),
+        ):
+            told.go.clear()
+            told.begun.clear()
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(sent)
+            writer.write_eof()
+            if ends:
+                await told.begun.wait()
+            await asyncio.sleep(0.02)
+            told.go.set()
+            whole = await asyncio.wait_for(reader.read(), 5)
+            answered = whole.split(b"HTTP/1.1 200 OK\r\n")[1:]
+            assert [one[-2:] for one in answered] == ends
+            writer.close()
+
+    run(case)
+
+
+def test_who_reads_nothing_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.protocol.UNREAD_SECONDS", 0.3)
+
+    async def case(told: Told, port: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        writer.write(b"GET /long HTTP/1.1\r\nHost: a\r\n\r\n")
+        await asyncio.wait_for(told.left.wait(), 5)
+        writer.transport.abort()
+        del reader
 
     run(case)
 

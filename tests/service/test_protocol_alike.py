@@ -24,11 +24,11 @@ FIELDS = [
     b"content-type: text/plain", b"x-long: " + b"v" * 3_000, b"te: trailers",
 ]  # fmt: skip
 ALONE = [
-    b"POST /direct HTTP/1.1\r\nContent-Length: %b\r\n\r\nabc" % length
+    b"POST /direct HTTP/1.1\r\nHost: a\r\nContent-Length: %b\r\n\r\nabc" % length
     for length in (b"-1", b"+3", b"3, 3", b"0x3", b"9" * 30, b"", b"3\r\nContent-Length: 4",
                    b"3\r\nTransfer-Encoding: chunked")
 ] + [
-    b"GET /direct HTTP/1.1\r\n%b\r\n\r\n" % field
+    b"GET /direct HTTP/1.1\r\nHost: a\r\n%b\r\n\r\n" % field
     for field in (b" a: b", b"a b: c", b"a : b", b"a: b\r\n c", b"a: \0", b"a: b\rc", b": a", b"a")
 ] + [
     b"%b\r\nHost: a\r\n\r\n" % line
@@ -38,7 +38,7 @@ ALONE = [
                  b"GET /direct?\x01 HTTP/1.1", b"CONNECT h:80 HTTP/1.1", b"NONE / HTTP/1.1",
                  b"GET /direct HTTP/1.0", b"GET /direct HTTP/1.0\r\nConnection: keep-alive")
 ] + [
-    b"POST /direct HTTP/1.1\r\nTransfer-Encoding: %b\r\n\r\n" % coded
+    b"POST /direct HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: %b\r\n\r\n" % coded
     for coded in (b"chunked\r\n\r\nx\r\n", b"chunked\r\n\r\n-1\r\n",
                   b"chunked\r\n\r\n3\r\nabcd\r\n", b"chunked\r\n\r\n" + b"f" * 20 + b"\r\n",
                   b"gzip", b"chunked, gzip")

@@ -7,7 +7,10 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from service.rate import Budget, RateLimit, RateTable
+import pytest
+
+from service.rate import Allowance, Budget, RateLimit, RateTable
+from store.pool import Clock, Readers
 
 _WORKER = """
 import sys
@@ -92,3 +95,32 @@ def test_what_a_worker_holds_of_many_askers_is_bounded() -> None:
     for number in range(10_000):
         assert budget.spend(str(number), 1, 1.0) == 0
     assert len(budget._held) <= 4096
+
+
+def test_what_a_question_took_beyond_its_cost_is_owed_for_an_hour_at_most() -> None:
+    """A count of everything costs 1 before it is made: whole minutes of counting cost a few."""
+    budget = Budget("cost", 60_000, 5_000, RateTable())
+    assert budget.spend("a", 100, 1.0) == 0
+    budget.owe("a", 99_900, 1.0)
+    assert budget.spend("a", 1, 1.0) == pytest.approx(40.001)
+    assert budget.spend("a", 1, 42.0) == 0
+    assert budget.spend("b", 5_000, 1.0) == 0
+    for _ in range(2):
+        budget.owe("a", 10**9, 42.0)
+    assert budget.spend("a", 1, 42.0) == pytest.approx(3600, abs=1)
+    Budget("cost", 0, 5_000, RateTable()).owe("a", 10**9, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "cost", "left"), [(0.1, 1, 59_999), (0.6, 1, 55_000), (0.6, 6_000, 54_000)]
+)
+def test_reads_that_took_long_are_paid_when_the_question_is_answered(
+    seconds: float, cost: int, left: int
+) -> None:
+    budget, clock = Budget("cost", 60_000, 60_000, RateTable()), Clock(Readers.__new__(Readers))
+    allowance = Allowance(budget, "a", clock)
+    assert allowance.spend(cost) == 0
+    clock.seconds = seconds
+    allowance.settle(cost)
+    assert allowance.spend(left + 1_000) > 0
+    assert allowance.spend(left) == 0

@@ -164,7 +164,7 @@ def door(lone_node: LoneNode) -> Iterator[Door]:
     asyncio.run(_enrol(PostgresServer(NodeHome(lone_node.root, "benxi")).dsn))
     with httpx.Client(trust_env=False) as http:
         found = Door(lone_node, node_keys(lone_node.root, "benxi"), http)
-        lone_node.wait_for(lambda: found.send(found.signed()).status == 200, 10)
+        lone_node.wait_for(lambda: found.send(found.signed()).status == 200, 30)
         yield found
 
 
@@ -495,7 +495,7 @@ def test_of_a_thousand_copies_at_four_workers_one_is_answered_and_after_a_restar
         assert door.send(late).status == 200
     finally:
         lone_node.stop(signal.SIGKILL)
-        lone_node.wait_for(lambda: _silent(lone_node), 3)  # its workers end with it
+        lone_node.wait_for(lambda: _silent(lone_node), 30)  # its workers end with it
         lone_node.environment = before
         lone_node.start()
     assert unsigned.keys() == {None, "RATE_LIMITED"}

@@ -136,3 +136,34 @@ def test_papers_are_taken_from_the_enrolment_folder_only_when_they_are_papers(
     (handed / "dandong.json").write_text("{}", "utf-8")
     with pytest.raises(EnrolmentError, match="dandong"):
         receive_papers(root, "benxi", handed)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "0"), ("PORT", "65536"), ("MAX_BODY", "-1"), ("MAX_WAITING", "0"),
+        ("SEAL_INTERVAL", "0"), ("SEAL_INTERVAL", "nan"), ("SEAL_INTERVAL", "5"),
+        ("GRAPH_SECONDS", "inf"), ("JOB_HOURS", "-1"), ("WITNESS_QUORUM", "-1"),
+        ("PUBLIC_COST_PER_MINUTE", "-1"), ("MUTATION_HOURS", "23"),
+        ("ORIGIN", "benxi:8000"), ("ORIGIN", "https://benxi/graphql"), ("REGION", "21"),
+        ("POLICY", "2020-1"), ("POLICY", "../2026-3"), ("LABEL", " "), ("HOST", ""),
+    ],
+)  # fmt: skip
+def test_a_value_that_no_node_can_run_with_is_refused(
+    tmp_path: Path, name: str, value: str
+) -> None:
+    assert code_of(NodeHome(tmp_path, "benxi"), {f"XINQIAO_{name}": value}) == "SETTING_INVALID"
+
+
+def test_a_whole_number_is_no_fraction_or_truth_and_its_range_is_told(tmp_path: Path) -> None:
+    home = NodeHome(tmp_path, "benxi")
+    home.settings_file.parent.mkdir(parents=True)
+    home.settings_file.write_text(
+        "workers = 1.5\nmax_body = true\nmax_upload = inf\njob_limit = 0\n"
+    )
+    faults = read_settings(home, {}, **FOUNDED).faults
+    assert [fault.code for fault in faults] == ["SETTING_INVALID"] * 4
+    assert faults[0].message.endswith("From 1 upwards.")
+    told = {"XINQIAO_ORIGIN": "https://benxi.example:8000/", "XINQIAO_POLICY": "2026-2"}
+    assert load_settings(NodeHome(tmp_path, "other"), told, **FOUNDED).policy == "2026-2"
+    assert load_settings(NodeHome(tmp_path, "other"), {"XINQIAO_ORIGIN": ""}, **FOUNDED).url

@@ -21,7 +21,9 @@ from client.question import Question, sign_request
 from client.receipt import Receipt
 from client.subscription import signed_subscription, unsigned_subscription, verify_event
 from service.enrolment import identity_key, node_keys
-from store.outbox import newest
+from service.rate import Budget, RateTable
+from service.subscribed import Subscriptions
+from store.outbox import Place, newest
 from store.statement import Order
 from store.withdrawal import mark_objection, withdraw_relation
 from tests.resolvers.conftest import uid
@@ -238,9 +240,10 @@ async def test_it_goes_on_behind_the_last_event_after_a_disconnect(inner: InnerN
         then = [(await one.next())["payload"]["data"]["recordChanged"] for _ in range(2)]
         assert {one["recordId"] for one in then} == {str(uid("罚2")), str(uid("罚1"))}
         assert await one.silent()
-        await one.subscribe("c", RECORDS, "analyst", {"a": "bzoxOjI_"}, purpose="P12")
-        refused = await one.next()
-        assert one.verified(refused)[0]["extensions"]["code"] == "POSITION_INVALID"
+        for id_, place in (("c", "bzoxOjI_"), ("d", Place(2**62).text)):  # none, and another node's
+            await one.subscribe(id_, RECORDS, "analyst", {"a": place}, purpose="P12")
+            refused = await one.next()
+            assert one.verified(refused)[0]["extensions"]["code"] == "POSITION_INVALID"
 
 
 async def test_the_protocol_is_kept_to_the_letter(inner: InnerNode) -> None:
@@ -318,7 +321,7 @@ async def test_server_sent_events_carry_the_same_signed_events(inner: InnerNode)
     ):
         assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
         lines = answer.aiter_lines()
-        assert await anext(lines) == ":"
+        begun = (await anext(lines)).removeprefix("id: ")
         await _begun(inner)
         await touch(inner, "罚1")
         told = [line async for line in _until_data(lines)]
@@ -326,6 +329,14 @@ async def test_server_sent_events_carry_the_same_signed_events(inner: InnerNode)
         event = json.loads(told[-1].removeprefix("data: "))
         assert event["data"]["recordChanged"]["record"]["documentNo"] == "罚1"
         verify_event(question, event, keys, now=time.time())
+        # Who lost the connection before the first event misses nothing.
+        other = sign_request(
+            key, "POST", target, json.dumps({"query": RECORDS, "variables": {"a": begun}}).encode(),
+            now=time.time(), purpose="P12",
+        )  # fmt: skip
+        fields = {**dict(other.headers), "accept": "text/event-stream"}
+        async with http.stream("POST", target, content=other.body, headers=fields) as later:
+            assert "罚1" in [line async for line in _until_data(later.aiter_lines())][-1]
         async with httpx.AsyncClient() as again:
             replayed = await again.post(target, content=body, headers=headers)
         assert replayed.status_code == 401
@@ -437,3 +448,52 @@ async def test_what_changes_around_a_subject_is_signed_and_logged(inner: InnerNo
         await one.subscribe("b", AROUND)
         refused = await one.next()
         assert one.verified(refused)[0]["extensions"]["code"] == "FORBIDDEN"
+
+
+async def test_a_change_that_wakes_many_leaves_others_their_turn(
+    inner: InnerNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So many steps at once, and each subscriber is told."""
+    at_once, most = 0, 0
+    step = Subscriptions._step
+
+    async def counted(*asked: Any) -> Any:
+        nonlocal at_once, most
+        at_once += 1
+        most = max(most, at_once)
+        try:
+            await asyncio.sleep(0.02)
+            return await step(*asked)
+        finally:
+            at_once -= 1
+
+    async with socket(inner) as one:
+        for number in range(14):
+            await one.subscribe(str(number), RECORDS, "analyst", purpose="P12")
+        await _begun(inner)
+        for _ in range(100):
+            if inner.work.changes.followers >= 14:
+                break
+            await asyncio.sleep(0.02)
+        monkeypatch.setattr(Subscriptions, "_step", counted)
+        await touch(inner, "罚1")
+        told = [await one.next() for _ in range(14)]
+    assert {message["id"] for message in told} == {str(number) for number in range(14)}
+    assert 1 < most <= 8
+
+
+async def test_the_public_is_told_no_more_than_its_rate_and_misses_nothing(
+    inner: InnerNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.subscribed._LOOK", 0.2)
+    monkeypatch.setattr(inner.node, "public_events", Budget("events", 1, 1, RateTable(rows=1)))
+    async with socket(inner) as public:
+        await public.subscribe("p", PUBLIC)
+        await _begun(inner)
+        await touch(inner, "罚1")
+        assert (await public.next())["type"] == "next"
+        await touch(inner, "罚1")
+        assert await public.silent()
+        monkeypatch.setattr(inner.node, "public_events", Budget("events", 0, 0, RateTable(rows=1)))
+        told = await public.next()
+        assert told["payload"]["data"]["recordChanged"]["recordId"] == str(uid("罚1"))

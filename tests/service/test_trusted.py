@@ -124,7 +124,7 @@ def test_persons_on_their_devices_and_other_roles_ask_what_they_like(
             await connection.close()
 
     asyncio.run(enrol())
-    lone_node.wait_for(lambda: ask({"query": OTHER}, key=device)[0] == 200, 5)
+    lone_node.wait_for(lambda: ask({"query": OTHER}, key=device)[0] == 200, 30)
     with lone_node.client() as public:
         assert isinstance(public, Client)
         assert public.query(OTHER).status == 200

@@ -115,7 +115,7 @@ def test_an_answer_is_soon_proven_to_a_head_that_the_partner_cosigned(cities: Ci
         ids = {(s.name, s.id) for s in Note.parse(found["checkpoint"].encode()).signatures}
         return (key.name, key.id) in ids
 
-    cities.wait_for(cosigned, 15)
+    cities.wait_for(cosigned, 30)
     note = Note.parse(found["checkpoint"].encode())
     assert note.verified_by([key])
     head = Checkpoint.parse(note.text)

@@ -34,8 +34,9 @@ def worlds(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 )  # fmt: skip
 def test_everything_of_s_is_in_m(worlds: tuple[Path, Path], name: str) -> None:
     small, large = (
-        {json.dumps(row, sort_keys=True) for row in truth(world, name)} for world in worlds
+        set((world / f"truth/{name}.jsonl").read_bytes().split(b"\n")) for world in worlds
     )
+    assert len(small) > 1
     assert small <= large
 
 
@@ -58,7 +59,7 @@ def test_m_has_the_numbers_of_the_table(worlds: tuple[Path, Path]) -> None:
 
 
 def test_w26_three_thousand_firms_share_an_address_in_m(worlds: tuple[Path, Path]) -> None:
-    address = json.loads((worlds[1] / "truth/golden.json").read_text())["W26"]["address"]
+    address = json.loads((worlds[1] / "truth/golden.json").read_text("utf-8"))["W26"]["address"]
     assert sum(body["address"] == address for body in truth(worlds[1], "organisations")) == 3_000
 
 

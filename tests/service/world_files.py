@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import orjson
 from python_calamine import load_workbook
 
 from schema.records import kinds
@@ -22,7 +23,7 @@ LISTS = ("abnormal_operation", "serious_list", "red_list", "watch_list", "court_
 
 
 def truth(root: Path, name: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (root / f"truth/{name}.jsonl").read_text().splitlines()]
+    return [orjson.loads(line) for line in (root / f"truth/{name}.jsonl").read_bytes().splitlines()]
 
 
 def rows(path: Path) -> list[dict[str, str]]:

@@ -18,6 +18,7 @@ from store.intake import ImportSummary, import_paths
 
 TODAY = date(2026, 6, 30)
 BENXI = "210500"
+REGIONS = {"benxi": BENXI, "shenyang": "210100"}
 
 
 class FixedCipher:
@@ -46,6 +47,20 @@ def cipher() -> FixedCipher:
 async def pool(database: str) -> AsyncIterator[asyncpg.Pool[Any]]:
     async with asyncpg.create_pool(database, min_size=1, max_size=4) as made:
         yield made
+
+
+async def take_world(pool: asyncpg.Pool[Any], world: Path, city: str) -> ImportSummary:
+    """Import what the departments of one of the world's cities sent, at the world's date."""
+    return await import_paths(
+        pool,
+        [world / "feeds" / city],
+        kinds=kinds(),
+        cipher=FixedCipher(),
+        region=REGIONS[city],
+        platform=city,
+        today=TODAY,
+        report_dir=world / city,
+    )
 
 
 Take = Callable[..., Awaitable[ImportSummary]]

@@ -313,10 +313,18 @@ def test_the_next_report_is_due_after_the_cycle(
 def test_a_silent_source_is_overdue_on_the_day_after_the_last() -> None:
     last = report(date(2026, 6, 1))
     due = date(2026, 6, 30)
-    assert state(last, due, date(2026, 6, 30)) is CoverageState.CURRENT
-    assert state(last, due, date(2026, 7, 1)) is CoverageState.OVERDUE
-    assert state(last, None, date(2036, 7, 1)) is CoverageState.CURRENT
-    assert state(None, None, date(2026, 6, 30)) is CoverageState.NEVER
+    assert state(last, 29, due, date(2026, 6, 30)) is CoverageState.CURRENT
+    assert state(last, 29, due, date(2026, 7, 1)) is CoverageState.OVERDUE
+    assert state(last, None, None, date(2036, 7, 1)) is CoverageState.CURRENT
+    assert state(None, None, None, date(2026, 6, 30)) is CoverageState.NEVER
+
+
+def test_a_source_is_not_current_for_ever_where_the_calendar_ends() -> None:
+    """Seven working days are seven days at least; the notice for 2027 may be long in coming."""
+    last = report(date(2026, 12, 29))
+    assert next_due(last.sent_at, 7, True, load_calendar()) is None
+    assert state(last, 7, None, date(2027, 1, 5)) is CoverageState.CURRENT
+    assert state(last, 7, None, date(2027, 1, 6)) is CoverageState.OVERDUE
 
 
 async def test_intake_notes_which_unit_reported_how_many_lines(

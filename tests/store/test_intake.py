@@ -15,7 +15,8 @@ import pytest
 
 from store.errors import StoreError
 from store.identifiers.check_characters import id_check, org_check, uscc_check
-from store.intake import ImportSummary
+from store.intake import ImportSummary, IntakeRules
+from store.withdrawal import withdraw_record
 from tests.store.conftest import Take
 
 Sheet = Callable[..., Path]
@@ -124,6 +125,15 @@ async def one(
     summary = await take(sheet("one.csv", [row]))
     [codes, *_] = [r["代码"] for r in report(summary)] or [""]
     return outcome(summary), set(codes.split("；")) - {""}
+
+
+async def test_a_mark_before_gb18030_is_none_of_its_header(
+    take: Take, sheet: Sheet, tmp_path: Path
+) -> None:
+    text = sheet("20250601_p.csv", [penalty()]).read_text("utf-8")
+    marked = tmp_path / "20250602_p.csv"
+    marked.write_bytes(f"\ufeff{text}".encode("gb18030"))
+    assert outcome(await take(marked)) == (1, 0, 0)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
@@ -377,6 +387,30 @@ async def test_a_corrected_code_supersedes_by_document_number(
     }
 
 
+async def test_what_was_repaired_stays_so_under_a_corrected_code(
+    take: Take, sheet: Sheet, pool: asyncpg.Pool[Any]
+) -> None:
+    """X20: display, sharing and use have ended, whatever code the decision is sent under."""
+    await take(sheet("20250601_p.csv", [penalty()]))
+    async with pool.acquire() as connection:
+        identity = await connection.fetchval("SELECT record_id FROM record")
+        day = date(2026, 6, 1)
+        await withdraw_record(connection, identity, reason="修复", on=day, status="REPAIRED")
+    for sent in ("20250701_p.csv", "20250801_p.csv"):
+        await take(sheet(sent, [penalty(统一社会信用代码=code(8))]))
+        rows = await pool.fetch("SELECT status, display_ended_on FROM record")
+        assert [tuple(row) for row in rows] == [("REPAIRED", day)] * 2
+
+
+async def test_a_file_of_a_day_to_come_is_refused(take: Take, sheet: Sheet) -> None:
+    """It would stand above every correction until then."""
+    with pytest.raises(StoreError, match="2099-06-01") as refused:
+        await take(sheet("20990601_p.csv", [penalty()]))
+    assert refused.value.code == "SENT_ON_FUTURE"
+    summary = await take(sheet("20990602_p.csv", [penalty()]), sheet("20250601_p.csv", [penalty()]))
+    assert (summary.lines, [f.code for f in summary.failures]) == (1, ["SENT_ON_FUTURE"])
+
+
 async def test_a_code_of_two_bodies_leads_to_a_placeholder(
     take: Take, sheet: Sheet, pool: asyncpg.Pool[Any]
 ) -> None:
@@ -448,8 +482,6 @@ async def test_open_ends_are_null(take: Take, sheet: Sheet, pool: asyncpg.Pool[A
 async def test_a_withdrawn_record_does_not_come_back(
     take: Take, sheet: Sheet, pool: asyncpg.Pool[Any]
 ) -> None:
-    from store.withdrawal import withdraw_record
-
     await take(sheet("20250601_p.csv", [penalty()]))
     identity = await pool.fetchval("SELECT record_id FROM record")
     async with pool.acquire() as connection:
@@ -472,3 +504,78 @@ async def test_two_importers_of_one_file_take_it_once(
     first, second = await asyncio.gather(take(path), take(path))
     assert outcome(first) == outcome(second) == (30, 0, 0)
     assert await pool.fetchval("SELECT count(*) FROM record_version") == 30
+
+
+async def test_no_persons_number_is_kept_in_plain_whatever_column_it_stands_in(
+    take: Take, pool: asyncpg.Pool[Any], sheet: Sheet
+) -> None:
+    """Owners' numbers are tax numbers; one that passes for a USCC stood among the open codes."""
+    both, person = "210502199408097396", number(7)
+    old = person[:6] + person[8:17]
+    owner = {"主体类型": "个体工商户", "统一社会信用代码": code(2, "92"), "主体名称": "本溪小店"}
+    firms = [
+        firm() | {"税务登记号": person + "01"},
+        firm(**owner) | {"税务登记号": old},
+        firm(注册号=person, 主体名称="本溪丙", 统一社会信用代码=code(3)) | {"税务登记号": ""},
+        firm(统一社会信用代码=both, 主体名称="本溪丁") | {"税务登记号": ""},
+    ]
+    none = {"证件类型": "", "证件号码": ""}
+    holders = [
+        holder(**none, 股东代码=number(1)),
+        holder(**none, 股东代码=both, 股东名称="李四", 股东类型="法人及非法人组织"),
+        holder(证件号码=number(2), 股东代码=number(2)),
+    ]
+    told = []
+    for name, rows in (("f", firms), ("h", holders), ("p", [penalty(统一社会信用代码=both)])):
+        summary = await take(sheet(f"20250613_{name}.csv", rows))
+        told.append([(row["行号"], row["字段"], row["代码"]) for row in report(summary)])
+        assert summary.rejected == 1
+    assert told == [
+        [
+            ("2", "税务登记号", "PERSON_NUMBER"),
+            ("3", "税务登记号", "PERSON_NUMBER"),
+            ("4", "注册号", "PERSON_NUMBER"),
+            ("5", "统一社会信用代码", "PERSON_NUMBER"),
+        ],
+        [("3", "股东代码", "PERSON_NUMBER"), ("4", "股东代码", "MUST_BE_EMPTY")],
+        [("2", "统一社会信用代码", "PERSON_NUMBER")],
+    ]
+    tables = await pool.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    for (table,) in tables:
+        for plain in (both, person, old, number(1), number(2)):
+            held = f"SELECT count(*) FROM {table} t WHERE strpos(t::text, $1) > 0"
+            assert await pool.fetchval(held, plain) == 0, table
+    # The holder whose number stood in the other column is known by it.
+    assert (
+        await pool.fetchval("SELECT count(*) FROM person WHERE NOT is_stub AND name = '王伟'") == 2
+    )
+
+
+async def test_a_file_of_several_units_may_be_sent_by_each(
+    take: Take, pool: asyncpg.Pool[Any], sheet: Sheet
+) -> None:
+    """Whoever sent it first had the others' lines rejected for good."""
+    other = code(900002, "11")
+    rows = [penalty(), penalty(行政处罚决定书文号="乙", 数据来源单位代码=other)]
+    path = sheet("20250613_p.csv", rows)
+    for unit, told, held in (
+        (other, (1, 0, 1), 1), (ISSUER, (1, 0, 1), 2), (other, (1, 0, 1), 2), (None, (2, 0, 0), 2),
+    ):  # fmt: skip
+        assert outcome(await take(path, rules=IntakeRules(source_unit=unit))) == told
+        assert await pool.fetchval("SELECT count(*) FROM record") == held
+    assert await pool.fetchval("SELECT count(*) FROM record_version") == 2
+
+
+async def test_what_is_ignored_in_a_header_is_told_at_its_line(
+    take: Take, pool: asyncpg.Pool[Any], sheet: Sheet
+) -> None:
+    """A misspelt column was ignored, and nobody was told."""
+    path = sheet("p.csv", [penalty() | {"罚款(万)": "0.2", "附注": "a"}])
+    summary = await take(path)
+    assert outcome(summary) == outcome(await take(path)) == (1, 0, 0)
+    assert [note.partition(":")[0] for note in summary.batches[0].header] == ["罚款(万)", "附注"]
+    found = await pool.fetch("SELECT line_no, field, code, severity FROM batch_finding ORDER BY 2")
+    assert [tuple(row) for row in found] == [
+        (1, "罚款(万)", "UNKNOWN_COLUMN", "info"),
+        (1, "附注", "UNKNOWN_COLUMN", "info"),
+    ]

@@ -16,10 +16,11 @@ from store.intake import IntakeRules
 from store.intake.amount import amounts, is_unit_suspect
 from store.intake.chronology import exchanged
 from store.intake.period import Period, read_period
+from store.intake.value import Invalid, read_date
 from store.rule_set import Transition
 from tests.store.conftest import TODAY, Take
 from tests.store.test_exclusion import SOURCE, SUBJECT, red, serious
-from tests.store.test_intake import ISSUER, Sheet, code, number, one, penalty, report
+from tests.store.test_intake import ISSUER, Sheet, code, firm, number, one, penalty, report
 
 
 def arrears(**changed: str) -> dict[str, str]:
@@ -398,3 +399,101 @@ async def test_a_severity_that_is_said_not_to_apply_is_none_stated(
 ) -> None:
     assert await one(take, sheet, {**serious(), "失信程度": "不适用"}) == ((1, 0, 0), set())
     assert await pool.fetchval("SELECT severity FROM record") == "SERIOUS"
+
+
+# --- corrections 更正 -----------------------------------------------------------------------------
+
+
+async def test_what_one_document_names_is_not_a_correction_of_each_other(
+    take: Take, sheet: Sheet, pool: asyncpg.Pool[Any]
+) -> None:
+    announced = {"公告文号": "第1号"}
+    await take(
+        sheet("20260601_s.csv", [serious(), serious(名单种类="环保领域严重失信")]),
+        sheet("20260601_r.csv", [red(认定文号="第2号", 评价年度=y) for y in ("2024", "2025")]),
+        sheet(
+            "20260601_t.csv",
+            [
+                arrears(**announced),
+                arrears(**announced, 税种="房产税"),
+                arrears(**announced, 欠缴所属期="2026-02"),
+            ],
+        ),
+    )
+    assert await pool.fetchval("SELECT count(*) FROM record WHERE status = 'VALID'") == 7
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (1, 0, 2), (2, 1, 0)])
+async def test_what_has_no_document_number_is_corrected_once_its_bodies_are_one(
+    take: Take, sheet: Sheet, pool: asyncpg.Pool[Any], order: tuple[int, int, int]
+) -> None:
+    """Owed under an old code and cleared under the USCC is cleared, whatever ties the two first."""
+    files = (
+        sheet("20260601_t.csv", [arrears(统一社会信用代码="", 注册号="210500000000011")]),
+        sheet("20260602_t.csv", [arrears(缴清日期="2026-05-01")]),
+        sheet("20260603_f.csv", [firm(注册号="210500000000011")]),
+    )
+    for index in order:
+        await take(files[index])
+    rows = await pool.fetch(
+        "SELECT status, display_ended_on, count(*) OVER (PARTITION BY subject_id) FROM record"
+    )
+    assert {tuple(row) for row in rows} == {
+        ("VALID", date(2026, 5, 1), 2),
+        ("WITHDRAWN", date(2026, 6, 2), 2),
+    }
+    assert not await pool.fetchval("SELECT count(*) FROM quality_issue WHERE closed_at IS NULL")
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1)])
+async def test_a_commitment_has_one_party_whatever_was_sent_first(
+    take: Take, sheet: Sheet, pool: asyncpg.Pool[Any], order: tuple[int, int, int]
+) -> None:
+    """Its code alone makes its id: sent under its right party it is not the former one's."""
+    files = (
+        sheet("20260601_c.csv", [commitment(承诺人名称="本溪另一企业", 统一社会信用代码=code(8))]),
+        sheet("20260602_c.csv", [commitment()]),
+        sheet("20260603_c.csv", [commitment(承诺事由="补正全部材料")]),
+    )
+    for index in order:
+        await take(files[index])
+    rows = await pool.fetch("SELECT reported_code, status, display_ended_on FROM record")
+    assert {tuple(row) for row in rows} == {
+        (code(1), "VALID", None),
+        (code(8), "WITHDRAWN", date(2026, 6, 3)),
+    }
+
+
+async def test_a_whole_number_has_32_bits(take: Take, sheet: Sheet) -> None:
+    for told, found in (("99999999999", "NUMBER_RANGE"), ("2_025", "NUMBER_INVALID")):
+        _, codes = await one(take, sheet, red(认定时间="2025-12-31", 评价年度=told))
+        assert codes == {found}
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("2025-06-13T16:00:00Z", "2025-06-14"),  # as programs write the 14th
+        ("2025-06-13T15:59:59.999+00:00", "2025-06-13"),
+        ("2025-06-13 23:30:00 -0100", "2025-06-14"),
+        ("1988-06-13T15:00:00Z", "1988-06-14"),  # in summer time
+        ("2025-06-14T00:00:00+08:00", "2025-06-14"),
+        ("2025-06-14 00:00:00+08", "2025-06-14"),
+        ("2025/6/14 8:30", "2025-06-14"),
+        ("2025/6/14 8:30:00 AM", "2025-06-14"),
+        ("2025年6月14日", "2025-06-14"),
+        ("20250614", "2025-06-14"),
+    ],
+)
+def test_a_moment_is_of_its_day_in_shanghai(text: str, day: str) -> None:
+    assert str(read_date(text)) == day
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2025-06-14 10:00作废", "2025-06-14 99:00:00", "9999-12-31T23:59:59-10:00", "2025-06-31",
+     "2025-06-14T16:00:00+99:99:99", "14/06/2025"],
+)  # fmt: skip
+def test_what_is_no_day_is_not_guessed_at(text: str) -> None:
+    with pytest.raises(Invalid, match="DATE_INVALID"):
+        read_date(text)

@@ -21,6 +21,7 @@ from store.intake.layout import layouts
 from store.intake.template import Template
 from tests.store.conftest import Take
 from tests.store.test_intake import ISSUER, code, number, outcome, penalty, report
+from tests.store.workbooks import Error, write
 
 _LAYOUTS = layouts(kinds())
 _KINDS = [kind.name for kind in kinds()]
@@ -146,6 +147,25 @@ async def test_titles_above_the_header_of_a_csv_file_are_no_lines(
     assert report(summary)[0]["行号"] == "5"
 
 
+async def test_a_header_whose_cells_have_line_breaks_is_read(
+    take: Take, pool: asyncpg.Pool[Any], tmp_path: Path
+) -> None:
+    """As spreadsheets export headers of several lines; the report of such a file comes back so."""
+    rows = [
+        {name.replace("（", "\n（"): value for name, value in row.items()}
+        for row in (penalty(), penalty(行政处罚决定书文号="乙", 处罚决定日期=""))
+    ]
+    first = await take(_write(tmp_path, "20250613_p", rows, "utf-8"))
+    assert outcome(first) == (1, 0, 1)
+    [row] = report(first)
+    assert row["行号"] == "5"
+    lines = first.report.read_text("utf-8-sig").replace(",,2099-12-31", ",2025-05-01,2099-12-31")
+    path = tmp_path / first.report.name
+    path.write_text(lines, "utf-8-sig")
+    assert outcome(await take(path)) == (1, 0, 0)
+    assert await pool.fetchval("SELECT sum(x_fine_amount)::text FROM record") == "0.400000"
+
+
 def _raw(path: Path, sheet: str, *, extra: Mapping[str, bytes] = {}) -> Path:
     """A workbook whose only sheet holds this XML."""
     book(path, [["x"]])
@@ -195,6 +215,36 @@ async def test_numbers_dates_and_merged_cells_as_spreadsheets_keep_them(
         ("乙", "2025-05-01", "0.300000", unit),
         ("本市监处〔2025〕1号", "2025-05-01", "0.200000", unit),
     ]
+
+
+@pytest.mark.parametrize("form", ["xlsx", "xls", "csv"])
+async def test_a_cell_that_shows_an_error_is_an_error_of_its_line_and_field(
+    take: Take, pool: asyncpg.Pool[Any], tmp_path: Path, form: str
+) -> None:
+    day = 44316.0 if form == "xls" else "20250501"  # from 1904 on
+    rows: list[dict[str, Any]] = [
+        penalty(),
+        {**penalty(行政处罚决定书文号="乙"), "统一社会信用代码": Error("#N/A")},
+        {**penalty(行政处罚决定书文号="丙"), "罚款金额（万元）": Error("#REF!"),
+         "备注": Error("#DIV/0!", True)},
+        {**penalty(行政处罚决定书文号="丁"), "处罚决定日期": day},
+    ]  # fmt: skip
+    if form == "csv":  # as a spreadsheet exports it
+        shown = [
+            {k: v.shown if isinstance(v, Error) else v for k, v in row.items()} for row in rows
+        ]
+        path = _write(tmp_path, "20250613_p", shown, "utf-8")
+    else:
+        cells = [list(rows[0]), *(list(row.values()) for row in rows)]
+        path = write(tmp_path / f"20250613_p.{form}", cells, from_1904=form == "xls")
+    summary = await take(path)
+    assert outcome(summary) == (2, 0, 2)
+    assert [(row["行号"], row["字段"], row["代码"]) for row in report(summary)] == [
+        ("3", "统一社会信用代码", "CELL_ERROR"),
+        ("4", "备注；罚款金额（万元）", "CELL_ERROR；CELL_ERROR"),
+    ]
+    days = await pool.fetch("SELECT DISTINCT decision_date::text FROM record")
+    assert [row[0] for row in days] == ["2025-05-01"]
 
 
 @pytest.mark.parametrize(
@@ -413,6 +463,29 @@ def firm_default(**changed: str) -> dict[str, str]:
         partyTypeName="580",
         **changed,
     )
+
+
+async def test_pages_one_behind_the_other_are_read_and_nothing_behind_them_is_lost(
+    take: Take, tmp_path: Path
+) -> None:
+    pages = [json.dumps([penalty(行政处罚决定书文号=no)], ensure_ascii=False) for no in "甲乙"]
+    path = tmp_path / "p.json"
+    path.write_text("\n".join(pages))
+    assert outcome(await take(path)) == (2, 0, 0)
+    path.write_text("\n".join([*pages, "丙"]))
+    summary = await take(path)
+    assert outcome(summary) == (2, 0, 1)
+    assert [(row["行号"], row["代码"]) for row in report(summary)] == [("3", "JSON_INVALID")]
+
+
+async def test_a_firms_entry_that_bears_a_persons_number_is_refused(
+    take: Take, pool: asyncpg.Pool[Any], tmp_path: Path
+) -> None:
+    """One in thirty identity numbers passes the check of a USCC."""
+    entry = firm_default() | {"cardNum": "210502199408097396"}
+    summary = await take(_write(tmp_path, "c", [entry], "json"))
+    assert [(row["字段"], row["代码"]) for row in report(summary)] == [("cardNum", "PERSON_NUMBER")]
+    assert await pool.fetchval("SELECT count(*) FROM record") == 0
 
 
 @pytest.mark.parametrize("form", ["array", "one line", "page", "result", "lines"])

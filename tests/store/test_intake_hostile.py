@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,11 @@ from typing import Any
 import asyncpg
 import pytest
 
+from schema.records import kinds
 from store.errors import StoreError
-from store.intake.report import guard, unguard
+from store.intake.opening import open_readings
+from store.intake.source import examine
+from store.spreadsheet import guard, unguard
 from tests.store.conftest import Take
 from tests.store.test_intake import code, outcome, penalty, report
 
@@ -167,3 +171,33 @@ async def test_a_corrected_report_stands_and_so_does_what_was_sent_since(
 def test_what_a_spreadsheet_would_run_comes_back_as_it_was(cell: str) -> None:
     assert not guard(cell).startswith(("=", "+", "-", "@", "\t"))
     assert unguard(guard(cell)) == cell
+
+
+async def test_a_line_longer_than_a_reader_of_csv_takes_stops_nothing(
+    take: Take, file: File
+) -> None:
+    """Also near the header, where lines are looked at for one; the report's name fits a disk."""
+    long = line(处罚内容="长" * 140_000, 行政处罚决定书文号="长")
+    name = "本" * 80 + ".csv"
+    summary = await take(file(name, f"{HEADER}\n{line(行政处罚决定书文号='前')}{long}{line()}"))
+    assert (summary.lines, summary.rejected) == (3, 1)
+    assert summary.report is not None
+    assert ",3,处罚内容,TOO_LONG," in summary.report.read_text("utf-8-sig")
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_a_row_without_end_is_not_taken_apart(tmp_path: Path, form: str) -> None:
+    """One line of 60 MB of separators, or of empty lists, took two gigabytes."""
+    path = tmp_path / f"p.{form}"
+    if form == "csv":
+        path.write_text(HEADER + "\n" + "," * (9 << 20) + "\n" + line())
+    else:
+        row = json.dumps(penalty(), ensure_ascii=False)
+        path.write_text('{"a":[' + "[]," * (3 << 20) + "[]]}\n" + row, encoding="utf-8")
+        path.write_text(row + "\n" + path.read_text("utf-8"), encoding="utf-8")
+    [reading] = open_readings(path, examine(path), kinds(), None)
+    rows = list(reading.rows())
+    faulty = [row.fault for row in rows if row.fault]
+    assert faulty == ["COLUMN_COUNT" if form == "csv" else "JSON_INVALID"]
+    assert len(rows) == (2 if form == "csv" else 3)
+    assert max(len(cell) for row in rows for cell in row.cells) <= 1 << 20

@@ -13,6 +13,7 @@ from store.identifiers.check_characters import uscc_check
 from store.state import StateDigest, state_digest
 from tests.store.conftest import Take
 from tests.store.test_intake import code, firm, holder, number, penalty
+from tests.store.test_intake_findings import arrears
 from tests.store.test_intake_order import another
 
 Sheet = Callable[..., Path]
@@ -23,6 +24,11 @@ BY_REG_NO = {"统一社会信用代码": "", "工商注册号": REG_NO, "行政�
 OTHER = {"法定代表人": "李四", "法定代表人证件号码": number(12), "主体名称": "本溪另一合作社"}
 _ORDERS = ((0, 1, 2), (1, 2, 0), (2, 1, 0))
 STUB = {"股东名称": "钱二", "证件类型": "", "证件号码": ""}
+
+
+def _arrears(**changed: str) -> dict[str, str]:
+    return arrears(欠缴所属期="2024-10", 公告日期="2024-11-15") | changed
+
 
 FILES: dict[str, list[list[dict[str, str]]]] = {
     "an old code, then the USCC, then both": [
@@ -40,9 +46,19 @@ FILES: dict[str, list[list[dict[str, str]]]] = {
         [firm()],
         [firm(统一社会信用代码=_SECOND + uscc_check(_SECOND), **OTHER)],
     ],
+    "a correction that has another name since": [
+        [penalty()],
+        [penalty(统一社会信用代码=code(2))],
+        [penalty(统一社会信用代码=code(2), 行政相对人名称="本溪更名机械有限公司")],
+    ],
     "a registration number that two bodies carry": [
         [penalty(**BY_REG_NO)],
         [firm(注册号=REG_NO)],
+        [firm(统一社会信用代码=code(3), 注册号=REG_NO, **OTHER)],
+    ],
+    "a correction by the USCC of what a registration number that two bodies carry named": [
+        [_arrears(统一社会信用代码="", 注册号=REG_NO)],
+        [_arrears(注册号=REG_NO, 缴清日期="2024-12-01")],
         [firm(统一社会信用代码=code(3), 注册号=REG_NO, **OTHER)],
     ],
 }
@@ -77,6 +93,24 @@ async def test_a_joined_body_leaves_evidence_and_tells_the_graph(
     assert (issue["subject_id"], issue["closed_at"] is None) == (strong, False)
     told = await pool.fetch("SELECT entity_id FROM outbox WHERE entity = 'SUBJECT'")
     assert {weak, strong} <= {row["entity_id"] for row in told}
+
+
+async def test_a_body_that_a_file_makes_is_joined_by_a_later_line_of_it(
+    take: Take, sheet: Sheet, pool: asyncpg.Pool[Any]
+) -> None:
+    """Known by an old code alone; one file names it by the USCC first, then by both."""
+    await take(sheet("20250101_p.csv", [penalty(**BY_REG_NO)]))
+    summary = await take(
+        sheet(
+            "20250102_p.csv",
+            [
+                penalty(行政处罚决定书文号="第二号"),
+                penalty(行政处罚决定书文号="第三号", 工商注册号=REG_NO),
+            ],
+        )
+    )
+    assert summary.accepted == 2
+    assert await pool.fetchval("SELECT count(DISTINCT subject_id) FROM record") == 1
 
 
 async def test_a_stub_is_one_whether_its_firm_is_known_or_not(

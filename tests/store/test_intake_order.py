@@ -8,7 +8,7 @@ import random
 import shutil
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ import pytest
 from service.world import write_world
 from store.state import StateDigest, state_digest
 from tests.store.conftest import Take
+from tests.store.test_intake import code, penalty
 
 KILLS = int(os.environ.get("XINQIAO_KILLS", "3"))
 
@@ -74,6 +75,39 @@ async def test_w28_batches_in_any_order_and_twice_give_the_same_state(
         for path in files:
             await take(path, pool=other)
         assert (await digest_of(other)).differing(expected) == []
+
+
+_RECEIVED = "SELECT record_id, received_at FROM record WHERE status = 'VALID'"
+
+
+@pytest.mark.parametrize("step", [1, -1])
+async def test_w23_a_record_is_received_when_it_first_came(
+    take: Take, pool: asyncpg.Pool[Any], sheet: Callable[..., Path], step: int
+) -> None:
+    """Sent again or corrected it is no later, in whatever order the files come; nor is a record
+    whose subjects turn out to be one."""
+    old = {"统一社会信用代码": "", "组织机构代码": code(1)[8:17], "行政处罚决定书文号": "乙"}
+    files = [
+        sheet("20250509_a.csv", [penalty()]),
+        sheet("20250601_b.csv", [penalty(违法事实="更正"), penalty(**old)]),
+        sheet("20250507_c.csv", [penalty(), penalty()]),
+        sheet("20250620_d.csv", [penalty(违法事实="再更正"), penalty(行政处罚决定书文号="乙")]),
+    ]
+    for path in files[::step]:
+        await pool.execute("DELETE FROM outbox")
+        before = await pool.fetch(_RECEIVED)
+        await take(path)
+        told = await pool.fetch("SELECT entity_id FROM outbox WHERE entity = 'RECORD'")
+        moved = {*await pool.fetch(_RECEIVED)} - {*before}
+        assert {row[0] for row in moved} <= {row[0] for row in told}  # partners are told of it
+    rows = await pool.fetch(
+        "SELECT document_no, (received_at AT TIME ZONE 'Asia/Shanghai')::date::text AS day"
+        " FROM record WHERE status = 'VALID' ORDER BY 1"
+    )
+    assert [tuple(row) for row in rows] == [
+        ("乙", "2025-06-01"),
+        ("本市监处〔2025〕1号", "2025-05-07"),
+    ]
 
 
 _IMPORTER = """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import secrets
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
@@ -14,16 +13,13 @@ from typing import Any
 import asyncpg
 import pytest
 
-from schema.records import kinds
-from service.postgres import PostgresServer
 from service.world import write_world
 from service.world.form import KINDS
-from store.intake import BatchSummary, import_paths
-from store.migrations import migrate
-from tests.store.conftest import TODAY, FixedCipher
+from store.intake import BatchSummary
+from tests.databases import Databases
+from tests.store.conftest import REGIONS, FixedCipher, take_world
 
 SEEDS = (20201022, 7)
-REGIONS = {"benxi": "210500", "shenyang": "210100"}
 
 
 @dataclass(frozen=True)
@@ -73,39 +69,26 @@ class World:
 @pytest.fixture(scope="module", params=SEEDS)
 async def world(
     request: pytest.FixtureRequest,
-    _migrated: PostgresServer,
+    databases: Databases,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[World]:
     out = tmp_path_factory.mktemp("world")
     write_world("S", request.param, out)
     truth = {
-        n: json.loads((out / f"truth/{n}.json").read_text()) for n in ("golden", "expected_intake")
+        n: json.loads((out / f"truth/{n}.json").read_text("utf-8"))
+        for n in ("golden", "expected_intake")
     }
     async with AsyncExitStack() as stack:
         cities = {}
-        for name, region in REGIONS.items():
-            database = f"world_{name}_{secrets.token_hex(4)}"
-            admin = await asyncpg.connect(_migrated.dsn)
-            stack.push_async_callback(admin.close)
-            await admin.execute(f"CREATE DATABASE {database}")
-            stack.push_async_callback(admin.execute, f"DROP DATABASE {database} WITH (FORCE)")
-            await migrate(_migrated.dsn_of(database))
-            pool = await stack.enter_async_context(
-                asyncpg.create_pool(_migrated.dsn_of(database), min_size=1, max_size=2)
-            )
-            summary = await import_paths(
-                pool,
-                [out / "feeds" / name],
-                kinds=kinds(),
-                cipher=FixedCipher(),
-                region=region,
-                platform=name,
-                today=TODAY,
-                report_dir=out / name,
-            )
+        for name in REGIONS:
+            dsn = await stack.enter_async_context(databases.fresh())
+            pool = await stack.enter_async_context(asyncpg.create_pool(dsn, min_size=1, max_size=2))
+            summary = await take_world(pool, out, name)
             cities[name] = City(pool, summary.batches)
         told = {
-            kind: list(map(json.loads, (out / f"truth/{kind}.jsonl").read_text().splitlines()))
+            kind: list(
+                map(json.loads, (out / f"truth/{kind}.jsonl").read_text("utf-8").splitlines())
+            )
             for kind in KINDS
         }
         yield World(truth["golden"], truth["expected_intake"], told, cities)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
 
 from service.postgres import PostgresServer
-from store.pool import Readers, open_readers
+from store.pool import Clock, Readers, open_readers
 
 
 @pytest.fixture
@@ -108,3 +109,54 @@ async def test_what_a_connection_keeps_prepared_is_bounded_in_its_length(
     assert 400_000 < sum(lengths) < 500_000
     assert max(lengths) < 100_000
     assert lengths[0] == len("SELECT 7")  # in use, it was never prepared again
+
+
+async def test_the_clock_of_a_question_runs_while_it_is_read_and_not_while_it_waits(
+    readers: Readers,
+) -> None:
+    clocks = [Clock(readers) for _ in range(8)]
+    began = time.monotonic()
+    await asyncio.gather(*(clock.fetchrow("SELECT pg_sleep(0.02)") for clock in clocks))
+    assert all(clock.seconds > 0.015 for clock in clocks)
+    # Two connections; with the time in which they waited it would be five times 0.04 s and more.
+    assert sum(clock.seconds for clock in clocks) <= 2 * (time.monotonic() - began)
+    with pytest.raises(asyncpg.DivisionByZeroError):
+        await (failed := Clock(readers)).fetch("SELECT 1 / 0")
+    assert failed.seconds > 0
+
+
+async def test_dozens_of_long_questions_of_one_asker_leave_others_their_answer(
+    postgres_server: PostgresServer,
+) -> None:
+    readers = await open_readers(postgres_server.dsn, max_size=4)
+    gate = await asyncpg.connect(postgres_server.dsn)
+
+    async def ask(asker: str, lock: int = 2) -> None:
+        sql = "SELECT pg_advisory_lock_shared(20261129, $1)"
+        await readers.read("fetchrow", sql, (lock,), Clock(readers, asker))
+
+    try:
+        await gate.execute("SELECT pg_advisory_lock(20261129, n) FROM (VALUES (1), (2)) AS of (n)")
+        first = asyncio.create_task(ask("one", 1))
+        many = [asyncio.create_task(ask("one")) for _ in range(11)]
+        await asyncio.sleep(0)
+        assert await Clock(readers, "another").fetchrow("SELECT 1") == (1,)
+        many += [asyncio.create_task(ask("another")) for _ in range(12)]
+        await asyncio.sleep(0)
+        # Each of them has its half, and dozens wait when the third comes.
+        third = asyncio.create_task(Clock(readers, "third").fetchrow("SELECT 3"))
+        await asyncio.sleep(0)
+        (cancelled := many[2]).cancel()  # as it waits
+        assert not third.done()
+        await gate.execute("SELECT pg_advisory_unlock(20261129, 1)")
+        await first
+        assert await third == (3,)  # whose connection was next, as all others still wait
+        assert not any(question.done() for question in many if question is not cancelled)
+        await gate.execute("SELECT pg_advisory_unlock(20261129, 2)")
+        outcomes = await asyncio.gather(*many, return_exceptions=True)
+        assert [type(outcome) for outcome in outcomes].count(asyncio.CancelledError) == 1
+        assert outcomes.count(None) == 22
+        assert await Clock(readers, "one").fetchrow("SELECT 2") == (2,)
+    finally:
+        await gate.close()
+        await readers.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -18,7 +17,6 @@ from schema.records import kinds
 from security.field_encryption import FieldCipher
 from security.keys import KeyFolder
 from security.tlog.note import NoteSigner
-from service.postgres import PostgresServer
 from store.edition import load_demo_catalogues
 from store.hot import ensure_hot_columns
 from store.kind import Kinds
@@ -29,6 +27,7 @@ from sync.agreement import AgreementParty, PartyKeys, record_agreement
 from sync.demo import demo_agreement
 from sync.feed import advance
 from sync.feed_log import FeedLog
+from tests.databases import Databases
 
 BENXI, SHENYANG = "210500", "210100"
 TODAY = date(2026, 6, 30)
@@ -176,19 +175,10 @@ EMPTIED = (
 
 
 @pytest.fixture(scope="session")
-async def databases(_migrated: PostgresServer) -> AsyncIterator[tuple[str, str]]:
+async def addresses(databases: Databases) -> AsyncIterator[tuple[str, str]]:
     """The addresses of two migrated databases that these tests share."""
-    names = [f"t_{secrets.token_hex(6)}" for _ in range(2)]
-    admin = await asyncpg.connect(_migrated.dsn)
-    try:
-        for name in names:
-            await admin.execute(f"CREATE DATABASE {name} TEMPLATE migrated STRATEGY file_copy")
-        one, two = (_migrated.dsn_of(name) for name in names)
+    async with databases.fresh() as one, databases.fresh() as two:
         yield one, two
-        for name in names:
-            await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    finally:
-        await admin.close()
 
 
 async def _emptied(city: City) -> None:
@@ -204,16 +194,16 @@ async def _emptied(city: City) -> None:
 
 
 @pytest.fixture
-async def benxi(databases: tuple[str, str], tmp_path: Path) -> AsyncIterator[City]:
-    city = await _city(BENXI, "本溪市", "benxi", databases[0], tmp_path / "benxi")
+async def benxi(addresses: tuple[str, str], tmp_path: Path) -> AsyncIterator[City]:
+    city = await _city(BENXI, "本溪市", "benxi", addresses[0], tmp_path / "benxi")
     await _emptied(city)
     yield city
     await city.pool.close()
 
 
 @pytest.fixture
-async def shenyang(databases: tuple[str, str], tmp_path: Path) -> AsyncIterator[City]:
-    city = await _city(SHENYANG, "沈阳市", "shenyang", databases[1], tmp_path / "shenyang")
+async def shenyang(addresses: tuple[str, str], tmp_path: Path) -> AsyncIterator[City]:
+    city = await _city(SHENYANG, "沈阳市", "shenyang", addresses[1], tmp_path / "shenyang")
     await _emptied(city)
     yield city
     await city.pool.close()
@@ -227,7 +217,7 @@ async def agreed(benxi: City, shenyang: City) -> bytes:
     )
     for city in (benxi, shenyang):
         async with city.pool.acquire() as connection:
-            await record_agreement(connection, note)
+            await record_agreement(connection, note, kinds=city.kinds)
     return note
 
 

@@ -22,7 +22,7 @@ from sync.agreement import (
     record_agreement,
     sign_agreement,
 )
-from sync.catalogue import Item, travelling_fields
+from sync.catalogue import Item, lacking, travelling_fields
 from sync.demo import demo_agreement
 from sync.errors import AgreementError
 from sync.sharing import sharing_on
@@ -40,13 +40,20 @@ PARTIES = tuple(
 )
 
 
+SHOWN = frozenset(
+    {"documentNo", "reportedName", "issuerName", "issuerUscc", "sourceUnitName", "sourceUnitUscc",
+     "decisionDate", "displayFrom", "displayUntil", "queryUntil", "validTo", "objection",
+     "fields.pubDeadline", "fields.effectiveUntil"}
+)  # fmt: skip
+
+
 def agreement(**changes: object) -> Agreement:
     made = Agreement(
         id="test-1",
         title="演示协议",
         parties=PARTIES,
         catalogue_version="3",
-        items=(Item("penalty", "LEGAL_ENTITY", frozenset({"documentNo"})),),
+        items=(Item("penalty", "LEGAL_ENTITY", SHOWN),),
         purposes=("P1", "P8"),
         legal_basis=(LegalBasis("演示依据", "1号", date(2020, 10, 22)),),
         valid_from=date(2026, 1, 1),
@@ -127,7 +134,7 @@ async def test_x03_an_agreement_is_in_force_between_its_dates(benxi: City) -> No
     )
     async with benxi.pool.acquire() as connection:
         for each in (first, second):
-            await record_agreement(connection, sign_agreement(each, SIGNERS))
+            await record_agreement(connection, sign_agreement(each, SIGNERS), kinds=kinds())
         assert await active_agreement(connection, SHENYANG, date(2025, 12, 31)) is None
         assert await active_agreement(connection, SHENYANG, date(2026, 6, 30)) == first
         assert await active_agreement(connection, SHENYANG, date(2026, 7, 1)) == second
@@ -143,7 +150,7 @@ async def test_an_ended_agreement_is_still_the_one_that_tombstones_travel_under(
     benxi: City,
 ) -> None:
     async with benxi.pool.acquire() as connection:
-        await record_agreement(connection, sign_agreement(agreement(), SIGNERS))
+        await record_agreement(connection, sign_agreement(agreement(), SIGNERS), kinds=kinds())
         assert await latest_agreement(connection, SHENYANG, date(2026, 12, 1)) == agreement()
         assert await latest_agreement(connection, SHENYANG, date(2025, 12, 1)) is None
 
@@ -151,10 +158,12 @@ async def test_an_ended_agreement_is_still_the_one_that_tombstones_travel_under(
 async def test_an_agreement_is_never_changed_under_its_id(benxi: City) -> None:
     note = sign_agreement(agreement(), SIGNERS)
     async with benxi.pool.acquire() as connection:
-        await record_agreement(connection, note)
-        await record_agreement(connection, note)
+        await record_agreement(connection, note, kinds=kinds())
+        await record_agreement(connection, note, kinds=kinds())
         with pytest.raises(AgreementError, match="AGREEMENT_CHANGED"):
-            await record_agreement(connection, sign_agreement(agreement(purposes=("P1",)), SIGNERS))
+            await record_agreement(
+                connection, sign_agreement(agreement(purposes=("P1",)), SIGNERS), kinds=kinds()
+            )
         assert await connection.fetchval("SELECT count(*) FROM agreement") == 1
 
 
@@ -177,3 +186,43 @@ def test_the_demo_agreement_shares_records_of_legal_entities() -> None:
     }
     assert made.in_force(date(2026, 6, 30))
     assert len(Note.parse(note).signatures) == 2
+
+
+async def test_an_agreement_of_whose_items_no_copy_could_be_kept_is_refused(benxi: City) -> None:
+    """A copy has its record's key, party, unit and clocks; one recorded before stays."""
+
+    async def code(*items: Item) -> str:
+        made = agreement(id="narrow", items=items)
+        async with benxi.pool.acquire() as connection:
+            with pytest.raises(AgreementError) as caught:
+                await record_agreement(connection, sign_agreement(made, SIGNERS), kinds=kinds())
+        assert caught.value.code == "AGREEMENT_FIELDS"
+        return caught.value.message
+
+    keyless = Item("penalty", "LEGAL_ENTITY", SHOWN - {"documentNo", "queryUntil"})
+    assert "(penalty.legal_entity: documentNo, queryUntil)" in await code(keyless)
+    ends = Item("relation", "LEGAL_ENTITY", frozenset({"source", "target"}))
+    assert "(relation.legal_entity: relationKind, stated.validTo)" in await code(
+        Item("licence", "LEGAL_ENTITY"), ends
+    )
+    own = Item("evaluation", "LEGAL_ENTITY", SHOWN)
+    told = await code(own)
+    assert "fields.scheme" in told
+    assert "fields.validUntil" in told, "a grade that never ended would be recognised for ever"
+    later_release = agreement(items=(Item("not_yet_here", "LEGAL_ENTITY", frozenset()),))
+    note = sign_agreement(later_release, SIGNERS)
+    async with benxi.pool.acquire() as connection:
+        await record_agreement(connection, note, kinds=kinds())
+        former = sign_agreement(agreement(id="former", items=(keyless,)), SIGNERS)
+        await connection.execute(
+            "INSERT INTO agreement SELECT 'former', $1, parties, valid_from, valid_to"
+            " FROM agreement",
+            former,
+        )
+        await record_agreement(connection, former, kinds=kinds())
+
+
+def test_every_kind_can_be_copied_where_all_that_travels_is_shown() -> None:
+    assert [
+        kind.name for kind in kinds() if lacking(Item(kind.name, "LEGAL_ENTITY"), kinds())
+    ] == []

@@ -146,7 +146,7 @@ async def test_an_agreement_made_later_offers_what_was_there_before(
         (benxi.party, shenyang.party), (benxi.agreement_key, shenyang.agreement_key)
     )
     async with benxi.pool.acquire() as connection:
-        await record_agreement(connection, note)
+        await record_agreement(connection, note, kinds=benxi.kinds)
     await benxi.build(chunk=2)
     assert len(await leaves(benxi)) == 5
 

@@ -97,13 +97,14 @@ async def _until_equal(benxi: City, shenyang: City, seconds: float = 60) -> None
     """Wait until the mirror has everything that the feed signed and acknowledged it."""
     async with asyncio.timeout(seconds):
         while True:
-            size = await benxi.pool.fetchval("SELECT size FROM feed_state")
             waiting = await benxi.pool.fetchval(
                 """
                 SELECT count(*) FROM outbox o LEFT JOIN outbox_position p ON p.consumer = 'feed'
                 WHERE p.xid IS NULL OR (o.xid, o.seq) > (p.xid, p.seq)
                 """
             )
+            # Only when nothing waits is the size the last one.
+            size = await benxi.pool.fetchval("SELECT size FROM feed_state")
             done = await benxi.pool.fetchval("SELECT max(size) FROM feed_acknowledgement")
             if not waiting and size and done == size:
                 return
@@ -161,10 +162,11 @@ async def test_kill_9_leaves_the_undisturbed_end_state(
             assert copied.pop(row[0])[1] == "WITHDRAWN"
     assert copied == {}, "nothing is copied that the origin does not have"
     size = await benxi.pool.fetchval("SELECT size FROM feed_state")
-    applied = await shenyang.pool.fetchrow(
-        "SELECT count(*) AS n, count(DISTINCT index) AS d FROM mirror_applied"
-    )
-    assert tuple(applied) == (size, size)
+    assert await shenyang.pool.fetchval("SELECT size FROM mirror_cursor") == size
+    applied = {row[0] for row in await shenyang.pool.fetch("SELECT index FROM mirror_applied")}
+    last = {row[0] for row in await benxi.pool.fetch("SELECT index FROM feed_record")}
+    # What a later entry corrects or calls back is not shown to who comes late.
+    assert last <= applied <= set(range(size))
     key = benxi.feed_key.verifier.text
     for node in nodes:
         await node.kill()

@@ -168,6 +168,7 @@ def test_every_partition_of_the_scale_in_falling_bands_is_accepted_and_no_other(
         ('band = "优"', 'band = "极好"', "MAPPING_MALFORMED"),
         ('scheme = "SY-1000"', "scheme = SY", "MAPPING_MALFORMED"),
         ('scheme = "SY-1000"', 'skheme = "SY-1000"', "MAPPING_MALFORMED"),
+        ('scheme = "SY-1000"', 'scheme = "SY-1000"\nexcept = "P1"', "MAPPING_MALFORMED"),
     ],
 )
 def test_a_faulty_draft_is_refused_with_its_code(old: str, new: str, code: str) -> None:
@@ -203,7 +204,7 @@ async def test_a_recorded_mapping_never_changes(benxi: City) -> None:
         with pytest.raises(MappingError) as caught:
             await record_mapping(connection, sign_mapping(mapping, SIGNERS), SCHEMES)
         assert caught.value.code == "MAPPING_AGREEMENT"
-        await record_agreement(connection, sign_agreement(agreement(), SIGNERS))
+        await record_agreement(connection, sign_agreement(agreement(), SIGNERS), kinds=benxi.kinds)
         for _ in range(2):
             await record_mapping(connection, sign_mapping(mapping, SIGNERS), SCHEMES)
         changed = replace(mapping, valid_to=date(2027, 1, 1))

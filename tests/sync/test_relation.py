@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import UTC, date, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -14,10 +15,12 @@ from store.relation import RelationStatement, apply_relations
 from store.restriction import lift_restriction, restrict_subject
 from store.statement import LEGAL_ENTITY, NATURAL_PERSON, Order, Party
 from store.subject import Directory
-from sync.errors import MirrorError
+from sync.agreement import read_agreement, record_agreement, sign_agreement
+from sync.catalogue import RELATION
+from sync.errors import MirrorError, PartnerUnavailableError
 from sync.relation import PERSON_SCHEME, relation_statement, surname_shown
 
-from .conftest import BENXI, SHENYANG, City
+from .conftest import BENXI, SHENYANG, TODAY, City, later, penalty
 from .test_mirror import Line, mirror
 
 FIRM = Party(LEGAL_ENTITY, "演示企业甲", (("uscc", "91210500XD00000011"),))
@@ -116,6 +119,44 @@ async def test_w25_what_is_restricted_or_withdrawn_is_called_back(
     assert {row[5] for row in await here(shenyang)} == {"VALID"}
 
 
+async def test_x38_relations_that_are_no_longer_agreed_end_with_their_partner_away(
+    benxi: City, shenyang: City, agreed: bytes
+) -> None:
+    await state(benxi, said("HOLDS", OWNER, FIRM), said("HOLDS", HOLDING, FIRM))
+    await pull(benxi, shenyang)
+    items = tuple(item for item in read_agreement(agreed).items if item.kind != RELATION)
+    day = TODAY + timedelta(days=1)
+    without = replace(read_agreement(agreed), id="without", items=items, valid_from=day)
+    async with shenyang.pool.acquire() as connection:
+        keys = (benxi.agreement_key, shenyang.agreement_key)
+        await record_agreement(connection, sign_agreement(without, keys), kinds=shenyang.kinds)
+    line = Line(benxi, SHENYANG, day)
+    line.cut_after = 0
+    assert {row[5] for row in await here(shenyang)} == {"VALID"}
+    with pytest.raises(PartnerUnavailableError):
+        await mirror(shenyang, line, today=day).pull_once()
+    assert {row[5] for row in await here(shenyang)} == {"WITHDRAWN"}
+    told = "SELECT count(*) FROM relation WHERE status = 'VALID'"  # at neither end
+    assert await shenyang.pool.fetchval(told) == 0
+
+
+async def test_an_end_that_becomes_another_body_leaves_the_former_one(
+    benxi: City, shenyang: City, agreed: bytes
+) -> None:
+    old, theirs = ("reg_no", "210500000000011"), ("uscc", "91210500XD0000024H")
+    here_known = Party(LEGAL_ENTITY, "沈阳企业", (("uscc", "91210100XD0000016R"), old))
+    owned = Party(LEGAL_ENTITY, "演示企业乙", (old,))
+    await shenyang.say(penalty(2, day=20, region=SHENYANG, party=here_known))
+    await state(benxi, said("HOLDS", HOLDING, owned))
+    await pull(benxi, shenyang)
+    await state(benxi, said("HOLDS", HOLDING, replace(owned, codes=(theirs, old))))
+    await benxi.say(later(penalty(3, codes=(theirs, old)), 1))
+    await benxi.build(TODAY + timedelta(days=1))
+    await pull(benxi, shenyang)
+    rows = await shenyang.pool.fetch("SELECT direction, relation_id FROM relation ORDER BY 1")
+    assert [row["direction"] for row in rows] == ["IN", "OUT"]
+
+
 async def test_nothing_travels_that_the_agreement_does_not_name(
     benxi: City, shenyang: City, agreed: bytes
 ) -> None:
@@ -131,6 +172,48 @@ async def test_nothing_travels_that_the_agreement_does_not_name(
     )
     await pull(benxi, shenyang)
     assert await here(shenyang) == []
+
+
+async def test_x20_a_copy_ends_also_where_its_firm_has_become_part_of_another(
+    benxi: City, shenyang: City, agreed: bytes
+) -> None:
+    """Joining gave copies ids of its own, by which no tombstone found them."""
+    old, uscc = ("reg_no", "210500000000011"), ("uscc", "91210100XD0000016R")
+    known = replace(HOLDING, codes=(old,))
+    kept, called_back = said("HOLDS", known, FIRM), said("GUARANTEES", known, FIRM)
+    former = said("LEGAL_REP_OF", OWNER, known)
+    await state(benxi, kept, called_back)
+    await state(benxi, replace(former, stated={**SAID, "valid_to": date(2026, 5, 1)}))
+    await pull(benxi, shenyang)
+    ids = {row[-1] for row in await here(shenyang)}
+    await state(benxi, _next(called_back, 1, visibility="R"))
+    await pull(benxi, shenyang)
+    await shenyang.say(penalty(1, region=SHENYANG, codes=(uscc,)))
+    await shenyang.say(penalty(2, region=SHENYANG, codes=(uscc, old)))
+    rows = await here(shenyang)
+    assert {row[-1] for row in rows} == ids
+    assert sorted(row[5] for row in rows) == ["VALID", "VALID", "WITHDRAWN"]
+    body = await shenyang.pool.fetchval(
+        "SELECT subject_id FROM identifier WHERE value = $1", uscc[1]
+    )
+    ends = await shenyang.pool.fetch(
+        "SELECT subject_id FROM relation WHERE direction = 'OUT' AND kind <> 'LEGAL_REP_OF'"
+    )
+    assert {row[0] for row in ends} == {body}
+    over = await shenyang.pool.fetch("SELECT valid_to FROM relation WHERE kind = 'LEGAL_REP_OF'")
+    assert {row[0] for row in over} == {date(2026, 5, 1)}, "stated there, nothing here ends it"
+    await state(benxi, _next(kept, 2, visibility="R"))
+    await pull(benxi, shenyang)
+    assert {(row[0], row[5]) for row in await here(shenyang)} == {
+        ("GUARANTEES", "WITHDRAWN"),
+        ("HOLDS", "WITHDRAWN"),
+        ("LEGAL_REP_OF", "VALID"),
+    }
+
+
+def _next(one: RelationStatement, days: int, **changes: Any) -> RelationStatement:
+    order = replace(one.order, stamp=one.order.stamp + timedelta(days=days))
+    return replace(one, order=order, **changes)
 
 
 async def test_a_partner_speaks_of_its_own_relations_only(

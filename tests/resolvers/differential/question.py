@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -53,6 +54,8 @@ class Writer:
     definitions: list[str] = field(default_factory=list)
     variables: dict[str, Any] = field(default_factory=dict)
     fragments: list[str] = field(default_factory=list)
+    spreads: dict[str, list[str]] = field(default_factory=dict)  # finished fragments by type
+    values: dict[str, list[tuple[str, Any]]] = field(default_factory=dict)  # variables by type
     aliases: int = 0
 
     def question(self) -> Question:
@@ -61,12 +64,24 @@ class Writer:
         parts = []
         for _ in range(self.number(1, 3)):
             name = self.pick(_FULL if self.chance(2) else self.roots)
-            parts.append(self.field(query, name, 5, alias=True))
+            parts.append(self.root(query, self.field(query, name, 5, alias=True)))
         if self.chance(8):
-            parts.append("__typename")
+            parts.append(self.pick(_UNSTORED))
+        if self.chance(2):
+            parts.reverse()
         body = " ".join(part for part in parts if part)
         head = f"query Asked({', '.join(self.definitions)})" if self.definitions else "query"
         return Question(" ".join([f"{head} {{ {body} }}", *self.fragments]), self.variables)
+
+    def root(self, query: GraphQLObjectType, told: str) -> str:
+        """A root field as it stands, or in a fragment."""
+        if not told or not self.chance(6):
+            return told
+        if self.chance(2):
+            return f"... {self.pick(('', 'on Query'))} {self.directive()} {{ {told} }}"
+        name = f"F{len(self.fragments)}"
+        self.fragments.append(f"fragment {name} on {query.name} {{ {told} }}")
+        return f"...{name} {self.directive()}"
 
     # Drawing.
 
@@ -112,16 +127,24 @@ class Writer:
         return f"... on {on.name} {self.directive()} {self.selection(on, depth)}"
 
     def named(self, type_: Any, depth: int) -> str:
+        if (known := self.spreads.get(type_.name)) and self.chance(2):
+            return f"...{self.pick(known)} {self.directive()}"
         name = f"F{len(self.fragments)}"
         self.fragments.append("")
         at = len(self.fragments) - 1
         self.fragments[at] = f"fragment {name} on {type_.name} {self.selection(type_, depth)}"
+        self.spreads.setdefault(type_.name, []).append(name)
         return f"...{name} {self.directive()}"
 
     def directive(self) -> str:
         if not self.chance(6):
             return ""
-        name, value = self.pick(("skip", "include")), self.chance(2)
+        if self.chance(6):
+            return f"{self.condition('skip')} {self.condition('include')}"
+        return self.condition(self.pick(("skip", "include")))
+
+    def condition(self, name: str) -> str:
+        value = self.chance(2)
         if self.chance(2):
             return f"@{name}(if: {'true' if value else 'false'})"
         return f"@{name}(if: {self.variable('Boolean!', value, GraphQLBoolean)})"
@@ -311,8 +334,12 @@ class Writer:
     # How a value is written.
 
     def variable(self, type_: str, value: Any, declared: Any, *, default: bool = True) -> str:
+        for known, held in self.values.get(type_, ()):
+            if type(held) is type(value) and held == value and self.chance(2):
+                return f"${known}"
         name = f"v{len(self.definitions)}"
         written = f"${name}: {type_}"
+        self.values.setdefault(type_, []).append((name, value))
         if default and self.chance(4):
             self.definitions.append(f"{written} = {self.literal(value, declared, constant=True)}")
             if self.chance(2):
@@ -339,7 +366,10 @@ class Writer:
             return "true" if value else "false"
         if isinstance(value, list):
             inner = type_.of_type if is_list_type(type_) else None
-            return f"[{', '.join(self.literal(one, inner) for one in value)}]"
+            if len(value) == 1 and inner is not None and self.chance(4):
+                return self.literal(value[0], inner, constant=constant)  # a list of one
+            parts = [self.item(one, inner, constant=constant) for one in value]
+            return f"[{', '.join(parts)}]"
         if isinstance(value, dict):
             members = getattr(type_, "fields", {})
             parts = []
@@ -352,7 +382,14 @@ class Writer:
             return f"{{{', '.join(parts)}}}"
         if isinstance(value, str) and isinstance(get_named_type(type_), GraphQLEnumType):
             return value
+        if isinstance(value, str) and self.chance(10) and _BLOCK.fullmatch(value):
+            return f'"""{value}"""'
         return orjson.dumps(value).decode()
+
+    def item(self, value: Any, type_: Any, *, constant: bool) -> str:
+        if type_ is not None and not constant and value is not None and self.chance(8):
+            return self.variable(str(type_), value, type_, default=False)
+        return self.literal(value, type_, constant=constant)
 
 
 def _order_name(type_: str, order: dict[str, str]) -> str:
@@ -375,4 +412,10 @@ _OFTEN = (
     "edges", "nodes", "node", "name", "holders", "holdings", "officers", "legalRepresentatives",
     "records", "subject", "recognisedGrade", "reportedName", "positions", "facts", "performed",
 )  # fmt: skip
+# What no statement answers, beside what one does.
+_UNSTORED = (
+    "__typename", "kinds { name label }", '__type(name: "Share") { name kind }',
+    "_service { sdl }", "__schema { queryType { name } }",
+)  # fmt: skip
+_BLOCK = re.compile(r'[^\s"\\]+(?: [^\s"\\]+)*')
 _RARELY = {"filter": 4, "after": 6, "before": 6, "asOf": 4, "first": 3, "kinds": 4}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from random import Random
 from typing import Any
 
 from hypothesis import strategies as st
@@ -64,3 +65,41 @@ def reader(draw: Draw, world: World, policy: Policy) -> Scope:
         return policy.scope(f"caller-{role}", role, purpose, case, Grounds(**given), kinds=served)
     except PolicyError:
         return policy.scope("public", Role.PUB, None, "", kinds=served)
+
+
+def every_purpose(world: World, policy: Policy, readers: int) -> Iterator[Scope]:
+    """Each role with each of its purposes: on every kind and a case, then on some of them, in a
+    district, with subjects barred. The same readers each time."""
+    random, every = Random(7), frozenset(world.kinds.by_name)
+
+    def subjects(count: int) -> frozenset[Any]:
+        return frozenset(random.sample(world.ids("subject"), count))
+
+    for narrow in range(readers * 2):
+        for role, row in policy.rows.items():
+            for purpose in sorted(row.purposes) or [None]:
+                kinds = frozenset(random.sample(sorted(every), 9)) if narrow % 2 else every
+                given: dict[str, Any] = {"government_kinds": kinds}
+                match role:
+                    case Role.SELF:
+                        given["own"] = subjects(4)
+                    case Role.AGENT:
+                        given |= {"authorisation": "a", "authorised": subjects(8)}
+                        given["authorised_kinds"] = kinds
+                    case Role.DEPT:
+                        given |= {"application_kinds": kinds, "actor": "李科员", "unit": "unit"}
+                        given["matter"] = subjects(8)
+                    case Role.PCITY:
+                        given |= {"agreement": "agreement-1", "shared_kinds": kinds}
+                    case Role.ANALYST:
+                        given["approved"] = subjects(8)
+                    case Role.STEWARD:
+                        given["matter"] = subjects(8)
+                if narrow % 2:
+                    pairs = [(kind, one) for kind in sorted(every) for one in _CATEGORIES]
+                    given["unshared"] = frozenset(random.sample(pairs, 9))
+                    if role in (Role.ANALYST, Role.DEPT, Role.STEWARD, Role.SUPERVISOR):
+                        given["barred"] = subjects(5)
+                        given["district"] = random.choice([None, "210500", "210504", "210100"])
+                case = "" if narrow % 2 and random.random() < 0.5 else "2026-1"
+                yield policy.scope("c", role, purpose, case, Grounds(**given), kinds=every)

@@ -1,24 +1,28 @@
 """A workbook as lines of JSON, made by a process of its own: a hostile file ends it, not the node.
 
-Run as a script, `python -I workbook_reader.py PATH`. Each line of standard output is one row that
-is not empty, as `[row number, [cells]]`; the last thing said, on standard error, is either
-`{"sheets": [{"name", "begin", "end", "hidden"}]}` (byte offsets of their rows) or
-`{"refused": CODE}`.
+Run as `python -I -m store.workbook.reader PATH`. Each line of standard output is one row that is
+not empty, as `[row number, [cells]]`; the last thing said, on standard error, is either
+`{"sheets": [{"name", "begin", "end", "hidden"}], "since": DAY}` (byte offsets of their rows; day 0
+of the workbook's numbers of days) or `{"refused": CODE}`.
 
-Knows neither kinds nor headers and imports nothing of the project.
+Knows neither kinds nor headers and imports nothing of the project but this folder.
 """
 
 import datetime
 import re
 import resource
 import sys
+import tempfile
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Set
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import orjson
 import python_calamine as calamine
+
+from store.workbook.biff import OLE, errors_of, stream_of
+from store.workbook.error_cell import Refused, put_right, since
 
 _MEMORY = 3 << 30  # bytes of address space
 _SECONDS = 300  # of CPU
@@ -26,13 +30,10 @@ _WRITTEN = 4 << 30  # bytes of rows
 _UNPACKED = 1 << 30  # bytes of all parts of a ZIP file, as it says itself
 _CELL = 100_000  # characters; Excel itself keeps 32,767
 _OLE_MACROS, _OLE_ENCRYPTED = ("_VBA_PROJECT", "EncryptedPackage")
-_OLE = b"\xd0\xcf\x11\xe0"
 _MACRO_PART = re.compile(r"(^|/)vbaProject\.bin$|^xl/macrosheets/|^Basic/|^Scripts/")
+_PACKED = frozenset({".xlsx", ".xlsm", ".xlsb", ".ods"})
 _Merged = dict[tuple[int, int], tuple[int, int]]
-
-
-class Refused(Exception):
-    """A workbook that is not read; the argument is the code."""
+_Shown = Mapping[tuple[int, int], str]
 
 
 def main(path: Path) -> int:
@@ -46,8 +47,7 @@ def main(path: Path) -> int:
         resource.setrlimit(limit, (most, most))
     try:
         _examine(path)
-        with calamine.load_workbook(path) as book:
-            told: dict[str, Any] = {"sheets": list(_written(book))}
+        told = _read(path)
     except Refused as refusal:
         told = {"refused": str(refusal)}
     except calamine.PasswordError:
@@ -65,9 +65,8 @@ def main(path: Path) -> int:
 
 def _examine(path: Path) -> None:
     """Refuse what is encrypted, carries macros, or would unpack to more than memory is for."""
-    with path.open("rb") as file:
-        if file.read(4) == _OLE:
-            file.seek(0)
+    if _is_old(path):
+        with path.open("rb") as file:
             content = file.read(_UNPACKED)
             if _OLE_ENCRYPTED.encode("utf-16-le") in content:
                 raise Refused("WORKBOOK_PASSWORD")
@@ -82,13 +81,39 @@ def _examine(path: Path) -> None:
         raise Refused("WORKBOOK_TOO_LARGE")
 
 
-def _written(book: calamine.CalamineWorkbook) -> Iterator[dict[str, Any]]:
+def _read(path: Path) -> dict[str, Any]:
+    """Write the rows of every sheet; what there is to say of them."""
+    if _is_old(path):
+        with path.open("rb") as file, _loaded(path, file, {".xls"}) as book:
+            day, errors = errors_of(stream_of(file.read()))
+            return {"sheets": list(_written(book, errors)), "since": day}
+    with path.open("rb") as file, zipfile.ZipFile(file) as packed, tempfile.TemporaryFile() as copy:
+        day = since(packed)
+        mended = put_right(packed, copy)
+        with _loaded(path, copy if mended else file, set() if mended else _PACKED) as book:
+            return {"sheets": list(_written(book, {})), "since": day}
+
+
+def _loaded(path: Path, file: IO[bytes], suffixes: Set[str]) -> calamine.CalamineWorkbook:
+    """The workbook; where its name does not end as its content does, found out by trying."""
+    told = path.suffix.lower() in suffixes
+    return calamine.load_workbook(path if told else f"/proc/self/fd/{file.fileno()}")
+
+
+def _is_old(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(4) == OLE
+
+
+def _written(
+    book: calamine.CalamineWorkbook, errors: Mapping[int, _Shown]
+) -> Iterator[dict[str, Any]]:
     out, begin = sys.stdout.buffer, 0
-    for meta in book.sheets_metadata:
+    for place, meta in enumerate(book.sheets_metadata):
         if meta.typ is not calamine.SheetTypeEnum.WorkSheet:
             continue
         end = begin
-        for number, cells in _rows(book.get_sheet_by_name(meta.name)):
+        for number, cells in _rows(book.get_sheet_by_name(meta.name), errors.get(place, {})):
             end += out.write(orjson.dumps([number, cells]) + b"\n")
         hidden = meta.visible is not calamine.SheetVisibleEnum.Visible
         yield {"name": meta.name, "begin": begin, "end": end, "hidden": hidden}
@@ -96,16 +121,25 @@ def _written(book: calamine.CalamineWorkbook) -> Iterator[dict[str, Any]]:
     out.flush()
 
 
-def _rows(sheet: calamine.CalamineSheet) -> Iterator[tuple[int, list[str]]]:
-    """Rows that are not empty under their number as a spreadsheet shows it."""
+def _rows(sheet: calamine.CalamineSheet, errors: _Shown) -> Iterator[tuple[int, list[str]]]:
+    """Rows that are not empty under their number as a spreadsheet shows it.
+
+    `errors` are cells that the library reads as empty.
+    """
     if sheet.start is None:
         return
     first_row, first_column = sheet.start
     left = [""] * first_column
     merged = _vertical(sheet.merged_cell_ranges or ())
     held: dict[tuple[int, int], str] = {}
+    faulty = dict[int, list[tuple[int, str]]]()
+    for (line, column), text in errors.items():
+        faulty.setdefault(line, []).append((column, text))
     for number, row in enumerate(sheet.iter_rows(), first_row):
         cells = left + [text if type(text) is str else _text(text) for text in row]
+        for column, text in faulty.get(number, ()):
+            if column < len(cells):
+                cells[column] = text
         if merged:
             _fill(merged, held, number, cells)
         while cells and not cells[-1]:

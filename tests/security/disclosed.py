@@ -1,4 +1,4 @@
-"""The auditor's questions to the access log: which entries disclosed a subject, record, field."""
+"""What the tables beside the access log say: which entries disclosed a subject, record, field."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

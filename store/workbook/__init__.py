@@ -1,0 +1,1 @@
+"""Workbooks, read by a process of its own that imports this folder alone of the project."""
