@@ -20,7 +20,7 @@ from service.app import incoming, read_body
 from service.home import NodeHome, home
 from service.neo4j import Neo4jAddress
 from service.node import Node, open_node
-from service.pipeline import Incoming, Outgoing
+from service.passage import Incoming, Outgoing
 from service.protocol import Answer, NodeProtocol
 from service.settings import load_settings
 from service.standing import grounds_of
