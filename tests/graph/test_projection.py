@@ -177,7 +177,7 @@ async def test_it_follows_by_itself_and_stops_when_told(
     else:
         pytest.fail("the change did not reach the graph")
     stop.set()
-    await asyncio.wait_for(running, 5)
+    await asyncio.wait_for(running, 30)
 
 
 async def test_rebuild_makes_the_same_graph_while_the_store_is_written(

@@ -480,7 +480,7 @@ async def test_sealer_killed_at_any_moment_loses_and_doubles_nothing(
         stop.set()
         await asking
         sealer = n.sealer()
-        for _ in range(50):  # the killed session's lock goes with its connection
+        for _ in range(300):  # the killed session's lock goes with its connection
             if await sealer.start() is not None:
                 break
             await asyncio.sleep(0.1)

@@ -57,7 +57,7 @@ def code(answer: Answer) -> str:
 
 
 async def _done(inner: InnerNode, id_: str, identity: str = "analyst", **claims: Any) -> Any:
-    for _ in range(150):
+    for _ in range(900):
         answer = await inner.ask(JOB, identity, {"id": id_}, **(claims or {"purpose": "P12"}))
         job = answer.require().data["job"]
         if job["state"] in ("DONE", "FAILED"):

@@ -75,7 +75,7 @@ def frame(opcode: int, payload: bytes = b"", *, last: bool = True) -> bytes:
 
 
 async def _ended(client: ClientConnection) -> int | None:
-    await asyncio.wait_for(client.wait_closed(), 5)
+    await asyncio.wait_for(client.wait_closed(), 30)
     return client.close_code
 
 
@@ -99,7 +99,7 @@ def test_frames_that_arrive_together_leave_others_their_turn() -> None:
         async with connect(url, proxy=None) as other:
             client.transport.write(frame(1, b"one of many") * 3_000)
             await other.send("first")
-            assert await asyncio.wait_for(other.recv(), 5) == "5"
+            assert await asyncio.wait_for(other.recv(), 30) == "5"
             assert echo.received < 3_000
         for _ in range(3_000):
             assert await client.recv() == "11"
@@ -119,9 +119,9 @@ def test_what_arrives_while_a_message_waits_is_read_behind_it() -> None:
         await asyncio.sleep(0.05)
         assert echo.received == 1
         echo.go.set()
-        found = [await asyncio.wait_for(client.recv(), 5) for _ in range(4)]
+        found = [await asyncio.wait_for(client.recv(), 30) for _ in range(4)]
         assert found == ["5", str(len(long)), str(len(long)), "4"]
-        await asyncio.wait_for(pong, 5)
+        await asyncio.wait_for(pong, 30)
 
     run(case)
 

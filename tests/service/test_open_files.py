@@ -49,7 +49,7 @@ def test_connections_beyond_that_are_ended_and_the_others_answered(
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(post(b"x"))
         with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
-            await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+            await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 30)
         writer.close()
         silent[0][1].close()
         await silent[0][1].wait_closed()

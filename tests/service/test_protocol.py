@@ -122,7 +122,7 @@ async def answers(port: int, *parts: bytes, count: int = 1) -> list[tuple[int, s
             await asyncio.sleep(0.02)
         found = []
         for _ in range(count):
-            head = (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)).decode()
+            head = (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 30)).decode()
             fields = dict(line.split(": ", 1) for line in head.split("\r\n")[1:-2])
             body = await reader.readexactly(int(fields["content-length"]))
             found.append((int(head.split()[1]), fields.get("x-way", ""), body))
@@ -215,7 +215,7 @@ def test_who_leaves_before_the_body_is_not_answered_and_who_sends_while_it_ends_
 
             sending = asyncio.create_task(send())
         await sending
-        answered = await asyncio.wait_for(reader.read(), 5)
+        answered = await asyncio.wait_for(reader.read(), 30)
         writer.close()
         return answered
 
@@ -243,7 +243,7 @@ def test_a_connection_goes_on_and_ends_as_the_asker_says() -> None:
         ):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.write(last)
-            whole = await asyncio.wait_for(reader.read(), 5)
+            whole = await asyncio.wait_for(reader.read(), 30)
             assert b"\r\nconnection: close\r\n" in whole
             assert whole.startswith(b"HTTP/1.1 200 ")
             writer.close()
@@ -255,9 +255,9 @@ def test_an_asker_that_asks_before_it_sends_is_told_to_go_on() -> None:
     async def case(_: Told, port: int) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(post(b"body", "/direct", "expect: 100-continue")[:-4])
-        assert b"100 Continue" in await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+        assert b"100 Continue" in await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 30)
         writer.write(b"body")
-        assert b" 200 " in await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+        assert b" 200 " in await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 30)
         writer.close()
 
     run(case)
@@ -310,7 +310,7 @@ async def everything(port: int, *parts: bytes, pause: float = 0.0) -> bytes:
         for part in parts:
             writer.write(part)
             await asyncio.sleep(pause)
-        return await asyncio.wait_for(reader.read(), 5)
+        return await asyncio.wait_for(reader.read(), 30)
     finally:
         writer.close()
 
@@ -446,7 +446,7 @@ def test_a_stream_learns_that_its_reader_left_whatever_was_asked_behind_it(leave
         writer.write(post(b"", "/stream") + post(b"behind"))
         await told.begun.wait()
         getattr(writer.transport, leave)()
-        await asyncio.wait_for(told.left.wait(), 5)
+        await asyncio.wait_for(told.left.wait(), 30)
         writer.close()
 
     run(case)
@@ -471,7 +471,7 @@ def test_who_sends_no_more_is_answered() -> None:
                 await told.begun.wait()
             await asyncio.sleep(0.02)
             told.go.set()
-            whole = await asyncio.wait_for(reader.read(), 5)
+            whole = await asyncio.wait_for(reader.read(), 30)
             answered = whole.split(b"HTTP/1.1 200 OK\r\n")[1:]
             assert [one[-2:] for one in answered] == ends
             writer.close()
@@ -486,7 +486,7 @@ def test_who_reads_nothing_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.transport.pause_reading()  # type: ignore[attr-defined]
         writer.write(b"GET /long HTTP/1.1\r\nHost: a\r\n\r\n")
-        await asyncio.wait_for(told.left.wait(), 5)
+        await asyncio.wait_for(told.left.wait(), 30)
         writer.transport.abort()
         del reader
 
@@ -504,7 +504,7 @@ def test_an_answer_that_an_end_cuts_off_is_not_taken_for_the_next(
             asking = asyncio.create_task(everything(port, post(b"1") + post(b"2", "/asgi")))
             held = asyncio.create_task(everything(port, post(b"held")[:-4]))
             await told.begun.wait()
-        await asyncio.wait_for(held, 5)
+        await asyncio.wait_for(held, 30)
         return await asking
 
     assert uvloop.run(cut_off()) == b""

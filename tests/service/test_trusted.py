@@ -55,14 +55,6 @@ def ask(lone_node: LoneNode) -> Ask:
     return asked
 
 
-def _until(ask: Ask, expected: int, **asked: Any) -> None:
-    """The node says so within two seconds of a change."""
-    deadline = time.monotonic() + 2
-    while ask(asked)[0] != expected:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-
-
 def test_a_system_asks_what_was_registered_and_nothing_else(
     lone_node: LoneNode, ask: Ask, tmp_path: Path
 ) -> None:
@@ -83,7 +75,7 @@ def test_a_system_asks_what_was_registered_and_nothing_else(
     assert (status, told) == (0, [{"name": "wanted", "document": DIGEST}])
 
     given = {"variables": VARIABLES}
-    _until(ask, 200, query=WANTED, **given)
+    lone_node.wait_for(lambda: ask({"query": WANTED, **given})[0] == 200, 30)
     answered = (200, {"organisation": None})
     persisted = {"persistedQuery": {"version": 1, "sha256Hash": DIGEST}}
     assert ask({"documentId": f"sha256:{DIGEST}", **given}) == answered
@@ -103,7 +95,7 @@ def test_a_system_asks_what_was_registered_and_nothing_else(
 
     remove = ("trusted", "remove", DIGEST, "--caller=shenyang")
     assert lone_node.xinqiao_text(*remove)[0] == 0
-    _until(ask, 403, documentId=DIGEST)
+    lone_node.wait_for(lambda: ask({"documentId": DIGEST})[0] == 403, 30)
     status, text = lone_node.xinqiao_text(*remove)
     assert (status, "DOCUMENT_UNKNOWN" in text) == (2, True)
 

@@ -55,19 +55,29 @@ async def test_a_connection_that_the_server_ended_is_replaced(
     admin = await asyncpg.connect(postgres_server.dsn)
     await admin.execute("SELECT pg_terminate_backend($1)", ended)
     await admin.close()
-    await asyncio.sleep(0.1)
+    async with asyncio.timeout(30):
+        while not readers._idle[0].is_closed:  # noqa: ASYNC110 - nothing tells of it
+            await asyncio.sleep(0.01)
     assert await _pid(readers) != ended
 
 
-async def test_who_stops_waiting_leaves_the_turn_to_others(readers: Readers) -> None:
-    reads = [
-        asyncio.create_task(readers.fetchrow("SELECT pg_sleep(0.02), pg_backend_pid()"))
-        for _ in range(20)
-    ]
-    await asyncio.sleep(0.01)
-    for one in reads[::3]:
-        one.cancel()
-    told = await asyncio.wait_for(asyncio.gather(*reads, return_exceptions=True), 10)
+async def test_who_stops_waiting_leaves_the_turn_to_others(
+    readers: Readers, postgres_server: PostgresServer
+) -> None:
+    gate = await asyncpg.connect(postgres_server.dsn)
+    try:
+        await gate.execute("SELECT pg_advisory_lock(20261130)")
+        reads = [
+            asyncio.create_task(readers.fetchrow("SELECT pg_advisory_lock_shared(20261130)"))
+            for _ in range(20)
+        ]
+        await asyncio.sleep(0.01)
+        for one in reads[::3]:
+            one.cancel()
+        await gate.execute("SELECT pg_advisory_unlock(20261130)")
+    finally:
+        await gate.close()
+    told = await asyncio.wait_for(asyncio.gather(*reads, return_exceptions=True), 30)
     assert [isinstance(row, asyncpg.Record) for row in told] == [n % 3 > 0 for n in range(20)]
     both = await asyncio.gather(
         *(readers.fetchrow("SELECT pg_sleep(0.02), pg_backend_pid()") for _ in range(2))
