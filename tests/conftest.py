@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import settings
 
@@ -34,6 +35,8 @@ _ROOM = 6 << 30  # bytes
 # Where a change is kept or refused, the examples are the same each time; elsewhere new ones.
 settings.register_profile("xinqiao", deadline=None, derandomize=os.environ.get("XINQIAO_CI") == "1")
 settings.load_profile("xinqiao")
+for _phase in ("connect", "read", "write", "pool"):  # httpx would give up after five seconds
+    setattr(httpx._config.DEFAULT_TIMEOUT_CONFIG, _phase, 120.0)
 
 
 # Modules that share what is dear to start go to one process, so that it is started once. Shares

@@ -62,7 +62,7 @@ def test_nothing_of_an_answer_is_run_before_it_holds(tmp_path: Path) -> None:
         origin = f"http://127.0.0.1:{server.server_port}"
         done = subprocess.run(
             ["sh", SCRIPT, origin, key, "me-1", "none", question],
-            cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False,
+            cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
     finally:
         server.shutdown()

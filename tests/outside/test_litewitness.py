@@ -85,7 +85,7 @@ def agent(tmp_path: Path) -> Iterator[tuple[Path, Ed25519PrivateKey]]:
                 ["ssh-add", "-q", pem],
                 env={**os.environ, "SSH_AUTH_SOCK": str(place)},
                 check=True,
-                timeout=20,
+                timeout=120,
             )
             yield place, key
         finally:
@@ -199,7 +199,7 @@ def _judge(go_tools: GoTools, note: Note, log: VerifierKey, witness: VerifierKey
         [go_tools.path("cosigned"), "-log", log.text, "-witness", witness.text],
         input=note.bytes(),
         capture_output=True,
-        timeout=30,
+        timeout=120,
         check=False,
     )
     assert done.returncode == 0, done.stderr.decode()
@@ -210,7 +210,7 @@ def _listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def _wait_for(holds: object, seconds: float = 20) -> None:
+def _wait_for(holds: object, seconds: float = 60) -> None:
     assert callable(holds)
     deadline = time.monotonic() + seconds
     while not holds():

@@ -96,7 +96,11 @@ def test_a_wrong_pin_is_refused(token: Token, tmp_path: Path) -> None:
         "except TokenError as error:\n    print(error)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script, uri], capture_output=True, text=True, check=False, timeout=30
+        [sys.executable, "-c", script, uri],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
     )
     assert done.stdout.startswith("TOKEN_PIN"), done.stderr
     assert "8765" not in done.stdout + done.stderr

@@ -51,6 +51,6 @@ def new_token(folder: Path) -> Token:
         [SOFTHSM, "--init-token", "--free", "--label=xinqiao", "--so-pin=13572468",
          "--pin=24681357"],
         env={**os.environ, "SOFTHSM2_CONF": str(configuration)},
-        check=True, capture_output=True, timeout=30,
+        check=True, capture_output=True, timeout=120,
     )  # fmt: skip
     return Token(configuration, pin)

@@ -98,7 +98,7 @@ class Browser:
         assert "exceptionDetails" not in found, found["exceptionDetails"]
         return found["result"].get("value")
 
-    def wait_for(self, script: str, seconds: float = 20) -> Any:
+    def wait_for(self, script: str, seconds: float = 60) -> Any:
         """The first true value of an expression."""
         deadline = time.monotonic() + seconds
         while True:

@@ -94,9 +94,9 @@ class Cities:
 
     def http(self) -> httpx.Client:
         """A client of HTTP alone."""
-        return httpx.Client(timeout=30, trust_env=False, verify=self._trust)
+        return httpx.Client(timeout=120, trust_env=False, verify=self._trust)
 
-    def wait_for(self, holds: Any, seconds: float = 30) -> None:
+    def wait_for(self, holds: Any, seconds: float = 90) -> None:
         deadline = time.monotonic() + seconds
         while not holds():
             assert time.monotonic() < deadline, "it did not come about in time"

@@ -62,7 +62,7 @@ class InnerNode:
 
     def client(self, identity: str | None) -> Client:
         key = identity_key(self.root, identity) if identity else None
-        http = httpx.Client(timeout=30, verify=self.trust)
+        http = httpx.Client(timeout=120, verify=self.trust)
         return Client(self.url, key, node_keys(self.root, "benxi"), http=http)
 
     async def ask(

@@ -75,7 +75,7 @@ REFUSED = {
 
 @pytest.fixture(scope="module")
 def http(lone_node: LoneNode) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=lone_node.url("benxi"), trust_env=False, timeout=20) as client:
+    with httpx.Client(base_url=lone_node.url("benxi"), trust_env=False, timeout=120) as client:
         yield client
 
 

@@ -31,7 +31,7 @@ def complete(shell: str, line: str, environment: dict[str, str]) -> list[str]:
     }[shell]
     done = subprocess.run(
         [XINQIAO], env={**environment, **asked, "_XINQIAO_COMPLETE": f"complete_{shell}"},
-        capture_output=True, text=True, check=False, timeout=30,
+        capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
     assert "Traceback" not in done.stderr, done.stderr
     return [line for line in done.stdout.splitlines() if line]
@@ -95,7 +95,7 @@ def test_the_script_can_be_shown_and_names_the_program(shell: str, place: dict[s
     done = subprocess.run(
         [XINQIAO, "--show-completion", shell],
         env={**place, "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"},
-        capture_output=True, text=True, check=False, timeout=30,
+        capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert f"complete_{shell}" in done.stdout
@@ -108,7 +108,7 @@ def test_installing_writes_into_the_shell_s_own_files(place: dict[str, str]) -> 
     done = subprocess.run(
         [XINQIAO, "--install-completion", "bash"],
         env={**place, "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"},
-        capture_output=True, text=True, check=False, timeout=30,
+        capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "xinqiao" in (Path(place["HOME"]) / ".bashrc").read_text()
@@ -132,7 +132,7 @@ def test_a_tab_loads_nothing_but_the_program_s_face(place: dict[str, str]) -> No
             **place, "PYTHONPROFILEIMPORTTIME": "1", "_XINQIAO_COMPLETE": "complete_bash",
             "COMP_WORDS": "xinqiao query --purpose P", "COMP_CWORD": "3",
         },
-        capture_output=True, text=True, check=True, timeout=30,
+        capture_output=True, text=True, check=True, timeout=120,
     )  # fmt: skip
     assert done.stdout.split() == list(PURPOSES)
     loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}

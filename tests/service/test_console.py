@@ -49,7 +49,7 @@ class Opened:
     @contextmanager
     def browser(self) -> Iterator[httpx.Client]:
         """An HTTP client that was let in."""
-        with httpx.Client(base_url=self.origin, trust_env=False, timeout=30) as client:
+        with httpx.Client(base_url=self.origin, trust_env=False, timeout=120) as client:
             assert client.get(self.address).status_code == 200
             client.headers["origin"] = self.origin
             yield client

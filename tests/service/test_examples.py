@@ -136,7 +136,7 @@ def gateway(folder: Path, *arguments: str) -> Iterator[str]:
     finally:
         # The group: Node may stand behind a launcher, and told to end it waits for connections.
         os.killpg(process.pid, signal.SIGKILL)
-        process.communicate(timeout=20)
+        process.communicate(timeout=120)
 
 
 def asked(address: str, query: str) -> Any:

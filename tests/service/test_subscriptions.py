@@ -316,7 +316,7 @@ async def test_server_sent_events_carry_the_same_signed_events(inner: InnerNode)
     headers = {**dict(question.headers), "accept": "text/event-stream"}
     keys = node_keys(inner.root, "benxi")
     async with (
-        httpx.AsyncClient(timeout=10) as http,
+        httpx.AsyncClient(timeout=120) as http,
         http.stream("POST", target, content=body, headers=headers) as answer,
     ):
         assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
@@ -356,11 +356,11 @@ async def test_the_client_is_told_why_server_sent_events_end(inner: InnerNode) -
         first = asyncio.ensure_future(anext(events))
         await _begun(inner)
         await touch(inner, "罚1")
-        assert (await asyncio.wait_for(first, 20)).data
+        assert (await asyncio.wait_for(first, 60)).data
         await inner.revoke(key_id)
         await touch(inner, "罚1")
         with pytest.raises(ClientError, match="KEY_REVOKED"):
-            await asyncio.wait_for(anext(events), 20)
+            await asyncio.wait_for(anext(events), 60)
 
 
 async def _until_data(lines: AsyncIterator[str]) -> AsyncIterator[str]:
@@ -389,9 +389,9 @@ async def test_the_client_follows_events_and_goes_on_behind_the_last(inner: Inne
         following = asyncio.create_task(follow(client, 1))
         await _begun(inner)
         await touch(inner, "罚1")
-        place = await asyncio.wait_for(following, 20)
+        place = await asyncio.wait_for(following, 60)
         await touch(inner, "罚2")  # while nobody follows
-        await asyncio.wait_for(follow(client, 2, place), 20)
+        await asyncio.wait_for(follow(client, 2, place), 60)
         with pytest.raises(ClientError, match="PURPOSE_NOT_ALLOWED"):
             async for _ in client.subscribe(document, purpose="P9"):
                 pass

@@ -124,7 +124,7 @@ async def test_a_whole_graph_job_is_cancelled_while_it_computes(
     told = (await _start(inner, "GUARANTEE_CIRCLES", "cancel")).require().data
     id_ = told["startGraphAnalysis"]["id"]
     async with inner.jobs(handlers_of(inner.node)):
-        await asyncio.wait_for(reading.wait(), 10)
+        await asyncio.wait_for(reading.wait(), 60)
         variables = {"id": id_, "k": "whole-cancel-it"}
         assert (await inner.ask(CANCEL, "analyst", variables, purpose="P12")).data["cancelJob"]
         await _until(inner, id_, "CANCELLED")

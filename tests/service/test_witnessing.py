@@ -213,10 +213,10 @@ def test_a_node_that_must_be_witnessed_stops_and_goes_on(lone_node: LoneNode) ->
 
     def ask() -> httpx.Response:
         body = {"query": QUESTION}
-        return httpx.post(f"{url}/graphql", json=body, timeout=30, trust_env=False)
+        return httpx.post(f"{url}/graphql", json=body, timeout=120, trust_env=False)
 
     def standing() -> Any:
-        found = httpx.get(f"{url}/ready", timeout=30, trust_env=False).json()
+        found = httpx.get(f"{url}/ready", timeout=120, trust_env=False).json()
         return found["witnessed"]["access"]
 
     assert ask().status_code == 200

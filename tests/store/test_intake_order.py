@@ -133,7 +133,7 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.timeout(120 + 15 * KILLS)
+@pytest.mark.timeout(400 + 15 * KILLS)
 async def test_an_import_killed_anywhere_goes_on_to_the_undisturbed_state(
     take: Take, pool: asyncpg.Pool[Any], database: str, feeds: Path, tmp_path: Path
 ) -> None:

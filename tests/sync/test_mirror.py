@@ -526,7 +526,7 @@ async def test_the_loop_survives_an_absent_partner_and_stops(
     running = asyncio.create_task(mirror(shenyang, line).run(0.01, stop))
     await asyncio.sleep(0.05)
     line.cut_after = None
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not await copies(shenyang):  # noqa: ASYNC110, there is nothing to wait on
             await asyncio.sleep(0.02)
         stop.set()
@@ -540,7 +540,7 @@ async def test_without_news_at_the_partner_nothing_is_asked(
     await benxi.build()
     line, stop = Line(benxi, SHENYANG), asyncio.Event()
     running = asyncio.create_task(mirror(shenyang, line).run(0.01, stop))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not await copies(shenyang):  # noqa: ASYNC110, there is nothing to wait on
             await asyncio.sleep(0.02)
         await asyncio.sleep(0.3)
