@@ -17,6 +17,7 @@ import asyncpg
 
 from client.algorithm import Algorithm
 from client.key_change import USES
+from security.entry import timestamp
 from security.errors import KeyFileError
 from security.invitation import invite
 from security.key_event import TOKEN, KeyHistory, answer_key, log_key, state_change
@@ -194,6 +195,7 @@ async def judge(
         "counts": found.counts,
         "reason": str(found.reason),
         "message": found.message,
+        "provenAt": None if found.proven_at is None else timestamp(found.proven_at),
     }
 
 

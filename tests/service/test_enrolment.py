@@ -205,7 +205,9 @@ def test_a_callers_key_is_rotated_with_overlap_and_its_compromise_is_judged(
     status, found = lone_node.xinqiao(
         "key", "judge", old.key_id, "--signed", at, "--sealed", at, "--witnesses"
     )
-    assert (status, found["reason"]) == (1, "UNWITNESSED")
+    assert (status, found["reason"], found["provenAt"]) == (1, "UNWITNESSED", None)
+    found = lone_node.xinqiao("key", "judge", old.key_id, "--signed", at, "--sealed", at)[1]
+    assert (found["reason"], found["provenAt"][:19]) == ("COMPROMISED", at[:19])
     words = [XINQIAO, "key", "rotate", name]
     turning = [subprocess.Popen(words, env=lone_node.environment) for _ in range(3)]
     assert [one.wait(60) for one in turning] == [0, 0, 0]  # one after the other
