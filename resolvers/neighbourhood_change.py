@@ -17,7 +17,7 @@ from resolvers.errors import QuestionError
 from resolvers.event import Happened, Step, changes_of_node, rows_after
 from resolvers.graph_answer import Parties, truncated_value
 from resolvers.graph_scope import demand_hops, subject_asked
-from resolvers.neighbourhood_state import Became, Touched, records_became, relations_became
+from resolvers.neighbourhood_state import Became, Touched, records_became, relations_became, whose
 from resolvers.projection import shanghai, shanghai_day
 from resolvers.reading import Store, fetch
 from resolvers.statement import Selected, Statement
@@ -79,7 +79,7 @@ async def take(statement: Statement, selected: Selected, call: Call, position: s
     rows, then, more = await rows_after(changes, position, given.get("after"), _ENTITIES)
     if not rows:
         return Step(position=then.text, more=more)
-    last = {row.entity_id: row for row in rows}
+    last = {whose(row.entity, row.entity_id, row.subject_id): row for row in rows}
     today = call.context.today
     became = await _became(asked, changes.pool, _touched(rows), (today, today), marked=True)
     if not became:
@@ -88,10 +88,10 @@ async def take(statement: Statement, selected: Selected, call: Call, position: s
     around = await asked.around(today, today, ties)
     parties = Parties.prepare(fresh, selected)
     near = await _near(parties, call, became, around)
-    near.sort(key=lambda one: last[one.id].place)
+    near.sort(key=lambda one: last[one.whose].place)
     happened, cut = [], truncated_value(around.truncated)
     for one in near:
-        where = last[one.id].place.text
+        where = last[one.whose].place.text
         value = {"position": where, "change": _value(one, around), "truncated": cut}
         happened.append(Happened(parties.shape(value), _disclosed(parties, [one]), where))
     return Step(tuple(happened), then.text, more=more)
@@ -99,14 +99,15 @@ async def take(statement: Statement, selected: Selected, call: Call, position: s
 
 def _touched(rows: Sequence[Row]) -> dict[str, list[Touched]]:
     """By entity, what the rows touch, from before the first of them to behind the last."""
-    first: dict[UUID, Row] = {}
-    last: dict[UUID, Row] = {}
+    first: dict[Any, Row] = {}
+    last: dict[Any, Row] = {}
     for row in rows:
-        first.setdefault(row.entity_id, row)
-        last[row.entity_id] = row
+        one = whose(row.entity, row.entity_id, row.subject_id)
+        first.setdefault(one, row)
+        last[one] = row
     found: dict[str, list[Touched]] = {"RELATION": [], "RECORD": []}
-    for id_, row in last.items():
-        found[row.entity].append(Touched(id_, row.subject_id, first[id_].at, row.at))
+    for one, row in last.items():
+        found[row.entity].append(Touched(row.entity_id, row.subject_id, first[one].at, row.at))
     return found
 
 
@@ -173,10 +174,10 @@ async def _stated(
     )
     values = [list(around.expanded), list(around.distance), since, until, *days]
     rows = await fetch(store, sql, values)
-    found: dict[str, dict[UUID, Touched]] = {"RELATION": {}, "RECORD": {}}
+    found: dict[str, dict[Any, Touched]] = {"RELATION": {}, "RECORD": {}}
     for row in rows:
         one = Touched(row["id"], row["subject_id"], since, until - _TICK)
-        found[row["entity"]][one.id] = one
+        found[row["entity"]][whose(row["entity"], one.id, one.subject)] = one
     if len(rows) > 2 * MAX_CHANGES or sum(map(len, found.values())) > MAX_CHANGES:
         raise QuestionError(
             "BUDGET_LIMIT", "more has been stated than a digest reads: name a shorter period"
@@ -241,19 +242,19 @@ def _value(one: Became, around: Surroundings) -> dict[str, Any]:
     }
 
 
-def _key(one: Became) -> tuple[dt.datetime, UUID]:
-    return one.recorded_at or dt.datetime.min.replace(tzinfo=dt.UTC), one.id
+def _key(one: Became) -> tuple[dt.datetime, UUID, UUID]:
+    return one.recorded_at or dt.datetime.min.replace(tzinfo=dt.UTC), one.id, one.ends[0]
 
 
 def _cursor_text(one: Became) -> str:
-    moment, id_ = _key(one)
-    return base64.urlsafe_b64encode(f"{moment.isoformat()}|{id_}".encode()).decode()
+    moment, id_, end = _key(one)
+    return base64.urlsafe_b64encode(f"{moment.isoformat()}|{id_}|{end}".encode()).decode()
 
 
-def _cursor(text: str) -> tuple[dt.datetime, UUID]:
+def _cursor(text: str) -> tuple[dt.datetime, UUID, UUID]:
     try:
-        moment, id_ = base64.b64decode(text, altchars=b"-_", validate=True).decode().split("|")
-        told = dt.datetime.fromisoformat(moment), UUID(id_)
+        moment, id_, end = base64.b64decode(text, altchars=b"-_", validate=True).decode().split("|")
+        told = dt.datetime.fromisoformat(moment), UUID(id_), UUID(end)
         if told[0].tzinfo is not None:
             return told
     except (ValueError, binascii.Error):

@@ -91,6 +91,16 @@ class Became:
     before: dict[str, Any] | None
     after: dict[str, Any] | None
 
+    @property
+    def whose(self) -> tuple[UUID, UUID | None]:
+        """A relation by its id; a record by its subject too, for it may be corrected to another."""
+        return whose(self.what, self.id, self.ends[0])
+
+
+def whose(what: str, id_: UUID, subject: UUID) -> tuple[UUID, UUID | None]:
+    """What is told once of a change: as `Became.whose`."""
+    return id_, None if what == "RELATION" else subject
+
 
 def change_of(
     before: Standing | None,

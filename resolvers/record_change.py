@@ -42,8 +42,7 @@ async def take(statement: Statement, selected: Selected, call: Call, position: s
     rows, then, more = await rows_after(changes, position, after, _ENTITY)
     if not rows:
         return Step(position=then.text, more=more)
-    latest = {row.entity_id: row for row in rows}
-    happened = await _happened(statement, selected, call, changes, list(latest.values()))
+    happened = await _happened(statement, selected, call, changes, rows)
     return Step(tuple(happened), then.text, more=more)
 
 
@@ -59,7 +58,10 @@ async def _happened(
         rows = [row for row in rows if row.subject_id in named]
     kinds = selected.given("kinds")
     seen, manifest = await _seen(statement, selected, call, rows, kinds)
-    ended = await _ended(statement, call, changes, [r for r in rows if r.entity_id not in seen])
+    ended = await _ended(
+        statement, call, changes, [r for r in rows if r.entity_id not in seen], named
+    )
+    latest = {row.entity_id: row for row in rows}
     wanted = None if kinds is None else frozenset(kinds.read(call))
 
     def fill(inner: Selected) -> Shape:
@@ -70,7 +72,7 @@ async def _happened(
 
     shape = shaper(statement, selected, fill, ("record",))
     found = []
-    for row in sorted(rows, key=lambda row: row.place):
+    for row in sorted(latest.values(), key=lambda row: row.place):
         value: dict[str, Any] = {"recordId": str(row.entity_id), "position": row.place.text}
         if row.entity_id in seen:
             at = seen[row.entity_id]
@@ -166,17 +168,28 @@ async def _changed(call: Call, records: Sequence[UUID]) -> frozenset[UUID]:
 
 
 async def _ended(
-    statement: Statement, call: Call, changes: Changes, rows: Sequence[Row]
+    statement: Statement,
+    call: Call,
+    changes: Changes,
+    rows: Sequence[Row],
+    named: frozenset[UUID] | None,
 ) -> Mapping[UUID, str]:
-    """Kinds of the records that have ended and that the caller might see while they were valid."""
+    """Kinds of the records that have ended and that the caller might see while they were valid.
+
+    One that was sent again under its right subject has not, unless only the former one is named.
+    """
     if not rows:
         return {}
     check = statement.anew(call.context.scope)
     subjects = check.bind(lambda _: [row.subject_id for row in rows], "uuid[]")
     records = check.bind(lambda _: [row.entity_id for row in rows], "uuid[]")
     before = _BEFORE.format(subjects=subjects, records=records)
+    followed = check.bind(lambda _: None if named is None else list(named), "uuid[]")
     sql, binds = check.finished(
         f"SELECT w.record_id, w.kind FROM {before} w WHERE {record_visible(check, 'w')}"
+        " AND NOT EXISTS (SELECT FROM record o WHERE o.record_id = w.record_id"
+        f" AND ({followed} IS NULL OR o.subject_id = ANY({followed}))"
+        f" AND {record_visible(check, 'o')})"
     )
     found = await fetch(changes.pool, sql, [bind(call) for bind in binds])
     return {row["record_id"]: row["kind"] for row in found}

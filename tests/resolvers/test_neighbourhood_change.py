@@ -26,6 +26,7 @@ from resolvers.operation import Operations
 from resolvers.subscription import SubscriptionPlan
 from security.policy import Scope
 from service.changes import Changes
+from store.correction import end_where_it_was
 from store.statement import Order
 from store.withdrawal import mark_objection, withdraw_record, withdraw_relation
 from tests.resolvers.conftest import (
@@ -89,12 +90,19 @@ class Around:
                 )
             await _tell(connection, "RELATION", key, source)
 
-    async def record(self, subject: str, key: str, kind: str = "penalty", **more: Any) -> None:
+    async def record(
+        self, subject: str, key: str, kind: str = "penalty", former: str | None = None, **more: Any
+    ) -> None:
+        """State a record, with `former` corrected to this subject from that one."""
         stamp = self._stamp()
         ended = more.get("display_ended_on")
         content = {"class": "O", "status": "VALID", "display_ended_on": ended and str(ended)}
         async with self.pool.acquire() as connection, connection.transaction():
-            await connection.execute("DELETE FROM record WHERE record_id = $1", uid(key))
+            await connection.execute(
+                "DELETE FROM record WHERE record_id = $1 AND subject_id <> $2",
+                uid(key),
+                uid(former or ""),
+            )
             await _record(connection, key, subject, kind, stamp=stamp, salt=b"s", **more)
             await _insert(
                 connection,
@@ -107,6 +115,7 @@ class Around:
                 content=orjson.dumps(content).decode(),
             )
             await _tell(connection, "RECORD", key, subject)
+            await end_where_it_was(connection, [uid(key)])
 
     async def withdraw(self, key: str) -> None:
         order = Order(self._stamp(), b"w", 1)
@@ -296,6 +305,34 @@ async def test_listings_and_penalties_of_those_around(around: Around) -> None:
     place = await around.now()
     await around.end("nb-r5", "WITHDRAWN")
     assert brief(await around.follow(place)) == [("UNDONE", "PENALTY")]
+
+
+async def test_a_penalty_that_is_corrected_to_another_subject_is_told_of_both(
+    around: Around,
+) -> None:
+    """It stands under one subject: the other's is undone, in the same transaction."""
+    await around.record("nb-near", "nb-r13")
+    place, since = await around.now(), dt.datetime.now(dt.UTC)
+    await around.record("nb-next", "nb-r13", former="nb-near")
+    told = await around.follow(place)
+    assert [(one["change"], one["parties"][0]["distance"]) for one in told] == [
+        ("NEW", 2),
+        ("UNDONE", 1),
+    ]
+    (told,) = await around.follow(place, h=1)
+    assert told["change"] == "UNDONE"
+    whole, paged, cursor = await around.digest(f=since.isoformat()), [], None
+    for _ in whole["changes"]:
+        page = await around.digest(f=since.isoformat(), n=1, a=cursor)
+        paged += page["changes"]
+        cursor = page["endCursor"]
+    assert cursor is None
+    assert paged == whole["changes"]
+    assert {one["change"] for one in paged} == {"NEW", "UNDONE"}
+    place = await around.now()
+    await around.record("nb-near", "nb-r14")
+    await around.record("nb-hub", "nb-r14", former="nb-near")
+    assert brief(await around.follow(place)) == [("NEW", "PENALTY")]
 
 
 async def test_w25_x29_what_the_caller_may_not_see_fires_nothing(around: Around) -> None:

@@ -23,10 +23,11 @@ from client.subscription import signed_subscription, unsigned_subscription, veri
 from service.enrolment import identity_key, node_keys
 from service.rate import Budget, RateTable
 from service.subscribed import Subscriptions
+from store.correction import end_where_it_was
 from store.outbox import Place, newest
 from store.statement import Order
 from store.withdrawal import mark_objection, withdraw_relation
-from tests.resolvers.conftest import uid
+from tests.resolvers.conftest import _record, uid
 from tests.service.inner_node import InnerNode
 
 RECORDS = """subscription($s: [String!], $k: [String!], $a: String) {
@@ -114,6 +115,14 @@ async def touch(inner: InnerNode, *names: str) -> None:
         await connection.execute("NOTIFY outbox")
 
 
+async def _tell(connection: Any, name: str, subject: str) -> None:
+    await connection.execute(
+        "INSERT INTO outbox (entity, entity_id, subject_id) VALUES ('RECORD', $1, $2)",
+        uid(name),
+        uid(subject),
+    )
+
+
 async def _begun(inner: InnerNode) -> None:
     """Until the process follows the outbox for whoever has just subscribed."""
     for _ in range(200):
@@ -186,6 +195,51 @@ async def test_what_ends_is_told_to_whoever_might_see_it_before(inner: InnerNode
             await _set(inner, "罚1", "status = 'VALID'")
             await _set(inner, "罚6", "status = 'VALID'")
         assert told == {"change": "ENDED", "recordId": str(uid("罚1")), "record": None}
+
+
+async def test_what_is_corrected_to_another_subject_is_told_of_both(inner: InnerNode) -> None:
+    """A record stands under one subject: whoever follows that learns of it, and who follows the
+    former one that it has ended there."""
+    key, order = "承9", {"stamp": dt.datetime(2026, 3, 1, tzinfo=dt.UTC)}
+    pool = inner.node.work_pool
+    await _record(pool, key, "a", "commitment", salt=b"s")
+    await pool.execute(
+        "INSERT INTO record_version (subject_id, record_id, stamp, batch_sha, line_no, digest,"
+        " status, commitment) SELECT subject_id, record_id, stamp, batch_sha, line_no, digest,"
+        " 'VALID', commitment FROM record WHERE record_id = $1",
+        uid(key),
+    )
+    async with socket(inner) as one:
+        for id_, codes in (
+            ("former", ["91210500XD00000011"]),
+            ("right", ["92210504XD00000044"]),
+            ("both", ["91210500XD00000011", "92210504XD00000044"]),
+            ("all", None),
+        ):
+            await one.subscribe(id_, RECORDS, "analyst", {"s": codes}, purpose="P12")
+        await _begun(inner)
+        try:
+            async with pool.acquire() as connection, connection.transaction():
+                await _record(connection, key, "d", "commitment", salt=b"s", **order)
+                await _tell(connection, key, "d")
+                await end_where_it_was(connection, [uid(key)])
+                await connection.execute("NOTIFY outbox")
+            messages = [await one.next() for _ in range(4)]
+            told = {m["id"]: one.verified(m)["data"]["recordChanged"] for m in messages}
+            for id_ in ("right", "both", "all"):
+                assert told[id_]["change"] == "CHANGED"
+                assert told[id_]["record"]["documentNo"] == key
+            assert (told["former"]["change"], told["former"]["record"]) == ("ENDED", None)
+            # Also where only the row of its former subject comes within a step.
+            async with pool.acquire() as connection:
+                await _tell(connection, key, "a")
+                await connection.execute("NOTIFY outbox")
+            message = await one.next()
+            assert message["id"] == "former"
+            assert await one.silent()
+        finally:
+            for table in ("record", "record_version"):
+                await pool.execute(f"DELETE FROM {table} WHERE record_id = $1", uid(key))
 
 
 async def test_a_mark_that_is_taken_away_again_is_a_change_and_nothing_new(
