@@ -22,6 +22,7 @@ import orjson
 
 from client.profile import LABEL, body_digest
 from client.subscription import METHOD
+from resolvers.cost import OverspentError, unpaid
 from resolvers.errors import QuestionError
 from resolvers.lookup import standard_code
 from resolvers.plan import RefusedPlan
@@ -62,12 +63,14 @@ _TOO_LARGE = "send a shorter document or variables"
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A subscription that was opened: what is known of its request, and its first step."""
+    """A subscription that was opened: what is known of its request, and its first step with the
+    scope under which it was taken."""
 
     passage: Passage
     question: GraphQLRequest
     claim: Claim
     first: Taken
+    scope: Scope
 
 
 def missing_under(epoch_key: tuple[str, bytes], code: str) -> str:
@@ -172,12 +175,17 @@ class Pipeline:
             if scope.grounds.authorisation is not None:
                 await self._use_authorisation(passage, scope.grounds.authorisation)
             claim = Claim.of(passage.verified)
-            context = replace(self._node.context(scope, claim), changes=changes)
+            context = replace(self._node.context(scope, claim, incoming.peer), changes=changes)
             try:
                 taken = await plan.take(context, question.variables, None)
+            except OverspentError as error:
+                answer = unpaid(error)
+                return Produced(
+                    answer.status, answer.body, reason=error.code, media=JSON, wait=answer.wait
+                )
             except QuestionError as error:
                 raise Refusal(400, error.code, error.message) from error
-            opened = Opened(passage, question, claim, taken)
+            opened = Opened(passage, question, claim, taken, scope)
             return Produced(200, b"", media=JSON)
 
         outgoing = await self._pass(incoming, produce, received)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -28,13 +28,14 @@ from service.media import JSON
 from service.passage import Outgoing, Produced, Refusal, error_body, refused
 from service.pipeline import UNWITNESSED, Opened, Pipeline
 from service.standing import legal_basis, scope_of
+from service.trusted import trusted_document
 from store.outbox import Place
 
 if TYPE_CHECKING:
     from service.bell import Bell
     from service.node import Node
 
-_LOOK = 5.0  # seconds between two looks without a wake, which also judge the caller again
+_LOOK = 5.0  # seconds between two looks without a wake, and that the caller counts as judged
 _JOB_LOOK = 1.0
 _TURNS = 8  # subscriptions that take a step at once: all are woken by one change
 _AT_ONCE = 32  # events that are logged in one commit
@@ -98,31 +99,59 @@ class Subscriptions:
                 self.changes.leave()
 
     async def _events(self, opened: Opened) -> AsyncGenerator[Told]:
-        taken = opened.first
+        taken, scope, place = opened.first, opened.scope, None
         try:
             while True:
-                for start in range(0, len(taken.events), _AT_ONCE):
-                    some = taken.events[start : start + _AT_ONCE]
-                    async with self._turns:
-                        verified, scope = await self._judged(opened)
-                        all_told = await asyncio.gather(
-                            *(self._told(opened, verified, scope, event) for event in some)
-                        )
-                    self._owe(opened, len(some))
-                    for told in all_told:
+                async with aclosing(self._handed_on(opened, taken.events, scope)) as handed_on:
+                    async for event, told in handed_on:
                         yield told
+                        place = event.position
+                if taken.events and place != taken.events[-1].position:
+                    async with self._turns:
+                        taken, scope = await self._step(opened, place)
+                    continue
                 if taken.ended:
                     return
                 if not taken.more:
                     await self._woken(taken)
                 if taken.events:
                     await self._afforded(opened)
+                place = taken.position
                 async with self._turns:
-                    taken = await self._step(opened, taken.position)
+                    taken, scope = await self._step(opened, place)
         except (LogUnavailableError, TokenError) as error:
             yield self._unlogged(error.code, error.message)
         except Exception as error:
             yield await self._refused(opened, error)
+
+    async def _handed_on(
+        self, opened: Opened, events: Sequence[Event], scope: Scope
+    ) -> AsyncGenerator[tuple[Event, Told]]:
+        """Events of a step that was taken under a scope, as fast as they are received.
+
+        Ends before the last when the caller may see something else by now, or has received them
+        so slowly that what they show may be something else.
+        """
+        made = judged = time.monotonic()
+        for start in range(0, len(events), _AT_ONCE):
+            some = events[start : start + _AT_ONCE]
+            async with self._turns:
+                verified, present = await self._judged(opened)
+                late = start > 0 and time.monotonic() - made > _LOOK
+                if late or present.digest != scope.digest:
+                    return
+                judged = time.monotonic()
+                all_told = await asyncio.gather(
+                    *(self._told(opened, verified, present, event) for event in some)
+                )
+            self._owe(opened, len(some))
+            for event, told in zip(some, all_told, strict=True):
+                if time.monotonic() - judged > _LOOK:
+                    _, present = await self._judged(opened)
+                    judged = time.monotonic()
+                    if present.digest != scope.digest:
+                        return
+                yield event, told
 
     def _owe(self, opened: Opened, events: int) -> None:
         """Have the public pay for its events, each of which is an entry of the log for ever."""
@@ -139,19 +168,21 @@ class Subscriptions:
                 break
             await asyncio.sleep(min(wait, _LOOK))
 
-    async def _step(self, opened: Opened, position: str) -> Taken:
+    async def _step(self, opened: Opened, position: str | None) -> tuple[Taken, Scope]:
         node, question = self.node, opened.question
         _, scope = await self._judged(opened)
         plan = node.operations.prepare(question.document, question.operation_name, scope)
         if not isinstance(plan, SubscriptionPlan):  # the schema has changed since
             raise Refusal(400, "OPERATION_NOT_SUPPORTED", "subscribe again: the schema has changed")
-        context = replace(node.context(scope, opened.claim), changes=self.changes)
-        return await plan.take(context, question.variables, position)
+        peer = opened.passage.incoming.peer
+        context = replace(node.context(scope, opened.claim, peer), changes=self.changes)
+        return await plan.take(context, question.variables, position), scope
 
     async def _judged(self, opened: Opened) -> tuple[VerifiedRequest, Scope]:
         if self.node.unwitnessed:
             raise Refusal(503, "LOG_UNWITNESSED", UNWITNESSED)
         verified = opened.claim.judged(self.node.registry, time.time())
+        trusted_document(self.node, verified, opened.question.document, None)
         return verified, await scope_of(self.node, verified, counted=True)
 
     async def _woken(self, taken: Taken) -> None:

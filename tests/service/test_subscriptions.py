@@ -7,7 +7,7 @@ import datetime as dt
 import json
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 import httpx
@@ -20,7 +20,12 @@ from client.errors import ClientError
 from client.question import Question, sign_request
 from client.receipt import Receipt
 from client.subscription import signed_subscription, unsigned_subscription, verify_event
+from security.policy import Role
+from security.trusted import TrustedDesk
 from service.enrolment import identity_key, node_keys
+from service.node import Node
+from service.passage import Incoming
+from service.pipeline import Pipeline
 from service.rate import Budget, RateTable
 from service.subscribed import Subscriptions
 from store.correction import end_where_it_was
@@ -278,6 +283,86 @@ async def test_a_subscription_ends_with_the_trust_in_its_caller(inner: InnerNode
         message = await one.next()
         assert message["type"] == "error"
         assert one.verified(message)[0]["extensions"]["code"] == "KEY_REVOKED"
+
+
+async def test_who_receives_slowly_is_judged_again_before_each_event(
+    inner: InnerNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a step has made is not handed on under a right that ended meanwhile, nor when it may
+    be out of date: it is made anew behind the last event that was received."""
+    monkeypatch.setattr("service.subscribed._LOOK", 0.0)
+    monkeypatch.setattr("service.subscribed._AT_ONCE", 2)
+    key_id = await inner.enrol("slow", "ANALYST")
+    before = await newest(inner.node.work_pool)
+    await touch(inner, "罚1", "罚2", "罚3", "许1")
+    asked = {"query": RECORDS, "variables": {"a": before.text}}
+    key, now = identity_key(inner.root, "slow"), time.time()
+    question = sign_request(
+        key, "POST", f"{inner.url}/graphql/stream", json.dumps(asked).encode(), now=now,
+        purpose="P12",
+    )  # fmt: skip
+    fields = tuple((name.encode(), value.encode()) for name, value in question.headers)
+    incoming = Incoming("POST", "/graphql/stream", b"", fields, question.body, "192.0.2.1")
+    pipeline, work = Pipeline(inner.node), inner.work
+    _, opened = await pipeline.subscribe(incoming, work.changes)
+    assert opened is not None
+    events = Subscriptions(inner.node, pipeline, work.changes, work.bell).events(opened)
+
+    async def following() -> Any:
+        told = json.loads((await anext(events)).payload)
+        return told["data"]["recordChanged"] if "data" in told else told[0]["extensions"]["code"]
+
+    async with aclosing(events):
+        assert (await following())["record"]["documentNo"] == "罚1"
+        assert (await following())["record"]["documentNo"] == "罚2"
+        await _set(inner, "罚3", "objection = true")  # after it was read
+        try:
+            assert (await following())["record"] == {"documentNo": "罚3", "objection": True}
+        finally:
+            await _set(inner, "罚3", "objection = false")
+        await inner.enrol("slow", "ANALYST", barred=frozenset({uid("a")}))
+        coming = asyncio.ensure_future(following())
+        await asyncio.sleep(0.5)
+        assert not coming.done()
+        await inner.revoke(key_id)
+        assert await asyncio.wait_for(coming, 60) == "KEY_REVOKED"
+
+
+async def test_a_document_that_was_taken_back_is_not_followed_on(
+    inner: InnerNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = inner.node
+    monkeypatch.setattr(Node, "demands_trusted", True)
+    monkeypatch.setattr("service.trusted._SYSTEMS", frozenset({Role.ANALYST}))
+    await inner.enrol("system", "ANALYST")
+    async with node.work_pool.acquire() as connection, socket(inner) as one:
+        desk = TrustedDesk(connection, node.access_log.origin, node.settings.node, "operator")
+        digest = await desk.add("system", RECORDS, "records")
+        await node.look_at_directory()
+        await one.subscribe("a", RECORDS, "system", purpose="P12")
+        await _begun(inner)
+        await touch(inner, "罚1")
+        assert (await one.next())["type"] == "next"
+        await desk.remove("system", digest)
+        await node.look_at_directory()
+        await touch(inner, "罚1")
+        message = await one.next()
+        assert one.verified(message)[0]["extensions"]["code"] == "DOCUMENT_NOT_TRUSTED"
+
+
+async def test_what_the_public_of_one_address_spends_is_its_own(
+    inner: InnerNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inner.node, "public_budget", Budget("cost", 3, 3, RateTable(rows=1)))
+    pipeline, body = Pipeline(inner.node), json.dumps({"query": PUBLIC}).encode()
+    found = []
+    for peer in ("192.0.2.1", "192.0.2.1", "192.0.2.2"):
+        headers = ((b"content-type", b"application/json"),)
+        asked = Incoming("POST", "/graphql/stream", b"", headers, body, peer)
+        outgoing, opened = await pipeline.subscribe(asked, inner.work.changes)
+        found.append((outgoing.status, opened is not None))
+        assert opened is not None or dict(outgoing.headers)[b"retry-after"]
+    assert found == [(200, True), (429, False), (200, True)]
 
 
 async def test_it_goes_on_behind_the_last_event_after_a_disconnect(inner: InnerNode) -> None:
