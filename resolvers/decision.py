@@ -84,13 +84,14 @@ async def mark(change: Change) -> Outcome:
 async def listed(statement: Statement, selected: Selected, call: Call) -> tuple[Any, Disclosure]:
     """The decisions of stewards, newest first. Raises QuestionError FORBIDDEN, LIST_LIMIT."""
     desk, scope = call.context.desk, call.context.scope
+    grounds = scope.grounds
     if desk is None or scope.role is not Role.STEWARD:
         raise QuestionError("FORBIDDEN", "decisions on records are read by stewards only")
     shape, arguments = shaper(statement, selected), given_arguments(selected, call)
     size = size_of(statement, arguments)
     try:
         found = await decisions.decisions(
-            desk.pool, arguments.get("state"), size, scope.grounds.barred
+            desk.pool, arguments.get("state"), size, grounds.barred, grounds.district
         )
     except FAILURES as error:
         raise refusal_of(error) from error
@@ -121,9 +122,9 @@ def _record(text: str) -> UUID:
 
 
 async def _demand_decidable(change: Change, record: UUID) -> None:
-    context = change.call.context
+    context, grounds = change.call.context, change.call.context.scope.grounds
     await decisions.demand_decidable(
-        change.connection, record, context.region, context.scope.grounds.barred
+        change.connection, record, context.region, grounds.barred, grounds.district
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from resolvers.argument import Given
-from resolvers.reach import TRUE, all_of, inside
+from resolvers.reach import TRUE, all_of
 from resolvers.relation import in_force
 from resolvers.statement import Statement
 from resolvers.visibility import (
@@ -15,6 +15,7 @@ from resolvers.visibility import (
     registered_visible,
     relation_visible,
 )
+from store.regions import inside
 
 Holds = Callable[[str], str]
 

@@ -18,11 +18,12 @@ from resolvers.errors import QuestionError
 from resolvers.global_id import read_global_id, read_uuid
 from resolvers.lookup import read_code, subject_named
 from resolvers.pseudonym import person_of
-from resolvers.reach import FALSE, inside, present, within
+from resolvers.reach import FALSE, present, within
 from resolvers.reading import fetch
 from resolvers.statement import Selected, Statement
 from resolvers.visibility import organisation_visible, person_followed, persons_visible
 from security.policy import Reach, Row
+from store.regions import inside
 
 
 def demand_search(statement: Statement, kind: str | None = None) -> None:

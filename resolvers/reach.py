@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from resolvers.statement import Statement
 from security.policy import Reach
+from store.regions import inside
 
 TRUE, FALSE = "true", "false"
 
@@ -73,13 +74,4 @@ def in_district(statement: Statement, subject: str) -> str:
     return (
         f"EXISTS (SELECT FROM organisation {one} WHERE {one}.subject_id = {subject}"
         f" AND {one}.region_id IN ({inside(region)}))"
-    )
-
-
-def inside(region: str) -> str:
-    """A region and every region in it, as a query."""
-    return (
-        f"WITH RECURSIVE inside AS (SELECT {region} AS region_id"
-        " UNION SELECT g.region_id FROM region g, inside i WHERE g.parent_id = i.region_id)"
-        " SELECT region_id FROM inside"
     )

@@ -23,16 +23,17 @@ from resolvers.reading import fetch
 from resolvers.statement import Selected, Statement
 from security.policy import Role
 from store.kind import FieldType, Kinds
+from store.regions import unit_of
 
 MAX_ROWS = 5_000
 MAX_YEARS = 5
 
 _SHANGHAI = ZoneInfo("Asia/Shanghai")
 _FORMS = {"MONTH": "YYYY-MM", "YEAR": "YYYY"}
-_UNITS = """
+_UNITS = f"""
 SELECT unit_id, name FROM unit
 WHERE ($1::text[] IS NULL OR unit_id = ANY ($1))
-  AND ($2::text IS NULL OR substr(unit_id, 3, 6) = $2) AND is_source
+  AND ($2::text IS NULL OR {unit_of("unit_id", "$2")}) AND is_source
 ORDER BY unit_id
 """
 _REGISTRY = {

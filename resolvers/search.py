@@ -21,7 +21,7 @@ from resolvers.party import (
     person_row,
 )
 from resolvers.pseudonym import shown_part_sql
-from resolvers.reach import FALSE, inside
+from resolvers.reach import FALSE
 from resolvers.relation import in_force
 from resolvers.statement import Level, Routine, Row, Selected, Statement
 from resolvers.visibility import (
@@ -32,6 +32,7 @@ from resolvers.visibility import (
 )
 from store.identifiers.normalisation import compact
 from store.industry import parse_industry
+from store.regions import inside
 
 
 def _organisation(row: Row, selected: Selected) -> str:

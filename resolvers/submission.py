@@ -1,6 +1,7 @@
 """Files that departments submit: received by a mutation, read by a job, reported by line.
 
-A department submits for its own unit and reads its own reports; stewards submit and read all.
+A department submits for its own unit and reads its own reports; stewards submit and read all, a
+district's steward reads those of its units.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from resolvers.reading import FAILURES, refusal_of
 from resolvers.statement import Selected, Statement
 from security.policy import Role, Scope
 from store import submission as submissions
-from store.submission import Line, Submission
+from store.submission import Line, Submission, Whose
 from store.upload import keep, uploaded
 
 SUBMITTERS = frozenset({Role.DEPT, Role.STEWARD})
@@ -83,6 +84,12 @@ async def _content(change: Change) -> bytes:
         raise QuestionError("BAD_VALUE", "`contentBase64` is not base64") from None
 
 
+def _whose(scope: Scope) -> Whose:
+    """The submissions that the caller reads. Raises QuestionError as `_unit`."""
+    unit = _unit(scope)
+    return Whose(unit, scope.grounds.district if unit is None else None, scope.caller)
+
+
 def _unit(scope: Scope) -> str | None:
     """The unit for which the caller submits and whose reports it reads; None: every unit.
 
@@ -111,13 +118,13 @@ async def answer(statement: Statement, selected: Selected, call: Call) -> tuple[
 
 
 async def listed(statement: Statement, selected: Selected, call: Call) -> tuple[Any, Disclosure]:
-    """The newest submissions of the caller's unit, of a steward all."""
+    """The newest submissions of the caller's unit, of a steward all or those of its district."""
     shape, size = shaper(statement, selected), size_of(statement, given_arguments(selected, call))
-    desk, unit = call.context.desk, _unit(call.context.scope)
+    desk, whose = call.context.desk, _whose(call.context.scope)
     if desk is None:
         raise QuestionError("FORBIDDEN", "files are submitted by departments and stewards")
     try:
-        found = await submissions.submissions(desk.pool, unit, size)
+        found = await submissions.submissions(desk.pool, whose, size)
         values = [_value(one, await submissions.counts(desk.pool, one.batches)) for one in found]
     except FAILURES as error:
         raise refusal_of(error) from error
@@ -160,11 +167,11 @@ async def findings(statement: Statement, selected: Selected, call: Call) -> tupl
 
 
 async def _found(call: Call, id_: str) -> Submission | None:
-    unit, told = _unit(call.context.scope), read_uuid(id_)
+    whose, told = _whose(call.context.scope), read_uuid(id_)
     if call.context.desk is None or told is None:
         return None
     try:
-        return await submissions.submission(call.context.desk.pool, told, unit)
+        return await submissions.submission(call.context.desk.pool, told, whose)
     except FAILURES as error:
         raise refusal_of(error) from error
 

@@ -93,7 +93,7 @@ def record_seen(statement: Statement, record: str, kinds: Collection[str] | None
         TRUE if listed is None else _one_of(record, listed, served),
     )
     restricted = reached(row.restricted)
-    internal = reached(row.internal)
+    internal = all_of(reached(row.internal), in_district(statement, subject))
     # A person's record is open only where a law opens the list.
     by_law = frozenset(kind.name for kind in statement.kinds if kind.open_by_law)
     return Seen(
@@ -242,14 +242,18 @@ def relation_visible(
 
 def organisation_visible(statement: Statement, organisation: str) -> str:
     """The organisations the caller may see: registered ones, and others only through a record or
-    relation that the caller may see. Who reads only its own sees itself and what touches it."""
+    relation that the caller may see, or in its district. Who reads only its own sees itself and
+    what touches it."""
     row = statement.scope.row
     subject = f"{organisation}.subject_id"
     permitted = not_barred(statement, subject)
     if row.open is Reach.NONE:
         return FALSE
+    here = FALSE
     if reads_all_firms(row):
-        return permitted
+        here = in_district(statement, subject)
+        if here == TRUE:
+            return permitted
     only = _only(row)
     if only is not None:
         if not statement.scope.subjects(only):
@@ -263,6 +267,7 @@ def organisation_visible(statement: Statement, organisation: str) -> str:
         any_of(
             f"{organisation}.registered" if row.open is Reach.ALL else FALSE,
             own,
+            here,
             # OFFSET keeps each a look at one subject: hashed, one body without registration among
             # the first twenty would have every relation and record read.
             f"EXISTS (SELECT FROM relation {relation} WHERE"

@@ -36,6 +36,7 @@ from service.home import NodeHome
 from service.preparation import prepare_database
 from service.settings import load_settings
 from service.subject import subject_of
+from store.regions import load_regions
 from store.restriction import restrict_subject
 
 
@@ -136,7 +137,8 @@ async def enrol_new(
 ) -> str:
     """Make an identity's key on this machine, enrol it and give the key id.
 
-    Raises EnrolmentError IDENTITY_NAME, ROLE_UNKNOWN, UNIT_REQUIRED, SUBJECT_UNKNOWN.
+    Raises EnrolmentError IDENTITY_NAME, ROLE_UNKNOWN, DISTRICT_UNKNOWN, UNIT_REQUIRED,
+    SUBJECT_UNKNOWN.
     """
     _check(name, role, told)
     async with node_connection(root, node) as connection:
@@ -221,6 +223,9 @@ def _check(name: str, role: str, told: Particulars) -> None:
     roles = [one for one in Role if one is not Role.PUB]
     if role not in roles:
         raise EnrolmentError("ROLE_UNKNOWN", f"the role is one of {', '.join(roles)}")
+    known = {region.id for region in load_regions(demo=True)}
+    if told.district is not None and told.district not in known:
+        raise EnrolmentError("DISTRICT_UNKNOWN", "name the district by its region's id, as 210504")
     if role == Role.DEPT and not told.unit:
         raise EnrolmentError("UNIT_REQUIRED", "name the department's USCC with --unit")
 

@@ -83,7 +83,12 @@ async def grounds_of(
     """
     caller, purpose = verified.caller, verified.purpose
     if row.kinds is KindsOf.NONE and row.clear is Reach.NONE:
-        return Grounds(own=_own(caller), barred=caller.barred, actor=verified.actor)
+        return Grounds(
+            own=_own(caller),
+            barred=caller.barred,
+            actor=verified.actor,
+            district=caller.district,
+        )
     catalogue = node.catalogues.on(node.settings.domain_date())
     sharing = _sharing(node, catalogue, agreement, caller.region or "")
     found = Grounds(

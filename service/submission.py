@@ -71,7 +71,7 @@ async def _take_in(
 ) -> None:
     id_, unit = UUID(arguments["submission"]), arguments["unit"]
     pool = node.work_pool
-    found = await submissions.submission(pool, id_, None)
+    found = await submissions.submission(pool, id_)
     if found is None:
         raise QuestionError("JOB_UNKNOWN", "the submission is gone: submit the file again")
     if progress.parts:  # it was read, and only its end was not entered

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 from store.errors import StoreError
 from store.merged import BECOME
+from store.regions import inside
 from store.withdrawal import withdraw_record
 
 if TYPE_CHECKING:
@@ -37,25 +38,40 @@ class Decision:
     decided_at: datetime | None
 
 
+def _hidden(barred: str, district: str) -> str:
+    """Whether record `r` is of a barred subject, or of none of the district where there is one."""
+    return (
+        f"(r.subject_id IN ({BECOME.format(ids=barred)}) OR {district}::text IS NOT NULL AND"
+        " NOT EXISTS (SELECT FROM organisation o WHERE o.subject_id = r.subject_id"
+        f" AND o.region_id IN ({inside(f'{district}::text')})))"
+    )
+
+
 def _decision(row: asyncpg.Record) -> Decision:
     return Decision(*[row[name.strip()] for name in _COLUMNS.split(",")])
 
 
 async def demand_decidable(
-    connection: Connection, record_id: UUID, region: str, barred: frozenset[UUID]
+    connection: Connection,
+    record_id: UUID,
+    region: str,
+    barred: frozenset[UUID],
+    district: str | None,
 ) -> list[UUID]:
     """Give the record's subjects when this city and this steward may decide on it.
 
-    Raises StoreError `RECORD_UNKNOWN`, also for a subject that the steward may not ask about,
-    and `RECORD_FOREIGN`: who recognised a record decides on it 谁认定谁修复 (X22).
+    Raises StoreError `RECORD_UNKNOWN`, also for a subject that the steward may not ask about or
+    that is not of its district, and `RECORD_FOREIGN`: who recognised a record decides on it
+    谁认定谁修复 (X22).
     """
     rows = await connection.fetch(
-        f"SELECT subject_id, origin_region, subject_id IN ({BECOME.format(ids='$2')}) AS barred"
-        " FROM record WHERE record_id = $1",
+        f"SELECT subject_id, origin_region, {_hidden('$2', '$3')} AS hidden FROM record r"
+        " WHERE record_id = $1",
         record_id,
         list(barred),
+        district,
     )
-    if not rows or any(row["barred"] for row in rows):
+    if not rows or any(row["hidden"] for row in rows):
         raise StoreError("RECORD_UNKNOWN", "No record has this id: look it up again.")
     if any(row["origin_region"] != region for row in rows):
         raise StoreError("RECORD_FOREIGN", "Ask the city that the record comes from to decide.")
@@ -137,14 +153,19 @@ async def _settle(connection: Connection, decision: Decision, state: str, by: st
 
 
 async def decisions(
-    connection: Queried, state: str | None, first: int, barred: frozenset[UUID]
+    connection: Queried,
+    state: str | None,
+    first: int,
+    barred: frozenset[UUID],
+    district: str | None,
 ) -> list[Decision]:
-    """The newest decisions, of one state or all, but those on the records of barred subjects."""
-    values: list[Any] = [state, first, list(barred)]
+    """The newest decisions, of one state or all, but those on the records of barred subjects and,
+    where there is a district, of others than its own."""
+    values: list[Any] = [state, first, list(barred), district]
     rows = await connection.fetch(
         f"SELECT {_COLUMNS} FROM record_decision d WHERE ($1::text IS NULL OR state = $1)"
         " AND NOT EXISTS (SELECT FROM record r WHERE r.record_id = d.record_id"
-        f" AND r.subject_id IN ({BECOME.format(ids='$3')}))"
+        f" AND {_hidden('$3', '$4')})"
         " ORDER BY proposed_at DESC, decision_id LIMIT $2",
         *values,
     )

@@ -118,3 +118,18 @@ def is_division(code: str, *, demo: bool) -> bool:
     if code[:2] in _listed_provinces():
         return code in division_codes(demo)
     return code[:2] in _provinces() or code == NATIONAL_CODE
+
+
+def inside(region: str) -> str:
+    """A region and every region in it, as a query."""
+    return (
+        f"WITH RECURSIVE inside AS (SELECT {region} AS region_id"
+        " UNION SELECT g.region_id FROM region g, inside i WHERE g.parent_id = i.region_id)"
+        " SELECT region_id FROM inside"
+    )
+
+
+def unit_of(unit: str, region: str) -> str:
+    """Whether a unit is the region's own: its USCC names the division (GB 32100-2015, places 3 to
+    8), as a condition."""
+    return f"substr({unit}, 3, 6) = (SELECT gbt2260_code FROM region WHERE region_id = {region})"

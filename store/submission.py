@@ -8,6 +8,8 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from store.regions import unit_of
+
 if TYPE_CHECKING:
     import asyncpg
 
@@ -36,6 +38,28 @@ class Submission:
     message: str | None
     received_at: datetime
     finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """Which submissions: of one unit, or of the units of a district with what `caller` submitted;
+    of everybody without either."""
+
+    unit: str | None = None
+    district: str | None = None
+    caller: str | None = None
+
+    @property
+    def values(self) -> tuple[str | None, ...]:
+        """What the condition binds."""
+        return self.unit, self.district, self.caller
+
+
+EVERYBODY = Whose()
+_OF = (
+    "($1::text IS NULL OR unit_id = $1)"
+    f" AND ($2::text IS NULL OR caller = $3 OR {unit_of('unit_id', '$2')})"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,23 +104,22 @@ async def receive(
     return _submission(row)
 
 
-async def submission(connection: Queried, id_: UUID, unit: str | None) -> Submission | None:
-    """A submission, of this unit only unless `unit` is None."""
+async def submission(connection: Queried, id_: UUID, whose: Whose = EVERYBODY) -> Submission | None:
+    """A submission, if it is one of these."""
     row = await connection.fetchrow(
-        f"SELECT {_COLUMNS} FROM submission WHERE submission_id = $1"
-        " AND ($2::text IS NULL OR unit_id = $2)",
+        f"SELECT {_COLUMNS} FROM submission WHERE {_OF} AND submission_id = $4",
+        *whose.values,
         id_,
-        unit,
     )
     return None if row is None else _submission(row)
 
 
-async def submissions(connection: Queried, unit: str | None, first: int) -> list[Submission]:
-    """The newest submissions, of this unit only unless `unit` is None."""
+async def submissions(connection: Queried, whose: Whose, first: int) -> list[Submission]:
+    """The newest of these submissions."""
     rows = await connection.fetch(
-        f"SELECT {_COLUMNS} FROM submission WHERE $1::text IS NULL OR unit_id = $1"
-        " ORDER BY received_at DESC, submission_id LIMIT $2",
-        unit,
+        f"SELECT {_COLUMNS} FROM submission WHERE {_OF}"
+        " ORDER BY received_at DESC, submission_id LIMIT $4",
+        *whose.values,
         first,
     )
     return [_submission(row) for row in rows]

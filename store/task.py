@@ -11,6 +11,7 @@ from uuid import UUID
 import asyncpg
 
 from store.merged import BECOME
+from store.regions import unit_of
 
 _COLUMNS = (
     "q.issue_id, q.kind AS code, q.severity, q.layout, q.field, q.reason, q.unit_id,"
@@ -33,8 +34,8 @@ class Store(Protocol):
 class Wanted:
     """Which tasks; `state` is OPEN, CLOSED or None for both, `unit` "" those of no known unit.
 
-    `district` is the region whose own units must act: those whose USCC names its division
-    (GB 32100-2015, places 3 to 8). Tasks on the records of `barred` subjects are not among them.
+    `district` is the region whose own units must act. Tasks on the records of `barred` subjects
+    are not among them.
     """
 
     unit: str | None = None
@@ -53,10 +54,7 @@ class Wanted:
                 found.append(f"q.{column} = ${len(values)}")
         if self.district is not None:
             values.append(self.district)
-            found.append(
-                "substr(q.unit_id, 3, 6) ="
-                f" (SELECT gbt2260_code FROM region WHERE region_id = ${len(values)})"
-            )
+            found.append(unit_of("q.unit_id", f"${len(values)}"))
         if self.barred:
             values.append(list(self.barred))
             found.append(

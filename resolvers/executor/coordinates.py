@@ -102,7 +102,9 @@ class Shown:
             case Visibility.RESTRICTED:
                 return self._of_records(row.restricted)
             case Visibility.INTERNAL:
-                return self._of_records(row.internal)
+                internal = self._of_records(row.internal)
+                here = scope.grounds.district is None or internal is When.NEVER
+                return internal if here else When.SOMETIMES
         open_ = self._of_records(row.open) is not When.NEVER
         beyond = (
             self._shared(kind, scope.full_kinds, scope.full_person_kinds)

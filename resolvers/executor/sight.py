@@ -162,7 +162,7 @@ class Sight:
         listed = scope.authorised_kinds is None or kind in scope.authorised_kinds
         authorised = self.within(row.authorised, subject) and listed
         restricted = self.within(row.restricted, subject)
-        internal = self.within(row.internal, subject)
+        internal = self.within(row.internal, subject) and await self.in_district(subject)
         full, member = scope.full_kinds, scope.member_kinds
         if is_person:
             full, member = scope.full_person_kinds, scope.member_person_kinds
@@ -229,7 +229,7 @@ class Sight:
         row, subject = self.scope.row, organisation["subject_id"]
         if row.open is Reach.NONE or self.barred(subject):
             return False
-        if self.reads_all_firms:
+        if self.reads_all_firms and await self.in_district(subject):
             return True
         only = self._only()
         if only is not None:

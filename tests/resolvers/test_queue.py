@@ -20,6 +20,7 @@ from store.errors import StoreError
 from store.intake import import_paths
 from store.pool import open_pool
 from store.reference import load_reference
+from store.submission import Whose, receive, submission, submissions
 from store.wall import raise_walls
 from tests.resolvers.walled import Walled
 from tests.store.conftest import BENXI, TODAY, FixedCipher
@@ -167,14 +168,59 @@ async def test_of_barred_subjects_neither_tasks_nor_decisions_are_read(
         codes = sorted(node["code"] for node in page["nodes"])
         assert codes == ["DATE_INVALID"] + ["PUB_DEADLINE_OPEN"] * 2 * seen
         assert page["totalCount"] == len(codes)
-        listed = await decisions.decisions(queue, None, 10, frozenset({barred}))
+        listed = await decisions.decisions(queue, None, 10, frozenset({barred}), None)
         assert len(listed) == seen
-        deciding = decisions.demand_decidable(queue, record, BENXI, frozenset({barred}))
+        deciding = decisions.demand_decidable(queue, record, BENXI, frozenset({barred}), None)
         if seen:
             assert await deciding == [subject]
         else:
             with pytest.raises(StoreError, match="No record has this id"):
                 await deciding
+
+
+async def test_a_steward_of_a_district_decides_on_records_of_its_subjects_alone(
+    queue: asyncpg.Pool[Any],
+) -> None:
+    await load_reference(queue, demo=True)  # type: ignore[arg-type]
+    record, subject = await queue.fetchrow("SELECT record_id, subject_id FROM record LIMIT 1")
+    await decisions.propose(queue, record, "REPAIR", b"x", "steward", uuid4())
+    for region in ("210504", None):
+        await queue.execute(
+            "UPDATE organisation SET region_id = $2 WHERE subject_id = $1", subject, region
+        )
+        for district in (None, "210500", "210504", "210505"):
+            seen = district is None or (region is not None and district != "210505")
+            listed = await decisions.decisions(queue, None, 10, frozenset(), district)
+            assert len(listed) == seen, (region, district)
+            deciding = decisions.demand_decidable(queue, record, BENXI, frozenset(), district)
+            if seen:
+                assert await deciding == [subject]
+            else:
+                with pytest.raises(StoreError, match="No record has this id"):
+                    await deciding
+
+
+async def test_a_steward_of_a_district_reads_the_reports_of_its_units_and_its_own(
+    queue: asyncpg.Pool[Any],
+) -> None:
+    await load_reference(queue, demo=True)  # type: ignore[arg-type]
+    for unit, caller in (
+        ("11210504XDW09FQ95M", "market"),
+        (ISSUER, "city"),
+        ("", "steward"),
+        ("", "here"),
+    ):
+        await receive(queue, uuid4(), unit, caller, "a.csv", None, None, uuid4())  # type: ignore[arg-type]
+    for whose, callers in (
+        (Whose(), {"market", "city", "steward", "here"}),
+        (Whose(unit=ISSUER), {"city"}),
+        (Whose(district="210504", caller="here"), {"market", "here"}),
+        (Whose(district="210505", caller="here"), {"here"}),
+        (Whose(district="nowhere", caller="there"), set()),
+    ):
+        assert {one.caller for one in await submissions(queue, whose, 10)} == callers
+        for one in await submissions(queue, Whose(), 10):
+            assert (await submission(queue, one.id, whose) is not None) == (one.caller in callers)
 
 
 @pytest.mark.parametrize("role", ["PUB", "ANALYST", "DEPT", "PCITY", "AGENT", "SELF", "AUDITOR"])

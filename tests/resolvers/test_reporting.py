@@ -88,8 +88,10 @@ async def reported(database: str) -> AsyncIterator[asyncpg.Pool[Any]]:
 
 @pytest.fixture
 def ask(reported: asyncpg.Pool[Any], operations: Operations, scope_of: Callable[..., Scope]) -> Ask:
-    async def asked(role: str, unit: str = OURS, **variables: Any) -> Any:
-        grounds = {"unit": unit} if role == "DEPT" else {}
+    async def asked(
+        role: str, unit: str = OURS, district: str | None = None, **variables: Any
+    ) -> Any:
+        grounds = {"unit": unit} if role == "DEPT" else {"district": district}
         scope = scope_of(role, **grounds)
         context = Context(Walled(reported, scope.role, TODAY), scope, TODAY, b"k" * 32)
         answer = await operations.prepare(ASK, None, scope).run(context, variables)
@@ -221,6 +223,29 @@ async def test_a_unit_reads_its_own_and_nobody_elses(ask: Ask) -> None:
     assert await ask("DEPT", u=OTHER) == ["FORBIDDEN"]
     for role in ("PUB", "ANALYST", "PCITY", "SELF", "AGENT", "AUDITOR"):
         assert await ask(role, u=OURS) == ["FORBIDDEN"], role
+
+
+async def test_a_district_reads_those_of_the_units_that_bear_its_code(
+    ask: Ask, reported: asyncpg.Pool[Any]
+) -> None:
+    async with reported.acquire() as connection:
+        await connection.executemany(
+            "INSERT INTO region (region_id, gbt2260_code, name, kind)"
+            " VALUES ($1, $2, $1, 'COUNTY')",
+            [("210500", "210500"), ("210504-until-1985", "210504"), ("zone", None)],
+        )
+    for district, units in (
+        ("210500", {OURS}),
+        ("210504-until-1985", {OTHER}),
+        ("zone", set()),
+        ("nowhere", set()),
+    ):
+        told = await ask("STEWARD", district=district, a="2025-10-01", b="2025-12-31")
+        assert {row["unit"]["uscc"] for row in told["rows"]} == units, district
+        assert {one["unit"]["uscc"] for one in told["findings"]} <= units, district
+    assert (await ask("STEWARD", district="zone", u=OURS, a="2025-10-01", b="2025-12-31"))[
+        "rows"
+    ] == []
 
 
 @pytest.mark.parametrize(

@@ -671,6 +671,41 @@ async def test_a_district_reads_government_data_of_its_own_subjects_only(put: Pu
         assert city == await seen(put, role, OTHER, **grounds), role
 
 
+@pytest.mark.parametrize(("role", "purpose"), [("STEWARD", "P16"), ("AUDITOR", "P14")])
+async def test_a_district_reads_internal_data_of_its_own_subjects_only(
+    put: Put, role: str, purpose: str
+) -> None:
+    async def internal(district: str | None) -> tuple[set[str], list[str | None]]:
+        told = await put(ASK % "", role, purpose=purpose, district=district)
+        nodes = {key_of(node): node for node in told.data["records"]["nodes"]}
+        inspected = nodes.get(f"inspection/{FIRM}", {}).get("inspectors")
+        return nodes.keys() & {"simple", "repaired"}, inspected
+
+    inspectors = "孙检查" if role == "STEWARD" else None
+    for district in (None, "210500", "210504"):
+        assert await internal(district) == ({"simple", "repaired"}, inspectors)
+    assert await internal("210505") == (set(), None)
+
+
+async def test_who_is_known_by_hidden_data_alone_does_not_exist_outside_of_the_district(
+    put: Put,
+) -> None:
+    """What the city's own offices know of a body without registration is class G."""
+    code = "91210500XD00000044"
+    document = (
+        '{ organisation(code: "%s") { name } lookup(codes: ["%s"]) { name }'
+        " organisations { totalCount nodes { uscc } } }" % (code, code)
+    )
+    for role in ("ANALYST", "STEWARD"):
+        for district in (None, "210500", "210504"):
+            told = (await put(document, role, district=district)).data
+            assert told["organisation"] == told["lookup"][0] == {"name": "本溪未登记单位"}
+        there = (await put(document, role, district="210505")).data
+        assert (there["organisation"], there["lookup"]) == (None, [None])
+        assert code not in [node["uscc"] for node in there["organisations"]["nodes"]]
+        assert there["organisations"]["totalCount"] == told["organisations"]["totalCount"] - 1
+
+
 async def test_barred_subjects_do_not_exist_for_the_caller(put: Put) -> None:
     """§3: a steward cannot query own or relatives' data, by whatever road."""
     document = (

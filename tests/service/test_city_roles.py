@@ -257,3 +257,7 @@ def test_a_key_that_somebody_else_holds_is_enrolled_by_its_public_half(cities: C
     assert (row["keyId"], row["public"], row["unit"]) == (told["keyId"], public, MARKET_REGULATION)
     assert cities.xinqiao_text("key", "enrol", "x", "--role=DEPT", f"--public={public}")[0] == 2
     assert cities.xinqiao_text("key", "new", "y", "--role=OPS")[0] == 2
+    for district in ("明山区", "999999", ""):
+        told = cities.xinqiao_text("key", "new", "y", "--role=ANALYST", f"--district={district}")
+        assert told[0] == 2
+        assert "DISTRICT_UNKNOWN" in told[1]

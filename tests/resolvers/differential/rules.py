@@ -77,12 +77,15 @@ class Rules:
             mark == "●"
             or (live and class_ == "A" and listed and self._reaches("A", subject))
             or (live and class_ == "R" and self._reaches("R", subject))
-            or (internal and self._reaches("I", subject))
+            or (internal and self._here(subject) and self._reaches("I", subject))
         ):
             return "g"
         if displayed and self._reaches("O", subject):
             return "o"
         return "m" if mark == "○" else ""
+
+    def _here(self, subject: UUID) -> bool:
+        return self._scope.grounds.district is None or subject in self._district
 
     def _reaches(self, column: str, subject: UUID) -> bool:
         row = RULES[self._role]
@@ -97,7 +100,7 @@ class Rules:
             kind in self._granted
             and not left_out
             and not case_missing
-            and (scope.grounds.district is None or subject in self._district)
+            and self._here(subject)
             and self._reaches("P" if person else "G", subject)
         )
 
