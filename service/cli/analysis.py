@@ -83,15 +83,37 @@ def analysis(
         "asOf": as_of,
     }
     told = _asked(node, as_name, _ANALYSIS, variables, purpose, actor)["analysis"]
-    header = [*(dimension or []), *(measure or ["ORGANISATIONS"])]
+    header, rows = analysis_table(told, dimension or [], measure or ["ORGANISATIONS"])
+    _shown(told, header, rows, csv, bom=bom, as_json=as_json)
+
+
+def analysis_table(
+    told: Any, dimensions: list[str], measures: list[str]
+) -> tuple[list[str], list[list[Any]]]:
+    """Headings, which say the unit of amounts, and a row for each cell; no two rows are named
+    alike: where two values have one name, as districts of two cities, each is told with its value.
+    """
+    named: dict[tuple[str, str], set[str]] = {}
+    for key in (key for cell in told["cells"] for key in cell["keys"] if key["value"]):
+        named.setdefault((key["dimension"], key["label"]), set()).add(key["value"])
+
+    def name(key: Any) -> str:
+        value, label = key["value"], key["label"]
+        if key["total"]:
+            return "合计"
+        if value is None:  # of a place the label says in what it lies
+            return f"{label}（未知）" if label else "未知"
+        return f"{label}（{value}）" if len(named[key["dimension"], label]) > 1 else str(label)
+
     rows = [
         [
-            *["合计" if key["total"] else key["label"] or "未知" for key in cell["keys"]],
+            *[name(key) for key in cell["keys"]],
             *["*" if value["suppressed"] else value["value"] for value in cell["values"]],
         ]
         for cell in told["cells"]
     ]
-    _shown(told, header, rows, csv, bom=bom, as_json=as_json)
+    # As they were asked for, each once: so is the answer.
+    return [heading(one) for one in dict.fromkeys([*dimensions, *measures])], rows
 
 
 def statistics(
@@ -167,4 +189,4 @@ def _shown(
     if as_json:
         print_json(told)
         return
-    print_cells([heading(name) for name in header], rows)
+    print_cells(header, rows)
