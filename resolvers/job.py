@@ -194,6 +194,8 @@ async def result(statement: Statement, selected: Selected, call: Call) -> tuple[
         await demand_standing(desk, found, stored)
     except FAILURES as error:
         raise refusal_of(error) from error
+    if await job_of(desk, call, arguments["id"]) is None:  # it expired, and its parts with it
+        return None, NOTHING
     if number < 0 or (number > 0 and number >= count):
         raise QuestionError("BAD_VALUE", f"`part` is 0 to {max(count - 1, 0)}")
     lines = opened(desk, found, number, stored[0]) if stored else b""

@@ -152,6 +152,8 @@ class BulkRoutes:
             for number, part in enumerate(stored, start):
                 parts.append(replace(part, content=b""))
                 content.append(await asyncio.to_thread(written, context.desk, number, part))
+        if await jobs.job_of(node.work_pool, scope.caller, id_) is None:
+            raise nothing  # it expired, and what had not been read yet with it
         shown = disclosed(parts, "Job.result")
         return Produced(
             200,

@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import httpx
 import orjson
 import pytest
 
 from client.async_connection import AsyncClient
 from client.connection import Answer
+from client.question import sign_request
 from resolvers.answer import Disclosure
 from resolvers.context import Context
 from resolvers.job import Progress
@@ -162,6 +164,40 @@ async def test_nobody_else_and_no_other_purpose_reads_a_result(inner: InnerNode)
     )
     over = await inner.ask(RESULT, "analyst", {"id": str(id_)}, purpose="P12")
     assert over.data == {"jobResult": None}  # before it is deleted, within a minute
+
+
+@pytest.mark.parametrize("from_part", [0, 1])
+async def test_a_result_that_expires_while_it_is_read_is_none_and_not_shorter(
+    inner: InnerNode, monkeypatch: pytest.MonkeyPatch, from_part: int
+) -> None:
+    monkeypatch.setattr("service.bulk_routes._PARTS", 1)
+    read = store.parts
+
+    async def expiring(pool: Any, job_id: UUID, first: int, last: int) -> list[store.Part]:
+        if first == from_part:
+            await pool.execute("UPDATE job SET expires_at = now() WHERE job_id = $1", job_id)
+            async with pool.acquire() as connection:
+                await store.expire(connection)
+        return await read(pool, job_id, first, last)
+
+    ids = []
+    async with inner.jobs(HANDLERS):
+        for _ in range(2):
+            ids.append(await _enter(inner, "analyst", "COUNTED", "P12", parts=3))
+            await _until(inner, ids[-1], "DONE")
+    monkeypatch.setattr(store, "parts", expiring)
+    variables = {"id": str(ids[0]), "part": from_part}
+    part = await inner.ask(RESULT, "analyst", variables, purpose="P12")
+    assert part.data == {"jobResult": None}
+    url = f"{inner.url}/job/{ids[1]}/result.jsonl"
+    key = identity_key(inner.root, "analyst")
+    question = sign_request(key, "GET", url, b"", now=time.time(), purpose="P12")
+    async with httpx.AsyncClient() as http:
+        whole = await http.get(url, headers=dict(question.headers))
+    assert (whole.status_code, whole.json()["errors"][0]["extensions"]["code"]) == (
+        404,
+        "JOB_UNKNOWN",
+    )
 
 
 async def test_a_job_ends_when_its_caller_is_no_longer_trusted(inner: InnerNode) -> None:
