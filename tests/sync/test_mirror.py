@@ -103,6 +103,22 @@ async def shown(city: City, day: date = TODAY) -> int:
     return count
 
 
+async def test_a_copy_learns_that_its_record_had_come_earlier(
+    benxi: City, shenyang: City, agreed: bytes
+) -> None:
+    received = "SELECT received_at FROM record"
+    first = penalty(1)
+    await benxi.say(later(first, 5, received_at=first.received_at + timedelta(days=5)))
+    await benxi.build()
+    await mirror(shenyang, Line(benxi, SHENYANG)).pull_once()
+    assert await shenyang.pool.fetchval(received) > first.received_at
+    await benxi.say(first)
+    await benxi.build()
+    await mirror(shenyang, Line(benxi, SHENYANG)).pull_once()
+    assert await shenyang.pool.fetchval(received) == first.received_at
+    assert await benxi.pool.fetchval(received) == first.received_at
+
+
 async def test_copies_are_the_originals_without_what_is_internal(
     benxi: City, shenyang: City, agreed: bytes
 ) -> None:
