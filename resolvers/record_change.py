@@ -13,6 +13,7 @@ from resolvers.argument import Given
 from resolvers.bulk import codes_given, subjects_of
 from resolvers.change import given_arguments
 from resolvers.context import Call, Changes
+from resolvers.errors import QuestionError
 from resolvers.event import Happened, Step, changes_of_node, rows_after
 from resolvers.projection import Shape, shaper
 from resolvers.reading import fetch
@@ -35,9 +36,11 @@ _BEFORE = """(SELECT x.record_id, x.subject_id, x.kind, x.subject_category, x.cl
 async def take(statement: Statement, selected: Selected, call: Call, position: str | None) -> Step:
     """What changed after a position, one event per record, as the caller may see it.
 
-    Raises QuestionError POSITION_INVALID, LIST_LIMIT, and as `resolvers.reading.fetch`.
+    Raises QuestionError POSITION_INVALID, LIST_LIMIT, BAD_VALUE, KIND_UNKNOWN, and as
+    `resolvers.reading.fetch`.
     """
     changes = changes_of_node(call.context)
+    _demand_known(statement, selected, call)
     after = given_arguments(selected, call).get("after")
     rows, then, more = await rows_after(changes, position, after, _ENTITY)
     if not rows:
@@ -94,15 +97,24 @@ async def _happened(
     return found
 
 
+def _demand_known(statement: Statement, selected: Selected, call: Call) -> None:
+    """Refuse too many codes, and kinds that are none: of those nothing would ever be told."""
+    codes, kinds = selected.given("subjects"), selected.given("kinds")
+    check = statement.anew(call.context.scope)
+    if codes is not None:
+        codes_given(check, codes)
+        for refused in check.checks:
+            refused(call)
+    if kinds is not None and not statement.kinds.by_name.keys() >= set(kinds.read(call)):
+        raise QuestionError("KIND_UNKNOWN", "name kinds that `kinds` lists")
+
+
 async def _subjects(statement: Statement, selected: Selected, call: Call) -> frozenset[UUID] | None:
     """The subjects of the filter, None without one."""
     codes = selected.given("subjects")
     if codes is None:
         return None
     check = statement.anew(call.context.scope)
-    codes_given(check, codes)
-    for refused in check.checks:
-        refused(call)
     sql, binds = check.finished(f"SELECT id FROM {subjects_of(check, codes, 's')}")
     rows = await fetch(call.context.pool, sql, [bind(call) for bind in binds])
     return frozenset(row["id"] for row in rows if row["id"] is not None)

@@ -385,6 +385,18 @@ async def test_it_goes_on_behind_the_last_event_after_a_disconnect(inner: InnerN
             assert one.verified(refused)[0]["extensions"]["code"] == "POSITION_INVALID"
 
 
+async def test_what_would_never_be_told_is_refused_as_it_begins(inner: InnerNode) -> None:
+    async with socket(inner) as one:
+        for id_, variables, code in (
+            ("codes", {"s": ["91210500XD00000011"] * 501}, "LIST_LIMIT"),
+            ("code", {"s": ["\0"]}, "BAD_VALUE"),
+            ("kind", {"k": ["penalty", "penality"]}, "KIND_UNKNOWN"),
+        ):
+            await one.subscribe(id_, RECORDS, "analyst", variables, purpose="P12")
+            refused = await one.next()
+            assert one.verified(refused)[0]["extensions"]["code"] == code
+
+
 async def test_the_protocol_is_kept_to_the_letter(inner: InnerNode) -> None:
     url = inner.url.replace("http", "ws") + "/graphql"
     async with connect(url) as raw:
