@@ -26,13 +26,15 @@ _log = logging.getLogger("xinqiao.pipeline")
 
 
 class Refusal(Exception):
-    """A request that gets no data: HTTP status, stable code, what to do next."""
+    """A request that gets no data: HTTP status, stable code, what to do next; of one that may be
+    asked again after how many seconds."""
 
-    def __init__(self, status: int, code: str, message: str) -> None:
+    def __init__(self, status: int, code: str, message: str, *, wait: float = 1) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.message = message
+        self.wait = wait
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,8 @@ def refused(error: Exception) -> Produced:
             _log.error("a request failed: %s", type(error).__name__, exc_info=error)
             message = "the node failed: ask again, and tell its operator when it stays"
             return Produced(500, error_body("INTERNAL", message), reason="INTERNAL")
-    return Produced(status, error_body(error.code, error.message), reason=error.code)
+    wait = error.wait if isinstance(error, Refusal) else 1.0
+    return Produced(status, error_body(error.code, error.message), reason=error.code, wait=wait)
 
 
 def error_body(code: str, message: str) -> bytes:

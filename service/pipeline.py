@@ -369,8 +369,9 @@ class Pipeline:
     async def _scope(self, verified: VerifiedRequest, peer: str, exchanging: bool) -> Scope:
         node = self._node
         unsigned = verified.caller.role == Role.PUB
-        if unsigned and not node.public_rate.admit(peer, time.monotonic()):
-            raise Refusal(429, "RATE_LIMITED", "ask more slowly, or sign with an enrolled key")
+        if unsigned and (wait := node.public_rate.wait(peer, time.monotonic())):
+            slowly = "ask more slowly, or sign with an enrolled key"
+            raise Refusal(429, "RATE_LIMITED", slowly, wait=wait)
         return await scope_of(node, verified, exchanging=exchanging)
 
     async def _send(self, passage: Passage, produced: Produced, now: float) -> Outgoing:

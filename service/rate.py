@@ -102,8 +102,12 @@ class RateLimit:
 
     def admit(self, asker: str, now: float) -> bool:
         """Whether a request of this asker at this time (seconds, monotonic) may pass."""
+        return self.wait(asker, now) == 0
+
+    def wait(self, asker: str, now: float) -> float:
+        """As `admit`: 0, or the seconds until a request may pass."""
         whose = f"{self._of}\n{asker}".encode()
-        return self._table.take(whose, now, self._per_second, self._burst) == 0
+        return self._table.take(whose, now, self._per_second, self._burst)
 
 
 class Budget:

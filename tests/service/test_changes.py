@@ -13,6 +13,7 @@ from client.connection import Answer
 from security.keys import KeyFolder
 from service.enrolled import Particulars, _enrol
 from service.enrolment import EnrolmentError, identity_key
+from service.rate import RateLimit, RateTable
 from service.work import _Rekeyed
 from store.kind import Kinds
 from tests.resolvers.conftest import uid
@@ -167,3 +168,17 @@ async def test_the_exchange_begins_again_with_the_kinds_that_the_city_declares(
         assert not _Rekeyed(node, "feed", node.keys.feed, asyncio.Event()).is_set()
     finally:
         node.kinds = former
+
+
+async def test_a_question_that_came_too_soon_is_told_when_it_may_come(inner: InnerNode) -> None:
+    usual, inner.node.public_rate = inner.node.public_rate, RateLimit("slow", 1, 1, RateTable())
+    try:
+        async with httpx.AsyncClient(timeout=30, verify=inner.trust) as http:
+            told = [
+                await http.get(f"{inner.url}/graphql", params={"query": "{ __typename }"})
+                for _ in range(2)
+            ]
+    finally:
+        inner.node.public_rate = usual
+    assert [one.status_code for one in told] == [200, 429]
+    assert 1 < int(told[1].headers["retry-after"]) <= 60

@@ -58,6 +58,13 @@ def test_a_bucket_fills_again_over_time_and_never_beyond_its_burst() -> None:
     assert passing(9000.0, 70) == 60
 
 
+def test_who_waits_as_long_as_is_told_may_pass() -> None:
+    limit = RateLimit("public", 30, 1, RateTable())
+    assert limit.wait("::1", 1000.0) == 0
+    assert limit.wait("::1", 1000.5) == pytest.approx(1.5)
+    assert limit.wait("::1", 1000.5 + 1.5) == 0
+
+
 def test_many_addresses_take_no_more_memory_and_do_not_free_one_that_asks_on() -> None:
     limit = RateLimit("public", 1, 2, RateTable(rows=64))
     assert _passing(limit, "10.9.9.9", 0.0, 3) == 2
