@@ -114,7 +114,7 @@ class Subscriptions:
                     return
                 if not taken.more:
                     await self._woken(taken)
-                if taken.events:
+                if taken.events or taken.more:  # what is read to go on costs as an event does
                     await self._afforded(opened)
                 place = taken.position
                 async with self._turns:

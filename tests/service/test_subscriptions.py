@@ -648,3 +648,21 @@ async def test_the_public_is_told_no_more_than_its_rate_and_misses_nothing(
         monkeypatch.setattr(inner.node, "public_events", Budget("events", 0, 0, RateTable(rows=1)))
         told = await public.next()
         assert told["payload"]["data"]["recordChanged"]["recordId"] == str(uid("罚1"))
+
+
+async def test_the_public_goes_through_what_was_no_faster_than_its_rate(
+    inner: InnerNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To read all that ever changed is work, also where nothing of it is to be told."""
+    monkeypatch.setattr("service.subscribed._LOOK", 0.2)
+    monkeypatch.setattr("resolvers.event._MOST", 1)
+    monkeypatch.setattr(inner.node, "public_events", Budget("events", 2, 2, RateTable(rows=1)))
+    before = await newest(inner.node.work_pool)
+    await touch(inner, *["罚6"] * 8, "罚1")
+    async with socket(inner) as public:
+        document = PUBLIC.replace("recordChanged", f'recordChanged(after: "{before.text}")')
+        await public.subscribe("p", document)
+        assert await public.silent(2)
+        monkeypatch.setattr(inner.node, "public_events", Budget("events", 0, 0, RateTable(rows=1)))
+        told = await public.next()
+        assert told["payload"]["data"]["recordChanged"]["recordId"] == str(uid("罚1"))
