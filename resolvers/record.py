@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from resolvers import catalog_record
 from resolvers.argument import Given
 from resolvers.as_of import as_of
+from resolvers.context import Call
+from resolvers.errors import QuestionError
 from resolvers.field import put, put_all
 from resolvers.global_id import global_id
 from resolvers.lookup import subjects_named
@@ -96,6 +98,20 @@ def _nodes(field: Selected) -> tuple[int, ...]:
     return tuple(id(detail.node) for detail in field.details)
 
 
+def served_kinds(statement: Statement, asked: Given) -> Callable[[Call], list[str]]:
+    """The kinds that an argument names; raises QuestionError KIND_UNKNOWN for what is none, else
+    a mistyped kind were one of which nothing is recorded."""
+    served = frozenset(statement.kinds.by_name)
+
+    def read(call: Call) -> list[str]:
+        found: list[str] = asked.read(call)
+        if not served.issuperset(found):
+            raise QuestionError("KIND_UNKNOWN", "name kinds that `kinds` lists")
+        return found
+
+    return read
+
+
 def _conditions(statement: Statement, alias: str, selected: Selected) -> list[str]:
     """The conditions of the envelope that a filter gives."""
     where = []
@@ -104,7 +120,8 @@ def _conditions(statement: Statement, alias: str, selected: Selected) -> list[st
             continue
         match name:
             case "kinds":
-                where.append(f"{alias}.kind = ANY({statement.given(value, 'text[]')})")
+                asked = statement.bind(served_kinds(statement, value), "text[]")
+                where.append(f"{alias}.kind = ANY({asked})")
             case "subject":
                 where.append(f"{alias}.subject_id IN ({subjects_named(statement, value)})")
             case "subjectCategory":

@@ -706,6 +706,19 @@ async def test_who_is_known_by_hidden_data_alone_does_not_exist_outside_of_the_d
         assert there["organisations"]["totalCount"] == told["organisations"]["totalCount"] - 1
 
 
+async def test_records_of_a_kind_that_is_none_are_refused(put: Put) -> None:
+    """A mistyped kind would be one of which nothing is recorded."""
+    document = "query($k: [String!]) { records(filter: {kinds: $k}) { totalCount } }"
+    for asked in (["penalties"], ["penalty", "x"]):
+        told = await put(document, "ANALYST", variables={"k": asked})
+        assert [one["extensions"]["code"] for one in told.errors] == ["KIND_UNKNOWN"]
+        assert told.data is None
+    told = await put(document, "ANALYST", variables={"k": []})
+    assert told.data["records"]["totalCount"] == 0
+    named = '{ records(filter: {kinds: ["penalties"]}) { totalCount } }'
+    assert (await put(named, "PUB")).errors[0]["extensions"]["code"] == "KIND_UNKNOWN"
+
+
 async def test_barred_subjects_do_not_exist_for_the_caller(put: Put) -> None:
     """§3: a steward cannot query own or relatives' data, by whatever road."""
     document = (
