@@ -86,7 +86,8 @@ class EventStreams:
                     break
                 coming = None
                 payload = b'{"errors":%b}' % told.payload if told.failed else told.payload
-                await written(b"event: next\ndata: %b\n\n" % payload)
+                # Lists that PostgreSQL has made hold line feeds, which would end the line.
+                await written(b"event: next\ndata: %b\n\n" % payload.replace(b"\n", b""))
                 if told.failed:
                     break
         finally:

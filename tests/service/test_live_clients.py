@@ -21,7 +21,7 @@ from tests.service.test_subscriptions import touch
 
 HERE = Path(__file__).parent / "live"
 DOCUMENT = """subscription($after: String) { recordChanged(kinds: ["penalty"], after: $after) {
-    recordId position } }"""
+    recordId position record { subject { ... on Organisation { codes { scheme value } } } } } }"""
 
 
 async def _events(inner: InnerNode, road: str, events: int) -> list[Any]:

@@ -514,6 +514,19 @@ async def test_the_client_is_told_why_server_sent_events_end(inner: InnerNode) -
             await asyncio.wait_for(anext(events), 60)
 
 
+async def test_an_event_with_lists_is_one_line_of_server_sent_events(inner: InnerNode) -> None:
+    document = RECORDS.replace(
+        "documentNo", "documentNo subject { ... on Organisation { codes { scheme value } } }"
+    )
+    place = await newest(inner.node.work_pool)
+    await touch(inner, "罚1")
+    key, keys = identity_key(inner.root, "analyst"), node_keys(inner.root, "benxi")
+    async with AsyncClient(inner.url, key, keys) as client:
+        async with aclosing(client.subscribe(document, {"a": place.text}, purpose="P12")) as events:
+            told = await asyncio.wait_for(anext(events), 60)
+    assert len(told.data["recordChanged"]["record"]["subject"]["codes"]) == 4
+
+
 async def _until_data(lines: AsyncIterator[str]) -> AsyncIterator[str]:
     async for line in lines:
         yield line
