@@ -152,10 +152,12 @@ def test_every_error_of_the_api_has_a_place_of_its_own() -> None:
         assert re.match(r".+\n\*\*Do:\*\* .+\n\*\*Example:\*\* .+", text), code
     raised = set()
     sources = [*(ROOT / "resolvers").rglob("*.py"), ROOT / "service/pipeline.py"]
-    for source in [*sources, ROOT / "security/signature.py", ROOT / "service/app.py"]:
+    sources += [ROOT / "security" / name for name in ("registry.py", "signature.py")]
+    sources += [ROOT / "store" / name for name in ("decision.py", "upload.py", "withdrawal.py")]
+    for source in [*sources, *(ROOT / "service").glob("*_routes.py"), ROOT / "service/app.py"]:
         raised |= set(
             re.findall(
-                r"(?:QuestionError|RequestError|Refusal|SignatureError|unlogged)"
+                r"(?:QuestionError|RequestError|Refusal|SignatureError|StoreError|unlogged)"
                 r'\(\s*(?:\d+,\s*)?"([A-Z][A-Z0-9_]{3,})"',
                 source.read_text(encoding="utf-8"),
             )
