@@ -154,8 +154,9 @@ class Operations:
                 )
             case OperationType.SUBSCRIPTION:
                 return SubscriptionPlan(
-                    self._credit, self._routines, operation, known.fragments, scope, variables
-                )
+                    self._credit, self._routines, operation, known.fragments, scope, variables,
+                    about_persons(operation, known.fragments),
+                )  # fmt: skip
         return StoredPlan(
             credit=self._credit,
             routines=self._routines,

@@ -172,6 +172,8 @@ class Pipeline:
                 return Produced(400, answer.body, reason=answer.errors[0], media=JSON)
             if not isinstance(plan, SubscriptionPlan):
                 raise Refusal(400, "OPERATION_NOT_SUPPORTED", _NOT_SUBSCRIBED)
+            if plan.touches_persons:
+                scope.demand_persons()
             if scope.grounds.authorisation is not None:
                 await self._use_authorisation(passage, scope.grounds.authorisation)
             claim = Claim.of(passage.verified)

@@ -174,6 +174,8 @@ class Subscriptions:
         plan = node.operations.prepare(question.document, question.operation_name, scope)
         if not isinstance(plan, SubscriptionPlan):  # the schema has changed since
             raise Refusal(400, "OPERATION_NOT_SUPPORTED", "subscribe again: the schema has changed")
+        if plan.touches_persons:
+            scope.demand_persons()
         peer = opened.passage.incoming.peer
         context = replace(node.context(scope, opened.claim, peer), changes=self.changes)
         return await plan.take(context, question.variables, position), scope

@@ -385,6 +385,24 @@ async def test_it_goes_on_behind_the_last_event_after_a_disconnect(inner: InnerN
             assert one.verified(refused)[0]["extensions"]["code"] == "POSITION_INVALID"
 
 
+async def test_persons_are_followed_in_a_case_as_they_are_asked_about(inner: InnerNode) -> None:
+    document = RECORDS.replace(
+        "documentNo objection",
+        "subject { ... on Organisation { holders { edges { holder {"
+        " ... on Person { positions(first: 3) { totalCount } } } } } } }",
+    )
+    place = await newest(inner.node.work_pool)
+    await touch(inner, "罚1")
+    async with socket(inner) as one:
+        await one.subscribe("none", document, "analyst", {"a": place.text}, purpose="P12")
+        refused = await one.next()
+        assert one.verified(refused)[0]["extensions"]["code"] == "CASE_REQUIRED"
+        claims = {"purpose": "P12", "case": "本信〔2026〕1号"}
+        await one.subscribe("case", document, "analyst", {"a": place.text}, **claims)
+        told = one.verified(await one.next())["data"]["recordChanged"]["record"]
+        assert told["subject"]["holders"]["edges"]
+
+
 async def test_what_would_never_be_told_is_refused_as_it_begins(inner: InnerNode) -> None:
     async with socket(inner) as one:
         for id_, variables, code in (
