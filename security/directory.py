@@ -104,8 +104,10 @@ class Directory:
             "SELECT role, unit_uscc, region, district, valid_to FROM caller WHERE id = $1",
             caller.id,
         )
+        assert after is not None
         if before != after:
-            await self._append({"change": "CALLER", "by": self.by, **_described(caller)})
+            told = {**_described(caller), "district": after["district"]}
+            await self._append({"change": "CALLER", "by": self.by, **told})
 
     async def _record(self, change: str, key: RegisteredKey, **more: str | None) -> None:
         detail: Mapping[str, object] = {

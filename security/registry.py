@@ -225,7 +225,8 @@ def _moment(seconds: float) -> datetime | None:
 
 
 async def enrol_caller(connection: Connection, caller: Caller) -> None:
-    """Enrol a caller, or change one that is enrolled; a subject once bound stays."""
+    """Enrol a caller, or change one that is enrolled; a subject once bound stays, and a district
+    until another is named: a second key opens no more than the first."""
     await connection.execute(
         """
         INSERT INTO caller AS c (id, name, role, unit_uscc, region, valid_from, valid_to,
@@ -235,7 +236,8 @@ async def enrol_caller(connection: Connection, caller: Caller) -> None:
             (name, role, unit_uscc, region, valid_from, valid_to, subject_id, district)
             = (excluded.name, excluded.role, excluded.unit_uscc, excluded.region,
                excluded.valid_from, excluded.valid_to,
-               coalesce(excluded.subject_id, c.subject_id), excluded.district)
+               coalesce(excluded.subject_id, c.subject_id),
+               coalesce(excluded.district, c.district))
         """,
         caller.id,
         caller.name,

@@ -310,6 +310,11 @@ async def test_whom_a_caller_speaks_for_survives_enrolment_and_changes_the_versi
     found = after.keys["k"].caller
     assert (found.subject, found.district) == (SUBJECT, "210504")
     assert found.barred == {UUID(int=9)}
+    # A second key, for which nobody says the district again, opens no more than the first.
+    await enrol_caller(pool, Caller("citizen", "市民", "SELF"))
+    assert (await load_registry(pool)).keys["k"].caller.district == "210504"
+    await enrol_caller(pool, Caller("citizen", "市民", "SELF", district="210505"))
+    assert (await load_registry(pool)).keys["k"].caller.district == "210505"
     await enrol_caller(pool, Caller("analyst", "分析员", "ANALYST"))
     await bind_subject(pool, "analyst", SUBJECT)
     assert await pool.fetchval("SELECT subject_id FROM caller WHERE id = 'analyst'") is None
