@@ -28,6 +28,7 @@ from service.world import write_world
 from store.errors import StoreError
 
 SEED = 20201022
+_READY = 3600.0  # seconds: a later release may have millions of rows to change first
 _SETTLED = 120.0
 
 Result = TypeVar("Result")
@@ -62,7 +63,7 @@ async def run(root: Path, choice: Choice, out: Console) -> int:
     try:
         with out.status("启动两个节点 starting two nodes: Benxi, Shenyang"):
             nodes.extend([await start_node(root, one) for one in settings])
-            await _unless_stopped(stopped, *(node.wait_ready(240) for node in nodes))
+            await _unless_stopped(stopped, *(node.wait_ready(_READY) for node in nodes))
         with out.status("装载演示数据 loading the demo world"):
             golden = await asyncio.to_thread(_world, root, choice)
             code = str(golden["demo"]["uscc"])

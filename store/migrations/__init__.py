@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 from collections.abc import Iterator
 from importlib import resources
@@ -11,6 +12,8 @@ from typing import NamedTuple
 import asyncpg
 
 _LOCK = 0x58_49_4E_51_49_41_4F  # "XINQIAO": one advisory lock for all starters
+_log = logging.getLogger("xinqiao.database")
+
 _NAME = re.compile(r"^(\d{4})_[a-z0-9_]+\.sql$")
 
 
@@ -77,6 +80,8 @@ async def migrate(dsn: str) -> list[str]:
         for migration in ours:
             known = applied.get(migration.number)
             if known is None:
+                if applied:  # on what a former release kept it may take minutes
+                    _log.info("changing the database: %s", migration.name)
                 async with connection.transaction():
                     await connection.execute(migration.sql)
                     await connection.execute(

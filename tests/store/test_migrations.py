@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime
 from typing import Any
@@ -34,6 +35,17 @@ async def test_a_database_that_a_later_release_has_changed_is_left_alone(
     with pytest.raises(MigrationError) as refused:
         await migrate(database)
     assert refused.value.code == "STORE_NEWER"
+
+
+async def test_a_change_of_what_a_former_release_kept_is_told_before_it(
+    database: str, connection: asyncpg.Connection[Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "xinqiao.database")
+    last = list(migrations())[-1].name
+    await connection.execute("DELETE FROM schema_migration WHERE name = $1", last)
+    with contextlib.suppress(asyncpg.PostgresError):  # most can be applied once only
+        await migrate(database)
+    assert last in caplog.text
 
 
 async def test_upgrade_shows_a_record_as_received_when_it_first_came(
