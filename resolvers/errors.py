@@ -34,6 +34,14 @@ class QuestionError(Exception):
         return shown
 
 
+class NotFoundError(QuestionError):
+    """A question about somebody of whom there is none to see; `asked` is how it was named."""
+
+    def __init__(self, code: str, message: str, asked: str) -> None:
+        super().__init__(code, message)
+        self.asked = asked
+
+
 class UncompilableError(Exception):
     """A shape of question that no statement of the compiler expresses; the executor answers it."""
 

@@ -13,7 +13,7 @@ from uuid import UUID
 from resolvers.answer import Disclosure
 from resolvers.change import given_arguments
 from resolvers.context import Call
-from resolvers.errors import QuestionError
+from resolvers.errors import NotFoundError, QuestionError
 from resolvers.event import Happened, Step, changes_of_node, rows_after
 from resolvers.graph_answer import Parties, truncated_value
 from resolvers.graph_scope import demand_hops, subject_asked
@@ -75,7 +75,8 @@ async def take(statement: Statement, selected: Selected, call: Call, position: s
     given = given_arguments(selected, call)
     fresh, asked = await _asked(statement, call, given)
     if asked is None:
-        raise QuestionError("SUBJECT_UNKNOWN", "name a subject from which you may search")
+        message = "name a subject from which you may search"
+        raise NotFoundError("SUBJECT_UNKNOWN", message, given["subject"])
     rows, then, more = await rows_after(changes, position, given.get("after"), _ENTITIES)
     if not rows:
         return Step(position=then.text, more=more)

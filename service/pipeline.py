@@ -23,7 +23,7 @@ import orjson
 from client.profile import LABEL, body_digest
 from client.subscription import METHOD
 from resolvers.cost import OverspentError, unpaid
-from resolvers.errors import QuestionError
+from resolvers.errors import NotFoundError, QuestionError
 from resolvers.lookup import standard_code
 from resolvers.plan import RefusedPlan
 from resolvers.request import GraphQLRequest, parse_request
@@ -45,7 +45,16 @@ from security.signature import (
     verify_request,
 )
 from service.media import GRAPHQL_RESPONSE, JSON
-from service.passage import Incoming, Outgoing, Passage, Produced, Refusal, refused, unlogged
+from service.passage import (
+    Incoming,
+    Outgoing,
+    Passage,
+    Produced,
+    Refusal,
+    error_body,
+    refused,
+    unlogged,
+)
 from service.standing import legal_basis, scope_of, with_approval
 from service.trusted import trusted_document
 
@@ -185,6 +194,10 @@ class Pipeline:
                 return Produced(
                     answer.status, answer.body, reason=error.code, media=JSON, wait=answer.wait
                 )
+            except NotFoundError as error:
+                missing = (missing_under(self._node.missing_key, error.asked),)
+                body = error_body(error.code, error.message)
+                return Produced(400, body, reason=error.code, media=JSON, missing=missing)
             except QuestionError as error:
                 raise Refusal(400, error.code, error.message) from error
             opened = Opened(passage, question, claim, taken, scope)

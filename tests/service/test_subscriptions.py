@@ -20,12 +20,13 @@ from client.errors import ClientError
 from client.question import Question, sign_request
 from client.receipt import Receipt
 from client.subscription import signed_subscription, unsigned_subscription, verify_event
+from security.pending import unpack
 from security.policy import Role
 from security.trusted import TrustedDesk
 from service.enrolment import identity_key, node_keys
 from service.node import Node
 from service.passage import Incoming
-from service.pipeline import Pipeline
+from service.pipeline import Pipeline, missing_under
 from service.rate import Budget, RateTable
 from service.subscribed import Subscriptions
 from store.correction import end_where_it_was
@@ -630,6 +631,21 @@ async def test_what_changes_around_a_subject_is_signed_and_logged(inner: InnerNo
         await one.subscribe("b", AROUND)
         refused = await one.next()
         assert one.verified(refused)[0]["extensions"]["code"] == "FORBIDDEN"
+
+
+async def test_who_is_not_found_is_told_to_the_log(inner: InnerNode) -> None:
+    """As of a question: whoever tries codes, or looks for relatives, is found by auditors."""
+    code = "91210500XD00000999"
+    async with socket(inner) as one:
+        document = AROUND.replace("91210500XD00000011", code)
+        await one.subscribe("a", document, "analyst", purpose="P12")
+        message = await one.next()
+        assert one.verified(message)[0]["extensions"]["code"] == "SUBJECT_UNKNOWN"
+    leaf = Receipt.parse(message["payload"][0]["extensions"]["credit"]["credit-receipt"]).leaf
+    rows = await inner.node.work_pool.fetch("SELECT leaves, payload FROM access_batch")
+    entries = {one.leaf: one.entry for row in rows for one in unpack(*row)}
+    missing = json.loads(entries[leaf])["missing"]
+    assert missing == [missing_under(inner.node.missing_key, code)]
 
 
 async def test_a_change_that_wakes_many_leaves_others_their_turn(
