@@ -109,6 +109,16 @@ async def socket(inner: InnerNode, *, greeted: bool = True) -> AsyncIterator[Soc
         yield made
 
 
+@pytest.fixture(autouse=True)
+async def _alone(inner: InnerNode) -> None:
+    """Nobody follows any more from a test before, who could be taken for whom this one awaits."""
+    for _ in range(1200):
+        if not inner.work.changes.followers:
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("somebody still follows")
+
+
 async def touch(inner: InnerNode, *names: str) -> None:
     """Have the outbox tell of these records."""
     async with inner.node.work_pool.acquire() as connection, connection.transaction():
