@@ -38,6 +38,7 @@ from service.process import (
 )
 
 USER = "neo4j"
+_STARTED = 300.0  # seconds for a start, which takes some ten where the machine is idle
 _HOST = "127.0.0.1"
 _MAIN = "org.neo4j.server.Neo4jCommunity"
 _JAVA_OPTIONS = (
@@ -132,7 +133,7 @@ class Neo4jServer:
             raise ServerError("NEO4J_NOT_STARTED", "Neo4j of this node is not running: start it.")
         return self._address(found[1])
 
-    def start(self, seconds: float = 90) -> Neo4jAddress:
+    def start(self, seconds: float = _STARTED) -> Neo4jAddress:
         """Make sure that the server answers Bolt, and return where.
 
         After a crash Neo4j replays its own log; `seconds` bounds the wait for that. Started again,
@@ -370,7 +371,7 @@ def train() -> bool:
             start_new_session=True,
         )
         try:
-            wait_until(lambda: process.poll() is not None or _answers(port), 90)
+            wait_until(lambda: process.poll() is not None or _answers(port), _STARTED)
             process.terminate()
             process.wait(120)
         except subprocess.TimeoutExpired:

@@ -126,7 +126,7 @@ class PostgresServer:
             f"&{_OWN_SESSION}"
         )
 
-    def start(self, seconds: float = 60) -> str:
+    def start(self, seconds: float = 600) -> str:
         """Make sure that the server answers, and return the address of the node's database.
 
         A first start creates the cluster (about 2 s). After a crash the remains are cleared
