@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,8 +23,10 @@ from resolvers.context import Context
 from resolvers.errors import QuestionError
 from resolvers.job import Progress
 from resolvers.job_handler import JobKind
+from security.errors import LogUnavailableError, SecurityError
 from security.field_encryption import FieldCipher
 from security.keys import KeyFolder
+from security.policy import PolicyError
 from service.collecting import IMPORTING, seldom_collected
 from service.home import NodeHome, open_folder
 from service.kinds import served_kinds
@@ -37,11 +40,15 @@ from store.pool import open_pool
 from store.rotation import writing_keys
 from store.rule_set import Transition
 from store.upload import drop, kept
+from sync.errors import AgreementError
 
 if TYPE_CHECKING:
     from service.node import Node
 
+_log = logging.getLogger("xinqiao.jobs")
+
 _LOOK = 0.5
+_REFUSALS = (QuestionError, PolicyError, AgreementError, SecurityError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +87,8 @@ async def _take_in(
     try:
         content = await kept(pool, found.caller, name, node.keeping.opened)
     except StoreError as error:
+        if found.state == "DONE":  # by an attempt whose result was for a scope of before
+            return
         raise QuestionError(error.code, error.message) from error
     folder = open_folder(node.home.path / "submissions", 0o700) / str(id_)
     try:
@@ -107,7 +116,12 @@ async def _take_in(
         batches = [UUID(batch) for batch in result["batches"]]
         await submissions.settle(pool, id_, "DONE", batches)
         await progress.told(len(content), len(content), "read")
-        await progress.put([{"submission": str(id_), **result}], NOTHING)
+        try:
+            await progress.put([{"submission": str(id_), **result}], NOTHING)
+        except LogUnavailableError:
+            raise
+        except _REFUSALS as error:  # who sent it reads no result, and what is taken in stays
+            _log.info("submission %s is in, its result is not told: %s", id_, error.code)
         await drop(pool, found.caller, name)
     finally:
         await asyncio.shield(asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True))

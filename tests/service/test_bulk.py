@@ -21,6 +21,7 @@ from security.signature import ReceivedRequest, VerifiedRequest, verify_request
 from service.demo import MARKET_REGULATION
 from service.enrolment import identity_key, node_keys
 from service.jobs import handlers_of
+from store import submission as submissions
 from tests.resolvers.conftest import ref, uid
 from tests.service.inner_node import InnerNode
 
@@ -269,6 +270,56 @@ async def test_a_department_submits_its_file_and_reads_the_report(inner: InnerNo
     assert steward.data["batch"]["lines"] == 3
     left = inner.node.home.path / "submissions"
     assert list(left.iterdir()) == []
+
+
+async def test_a_file_that_is_in_stays_done_when_its_sender_is_no_longer_trusted(
+    inner: InnerNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = await inner.enrol("leaving-unit", "DEPT", unit_uscc=MARKET_REGULATION)
+    claims = {"purpose": "P3", "actor": "李科员"}
+    variables = {"k": "submit-00005", "n": "离任.csv", "c": HEADER + line(MARKET_REGULATION)}
+    sent = await inner.ask(SUBMIT, "leaving-unit", variables, **claims)
+    told = sent.require().data["submitBatch"]
+    settle = submissions.settle
+
+    async def settled(pool: Any, id_: Any, state: str, *more: Any) -> None:
+        await settle(pool, id_, state, *more)
+        if state == "READING":
+            await inner.revoke(key)
+
+    monkeypatch.setattr(submissions, "settle", settled)
+    assert await _job_end(inner, told["jobId"]) == ("DONE", None)
+    report = await inner.ask(BATCH, "steward", {"id": told["id"]}, purpose="P13")
+    batch = report.require().data["batch"]
+    assert (batch["state"], batch["code"], batch["lines"]) == ("DONE", None, 1)
+    kept = "SELECT count(*) FROM upload WHERE name = $1"
+    assert await inner.node.work_pool.fetchval(kept, f".submission-{told['id']}") == 0
+
+
+async def test_a_job_whose_file_is_in_ends_done_after_a_kill_and_a_change_of_scope(
+    inner: InnerNode,
+) -> None:
+    claims = {"purpose": "P3", "actor": "李科员"}
+    variables = {"k": "submit-00006", "n": "复工.csv", "c": HEADER + line(MARKET_REGULATION)}
+    sent = await inner.ask(SUBMIT, "department", variables, **claims)
+    job = sent.require().data["submitBatch"]["jobId"]
+    assert await _job_end(inner, job) == ("DONE", None)
+    await inner.node.work_pool.execute(
+        "UPDATE job SET state = 'QUEUED', shape = 'of before', finished_at = NULL,"
+        " expires_at = NULL WHERE job_id::text = $1",
+        job,
+    )
+    assert await _job_end(inner, job) == ("DONE", None)
+
+
+async def _job_end(inner: InnerNode, id_: str) -> tuple[str, str | None]:
+    ended = "SELECT state, code FROM job WHERE job_id::text = $1 AND finished_at IS NOT NULL"
+    async with inner.jobs(handlers_of(inner.node)):
+        for _ in range(900):
+            if row := await inner.node.work_pool.fetchrow(ended, id_):
+                return row["state"], row["code"]
+            await asyncio.sleep(0.1)
+    raise AssertionError("the job does not end")
 
 
 async def test_a_submission_ends_with_its_job(inner: InnerNode) -> None:
