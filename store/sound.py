@@ -42,11 +42,22 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Sounding:
-    """One way of reading a text: fragments that candidates have, and the pattern of `spelt`."""
+    """One way of reading a text: fragments that candidates have, and the pattern of `spelt`, in
+    pieces of one character each."""
 
     fragments: tuple[str, ...]
-    pattern: str
+    pieces: tuple[str, ...]
     initials: bool
+
+    @property
+    def pattern(self) -> str:
+        """For PostgreSQL, which follows all readings of a character at once."""
+        return "".join(self.pieces)
+
+    def place(self, spelt: str) -> int | None:
+        """Where a name has this way first, None where nowhere; no character is read again."""
+        found = re.search("".join([f"(?>{piece})" for piece in self.pieces]), spelt)
+        return found.start() if found else None
 
 
 @lru_cache(maxsize=1 << 15)
@@ -142,7 +153,7 @@ def _prefixes() -> frozenset[str]:
 def soundings(text: str) -> tuple[Sounding, ...]:
     """How a text with letters in it may be meant as sounds, the likeliest first; up to four.
 
-    Blanks, apostrophes and hyphens part syllables; tones, as marks or digits, do not matter.
+    Blanks and signs part syllables; tones, as marks or digits, do not matter.
     Empty for texts without letters, and for what is shorter than two syllables or three initials.
     """
     folded = simplified(unicodedata.normalize("NFKC", text)).lower()
@@ -150,7 +161,7 @@ def soundings(text: str) -> tuple[Sounding, ...]:
     if _TONED.fullmatch(toneless(folded)):
         folded = re.sub("[1-5]", "", folded)
     plain = toneless(folded)
-    parts = [part for part in re.split(r"[\s'-]+", plain) if part]
+    parts = [part for part in re.split(r"[\W_]+", plain) if part]
     letters = "".join(parts)
     found: list[list[Piece]] = []
     if _RUN.search(letters):
@@ -212,12 +223,14 @@ def _sounding(pieces: Sequence[Piece]) -> Sounding | None:
     if not fragments:
         return None
     return Sounding(
-        tuple(sorted(fragments)), "".join([_pattern(piece) for piece in pieces]), not all(whole)
+        tuple(sorted(fragments)), tuple([_pattern(piece) for piece in pieces]), not all(whole)
     )
 
 
 def _pattern(piece: Piece) -> str:
     if piece.is_character:
         return f"/{re.escape(piece.text)} [^/]*"
-    read = piece.text.replace("v", "[vu]") if len(piece.text) > 1 else piece.text
+    read, umlaut = piece.text, piece.text.replace("u", "v")
+    if umlaut in syllables():
+        read = umlaut.replace("v", "[vu]")
     return f"/[^/]* {read}{' ' if piece.whole else ''}[^/]*"

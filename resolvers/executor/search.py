@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -133,17 +132,17 @@ async def _heard(asked: Asked, text: str) -> tuple[list[_Hit], bool]:
         else:
             candidates = await rows.names_sounding(list(way.fragments), _NAMES * 10)
         for row in candidates:
-            if row["spelt"] is not None and re.search(way.pattern, row["spelt"]):
+            if row["spelt"] is not None and way.place(row["spelt"]) is not None:
                 found[row["subject_id"], row["name"]] = row
     hits = []
     seen = await _seen(asked, list(found.values()), _NAMES + 1)
     for row in seen:
         way = min(
-            (one for one in ways if re.search(one.pattern, row["spelt"])),
+            (one for one in ways if one.place(row["spelt"]) is not None),
             key=lambda one: one.initials,
         )
         rank = _INITIALS if way.initials else _SOUNDS
-        rank += 0 if re.match(way.pattern, row["spelt"]) else 2
+        rank += 0 if way.place(row["spelt"]) == 0 else 2
         reason = "INITIALS" if way.initials else "PINYIN"
         hits.append(_named(rank, row)._replace(matched_by=reason))
     return hits, many or len(seen) > _NAMES

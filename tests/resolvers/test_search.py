@@ -249,7 +249,18 @@ class _Refusing:
 
 @pytest.mark.parametrize(
     "text",
-    ["nanhe", "nhsm", "楠he", "xiao nan he", "smyx", "abc", "长ab", "瀋陽", "瀋yang"],
+    [
+        "nanhe",
+        "nhsm",
+        "楠he",
+        "xiao nan he",
+        "smyx",
+        "abc",
+        "长ab",
+        "瀋陽",
+        "瀋yang",
+        "nanhe(集团)",
+    ],
 )
 async def test_both_lanes_hear_alike(
     names: asyncpg.Pool[Any],

@@ -46,12 +46,18 @@ def test_a_name_is_found_by_its_sound(text: str) -> None:
         ("lvse", "绿色家园"),
         ("lüse", "绿色家园"),
         ("luse", "绿色家园"),
+        ("luliang", "吕梁酒业"),  # whose only reading has ü
+        ("nuer", "女儿红酒业"),
+        ("lueyang", "略阳药房"),
         ("xian", "西安饭店"),
         ("xi'an", "西安饭店"),
         ("xianren", "仙人掌店"),
         ("abcjituan", "ABC(集团)公司"),
         ("maoyi", "華東貿易公司"),  # traditional characters
         ("k11yinyue", "K11音乐厅"),
+        ("nanhe（集团）", "楠禾(集团)公司"),  # signs have no sound
+        ("nanhe(jituan)", "楠禾（集团）公司"),
+        ("xi·an", "西安饭店"),
     ],
 )
 def test_readings_that_are_plausible_are_known(text: str, name: str) -> None:
@@ -67,7 +73,22 @@ def test_what_is_too_short_or_has_no_letters_is_no_sound(text: str) -> None:
 
 def test_a_text_that_is_nearly_letters_alone_is_not_read_in_every_way() -> None:
     """Each letter doubled the time once: sixty of them took longer than anybody lives."""
-    assert soundings("a" * 60 + "!") == ()
+    assert 0 < len(soundings("a" * 60 + "!")) <= SOUNDINGS
+
+
+def test_readings_that_begin_alike_are_not_tried_in_every_combination() -> None:
+    """和 is he, hu and huo: of one letter more than the name has characters, each took three times
+    as long."""
+    told = soundings("h" * 61)
+    assert [one.place(spelt("和" * 60)) for one in told] == [None]
+    assert [one.place(spelt("新" + "和" * 61)) for one in told] == [len(spelt("新")) - 1]
+
+
+@given(st.text(alphabet="和行长吕绿单", max_size=6), st.text(alphabet="hxcdluv", max_size=5))
+def test_a_place_is_where_the_pattern_is(name: str, text: str) -> None:
+    for one in soundings(text):
+        told = re.search(one.pattern, spelt(name))
+        assert one.place(spelt(name)) == (told.start() if told else None)
 
 
 def test_an_apostrophe_parts_syllables() -> None:
