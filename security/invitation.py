@@ -18,7 +18,7 @@ from client.errors import ClientError
 from security.directory import Connection, Directory
 from security.errors import KeyEnrolledError, SecurityError
 from security.keys import key_id
-from security.registry import FOREVER, Caller, RegisteredKey
+from security.registry import FOREVER, SANDBOX, SANDBOX_DAYS, Caller, RegisteredKey
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's base 32: no I, L, O or U."""
@@ -78,6 +78,8 @@ async def invite(
 ) -> str:
     """Make a code for an enrolled caller's device and give it, for the only time.
 
+    A key for the demo world is good for `SANDBOX_DAYS` at most.
+
     Raises InvitationError `INVITATION_TERMS`, `CALLER_UNKNOWN`.
     """
     if not 1 <= minutes <= MAX_MINUTES or not 1 <= key_days <= 3650 or not 1 <= len(device) <= 64:
@@ -88,6 +90,8 @@ async def invite(
         )
     if not await connection.fetchval("SELECT EXISTS (SELECT FROM caller WHERE id = $1)", caller_id):
         raise InvitationError("CALLER_UNKNOWN", "Enrol the caller first: `xinqiao key new`.")
+    if caller_id.startswith(SANDBOX):
+        key_days = min(key_days, SANDBOX_DAYS)
     await connection.execute(
         "DELETE FROM key_invitation WHERE expires_at < now() - interval '1 day'"
     )

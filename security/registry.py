@@ -22,6 +22,7 @@ __all__ = [
     "FOREVER",
     "PUBLIC",
     "SANDBOX",
+    "SANDBOX_DAYS",
     "Algorithm",
     "Caller",
     "RegisteredKey",
@@ -38,6 +39,8 @@ __all__ = [
 FOREVER = float("inf")
 SANDBOX = "sandbox-"
 """What the names of callers begin with whose keys are good at nodes of the demo world alone."""
+SANDBOX_DAYS = 90
+"""For how long such a key is good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +171,11 @@ class Connection(Protocol):
     async def execute(self, query: str, *args: object) -> str: ...
 
 
-async def load_registry(connection: Connection, current: Registry | None = None) -> Registry:
-    """Read the directory; gives `current` back when nothing has changed since."""
+async def load_registry(
+    connection: Connection, current: Registry | None = None, *, sandbox: bool = True
+) -> Registry:
+    """Read the directory, with the keys for the demo world or without; gives `current` back when
+    nothing has changed since."""
     version = await connection.fetchval("SELECT version FROM key_registry_state")
     if not isinstance(version, int):
         raise SecurityError(
@@ -187,7 +193,8 @@ async def load_registry(connection: Connection, current: Registry | None = None)
         """
     )
     used = set() if current is None else current.used
-    return Registry.of((_registered(row) for row in rows), version, used)
+    held = (_registered(row) for row in rows if sandbox or not row["id"].startswith(SANDBOX))
+    return Registry.of(held, version, used)
 
 
 def _registered(row: Record) -> RegisteredKey:

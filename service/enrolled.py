@@ -23,6 +23,7 @@ from security.policy import Role
 from security.registry import (
     FOREVER,
     SANDBOX,
+    SANDBOX_DAYS,
     Algorithm,
     Caller,
     RegisteredKey,
@@ -66,9 +67,6 @@ class Particulars:
     subject: str | None = None
     barred: tuple[str, ...] = ()
 
-
-SANDBOX_DAYS = 90
-"""For how long a key for the demo world is good."""
 
 _LIFE = """
 SELECT k.key_id, k.device, k.enrolled_by, k.enrolled_at, k.ended_by, k.successor, u.last_used

@@ -22,7 +22,6 @@ from client.structured import parse_base64
 from security.entry import timestamp
 from security.invitation import Enrolled, InvitationError, accept
 from security.keys import KeyFolder
-from security.registry import load_registry
 from service.bulk_routes import response_of
 from service.enrolment import node_directory
 from service.key_life import INVITATION_SECRET
@@ -95,7 +94,7 @@ class EnrolmentRoutes:
                 status = 403 if error.code == "INVITATION_INVALID" else 400
                 raise Refusal(status, error.code, error.message) from None
         # Other workers know the key within a second.
-        node.registry = await load_registry(node.work_pool, node.registry)
+        await node.look_at_directory()
         return orjson.dumps(_told(enrolled))
 
 

@@ -126,7 +126,9 @@ class Node:
 
     async def look_at_directory(self) -> None:
         """Read keys and trusted documents again when either has changed."""
-        self.registry = await load_registry(self.work_pool, self.registry)
+        self.registry = await load_registry(
+            self.work_pool, self.registry, sandbox=self.settings.demo
+        )
         self.trusted = await load_trusted(self.work_pool, self.trusted, self.registry.version)
 
     @property
@@ -288,7 +290,7 @@ async def open_node(
             review=_review(work_pool, home, keys),
             keys=keys,
             keys_stamp=stamp,
-            registry=await load_registry(pool),
+            registry=await load_registry(pool, sandbox=settings.demo),
             graph=graph,
             reader=GraphReader(graph, settings.graph_seconds),
             snapshots=SnapshotReader(home.snapshot),

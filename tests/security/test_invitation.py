@@ -90,6 +90,15 @@ async def test_a_code_enrols_one_key_once_and_the_log_says_who(database: str) ->
     await connection.close()
 
 
+async def test_a_sandbox_key_on_a_device_is_good_no_longer_than_any(database: str) -> None:
+    connection = await asyncpg.connect(database)
+    await enrol_caller(connection, Caller("sandbox-wang", "王", "ANALYST"))
+    code = await invite(connection, SECRET, "sandbox-wang", "tablet", "x", minutes=9, key_days=365)
+    key = (await _enrol(connection, code)).key
+    assert key.valid_to - key.valid_from == 90 * 86_400
+    await connection.close()
+
+
 async def test_two_at_once_get_one_key(database: str) -> None:
     pool = await asyncpg.create_pool(database, min_size=4)
     code = await _invited(pool)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -11,6 +12,7 @@ import pytest
 
 from client.connection import Answer
 from security.keys import KeyFolder
+from security.registry import Registry
 from service.enrolled import Particulars, _enrol
 from service.enrolment import EnrolmentError, identity_key
 from service.rate import RateLimit, RateTable
@@ -153,6 +155,21 @@ async def test_a_sandbox_key_is_refused_where_it_was_not_enrolled(
                 "sandbox-wang-00000000",
                 public,
             )
+
+
+async def test_a_sandbox_key_ends_with_the_demo_of_its_node(inner: InnerNode) -> None:
+    await inner.enrol("sandbox-zhao", "ANALYST")
+    node, demo = inner.node, inner.node.settings
+    try:
+        node.settings, node.registry = replace(demo, demo=False), Registry.of([], -1)
+        await node.look_at_directory()
+        answer = await inner.ask("{ __typename }", "sandbox-zhao", purpose="P12")
+        assert (answer.status, code(answer)) == (401, "SANDBOX_KEY")
+        assert (await inner.ask("{ __typename }", "analyst", purpose="P12")).status == 200
+    finally:
+        node.settings, node.registry = demo, Registry.of([], -1)
+        await node.look_at_directory()
+    assert (await inner.ask("{ __typename }", "sandbox-zhao", purpose="P12")).status == 200
 
 
 async def test_the_exchange_begins_again_with_the_kinds_that_the_city_declares(
