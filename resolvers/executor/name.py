@@ -10,7 +10,6 @@ from resolvers.errors import QuestionError
 from resolvers.executor.budget import MAX_ROWS
 from resolvers.executor.place import Question
 from resolvers.executor.rows import Fields
-from store.name import bigrams
 from store.simplified import searched_name
 
 _LONGEST = 200
@@ -34,9 +33,8 @@ def kind_of(name: Fields) -> str:
 
 async def holding(question: Question, text: str) -> set[UUID]:
     """The organisations with an open name that holds the text."""
-    plain = plain_text(text)
-    names = await question.rows.names_holding(bigrams(text), MAX_ROWS + 1)
-    return {row["subject_id"] for row in names if plain in row["plain"]}
+    plain_text(text)
+    return {row["subject_id"] for row in await question.rows.names_holding(text, MAX_ROWS + 1)}
 
 
 async def best(question: Question, subject: UUID, text: str) -> Mapping[str, Any]:

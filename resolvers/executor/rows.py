@@ -18,7 +18,9 @@ from strawberry.dataloader import DataLoader
 from resolvers.executor.budget import CHUNK, Budget
 from resolvers.reading import Store, fetch
 from store.kind import Kinds
-from store.name import common_sql
+from store.name import bigrams, common_sql
+from store.simplified import searched_name
+from store.sound import Sounding
 
 Fields = Mapping[str, Any]  # a row by column name
 
@@ -108,10 +110,13 @@ class Rows:
         sql = "SELECT * FROM person WHERE name >= $1 AND name < $1 || chr(1114111)"
         return await self.read(sql, surname)
 
-    async def names_holding(self, fragments: list[str], most: int) -> list[Fields]:
-        """Names of organisations that hold all fragments of two characters."""
-        sql = f"SELECT * FROM organisation_name WHERE bigrams @> $1::text[] LIMIT {most:d}"
-        return await self.read(sql, fragments)
+    async def names_holding(self, text: str, most: int) -> list[Fields]:
+        """Names of organisations that hold a text, found by its fragments of two characters."""
+        sql = (
+            "SELECT * FROM organisation_name WHERE bigrams @> $1::text[]"
+            f" AND position($2 in plain) > 0 LIMIT {most:d}"
+        )
+        return await self.read(sql, bigrams(text), searched_name(text))
 
     async def common(self, fragments: list[str]) -> bool:
         """Whether a large part of all names hold each of these fragments."""
@@ -123,10 +128,13 @@ class Rows:
         sql = f"SELECT * FROM organisation_name ORDER BY plain, subject_id LIMIT {most:d}"
         return await self.read(sql)
 
-    async def names_sounding(self, fragments: list[str], most: int) -> list[Fields]:
-        """Names that hold all fragments of sound."""
-        sql = f"SELECT * FROM organisation_name WHERE sounds @> $1::text[] LIMIT {most:d}"
-        return await self.read(sql, fragments)
+    async def names_sounding(self, way: Sounding, most: int) -> list[Fields]:
+        """Names that sound so, found by the fragments."""
+        sql = (
+            "SELECT * FROM organisation_name WHERE sounds @> $1::text[]"
+            f" AND spelt ~ $2 LIMIT {most:d}"
+        )
+        return await self.read(sql, list(way.fragments), way.pattern)
 
     async def names_beginning(self, text: str, most: int) -> list[Fields]:
         """Names of organisations that begin with a text, in order."""

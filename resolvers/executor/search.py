@@ -104,14 +104,13 @@ async def _hits(asked: Asked) -> tuple[list[_Hit], bool]:
         if common := await rows.common(bigrams(text)):
             found = await rows.names_in_order(WALKED)
         else:
-            found = await rows.names_holding(bigrams(text), _NAMES * 10)
+            found = await rows.names_holding(text, _NAMES * 10)
         held = [row for row in found if row["plain"].find(plain) > 0]
         held = await _seen(asked, held, _NAMES + 1)
     hits += [_named(_HOLDS, row) for row in held]
     core, near = name_without_region(text), []
     if core:
-        found = await rows.names_holding(bigrams(core), _NEAR * 10)
-        near = await _seen(asked, [row for row in found if core in row["plain"]], _NEAR + 1)
+        near = await _seen(asked, await rows.names_holding(core, _NEAR * 10), _NEAR + 1)
     hits += [_named(_NEARLY, row)._replace(matched_by="NEAR_NAME") for row in near]
     told, many = await _heard(asked, text)
     hits += told
@@ -130,7 +129,7 @@ async def _heard(asked: Asked, text: str) -> tuple[list[_Hit], bool]:
         if many:
             candidates = await rows.names_in_order(HEARD)
         else:
-            candidates = await rows.names_sounding(list(way.fragments), _NAMES * 10)
+            candidates = await rows.names_sounding(way, _NAMES * 10)
         for row in candidates:
             if row["spelt"] is not None and way.place(row["spelt"]) is not None:
                 found[row["subject_id"], row["name"]] = row

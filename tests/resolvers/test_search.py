@@ -382,6 +382,33 @@ async def test_a_common_text_is_cut_and_says_so(find: Find, own: asyncpg.Pool[An
     assert (shown(told)[0][1], told["search"]["truncated"]) == ("第00042号公司", False)
 
 
+@pytest.mark.parametrize("text", ["1010", "yi ling yi ling"])
+async def test_names_of_the_same_fragments_take_no_place(
+    own: asyncpg.Pool[Any],
+    credit: CreditSchema,
+    scope_of: Callable[..., Scope],
+    monkeypatch: pytest.MonkeyPatch,
+    text: str,
+) -> None:
+    """第00100号 has all fragments of 1010: dozens of such hid the one name that holds it, and nothing
+    said that more were there than were looked at."""
+    monkeypatch.setattr("resolvers.executor.search._NAMES", 1)
+    await _many(own, 1_020)
+    await own.execute(
+        "UPDATE organisation_name SET sounds = ARRAY['yi ling', 'ling yi', 'yly', 'lyl'],"
+        " spelt = CASE name WHEN '第01010号公司' THEN '/一 yi /零 ling /一 yi /零 ling /'"
+        " ELSE '/零 ling /一 yi /零 ling /零 ling /一 yi /' END WHERE name LIKE '第%'"
+    )
+    scope, found = scope_of("PUB"), []
+    for store in (own, _Refusing(own)):
+        plan = Operations(credit).prepare(SEARCH, None, scope)
+        answer = await plan.run(Context(store, scope, TODAY, b"k" * 32), {"t": text})
+        found.append((answer.lane, orjson.loads(answer.body)["data"]["search"]))
+    assert [lane for lane, _ in found] == [Lane.COMPILED, Lane.EXECUTOR]
+    assert found[0][1] == found[1][1]
+    assert [edge["matched"] for edge in found[1][1]["edges"]] == ["第01010号公司"]
+
+
 async def test_names_that_are_not_seen_take_no_place(
     own: asyncpg.Pool[Any],
     credit: CreditSchema,
