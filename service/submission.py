@@ -190,7 +190,7 @@ async def _read(order: Order) -> dict[str, Any]:
                 today=settings.domain_date(),
                 sent_on=order.sent_on,
                 kind=order.kind,
-                report_dir=order.path.parent / "report",
+                report_dir=order.path.with_name(".report"),
                 progress=partial(_note, done),
                 demo=settings.demo,
                 rules=IntakeRules(

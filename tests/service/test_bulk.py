@@ -312,6 +312,15 @@ async def test_a_job_whose_file_is_in_ends_done_after_a_kill_and_a_change_of_sco
     assert await _job_end(inner, job) == ("DONE", None)
 
 
+async def test_a_submitted_file_may_have_the_name_of_what_its_reading_writes(
+    inner: InnerNode,
+) -> None:
+    claims = {"purpose": "P3", "actor": "李科员"}
+    variables = {"k": "submit-00007", "n": "report", "c": HEADER + line(MARKET_REGULATION)}
+    sent = await inner.ask(SUBMIT, "department", variables, **claims)
+    assert await _job_end(inner, sent.require().data["submitBatch"]["jobId"]) == ("DONE", None)
+
+
 async def _job_end(inner: InnerNode, id_: str) -> tuple[str, str | None]:
     ended = "SELECT state, code FROM job WHERE job_id::text = $1 AND finished_at IS NOT NULL"
     async with inner.jobs(handlers_of(inner.node)):
