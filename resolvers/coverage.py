@@ -14,7 +14,7 @@ from typing import Any
 from resolvers.answer import NOTHING, Disclosure
 from resolvers.as_of import kinds_on
 from resolvers.context import Call, Context
-from resolvers.errors import QuestionError
+from resolvers.known_kind import demand_kinds
 from resolvers.projection import shaper
 from resolvers.reading import fetch
 from resolvers.statement import Selected, Statement
@@ -72,8 +72,7 @@ async def coverage(statement: Statement, selected: Selected, call: Call) -> tupl
     names = sorted(statement.kinds.by_name)
     if named is not None:
         wanted = set(named.read(call))
-        if not wanted.issubset(names):  # else a mistyped kind were one of which nothing is missing
-            raise QuestionError("KIND_UNKNOWN", "name kinds that `kinds` lists")
+        demand_kinds(statement.kinds, wanted)
         names = [name for name in names if name in wanted]
     sources = [
         (name, unit)

@@ -9,9 +9,9 @@ from resolvers import catalog_record
 from resolvers.argument import Given
 from resolvers.as_of import as_of
 from resolvers.context import Call
-from resolvers.errors import QuestionError
 from resolvers.field import put, put_all
 from resolvers.global_id import global_id
+from resolvers.known_kind import demand_kinds
 from resolvers.lookup import subjects_named
 from resolvers.page import Key, Page, Source
 from resolvers.party import name_mask, object_type, party_json
@@ -99,14 +99,11 @@ def _nodes(field: Selected) -> tuple[int, ...]:
 
 
 def served_kinds(statement: Statement, asked: Given) -> Callable[[Call], list[str]]:
-    """The kinds that an argument names; raises QuestionError KIND_UNKNOWN for what is none, else
-    a mistyped kind were one of which nothing is recorded."""
-    served = frozenset(statement.kinds.by_name)
+    """The kinds that an argument names; raises as `demand_kinds`."""
 
     def read(call: Call) -> list[str]:
         found: list[str] = asked.read(call)
-        if not served.issuperset(found):
-            raise QuestionError("KIND_UNKNOWN", "name kinds that `kinds` lists")
+        demand_kinds(statement.kinds, found)
         return found
 
     return read

@@ -13,8 +13,8 @@ from resolvers.argument import Given
 from resolvers.bulk import codes_given, subjects_of
 from resolvers.change import given_arguments
 from resolvers.context import Call, Changes
-from resolvers.errors import QuestionError
 from resolvers.event import Happened, Step, changes_of_node, rows_after
+from resolvers.known_kind import demand_kinds
 from resolvers.projection import Shape, shaper
 from resolvers.reading import fetch
 from resolvers.record import record_json
@@ -105,8 +105,8 @@ def _demand_known(statement: Statement, selected: Selected, call: Call) -> None:
         codes_given(check, codes)
         for refused in check.checks:
             refused(call)
-    if kinds is not None and not statement.kinds.by_name.keys() >= set(kinds.read(call)):
-        raise QuestionError("KIND_UNKNOWN", "name kinds that `kinds` lists")
+    if kinds is not None:
+        demand_kinds(statement.kinds, kinds.read(call))
 
 
 async def _subjects(statement: Statement, selected: Selected, call: Call) -> frozenset[UUID] | None:

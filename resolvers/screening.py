@@ -19,6 +19,7 @@ from resolvers.change import Change, Outcome
 from resolvers.context import Call, Context
 from resolvers.errors import QuestionError
 from resolvers.job import Progress
+from resolvers.known_kind import demand_kinds
 from resolvers.party import organisation_json
 from resolvers.projection import Shape, shaper
 from resolvers.reading import fetch
@@ -154,9 +155,7 @@ def _kinds(statement: Statement, asked: Sequence[str] | None) -> tuple[str, ...]
     served = statement.kinds.by_name
     if asked is None:
         return tuple(kind for kind in LISTS if kind in served)
-    unknown = sorted(set(asked) - set(served))
-    if unknown:
-        raise QuestionError("KIND_UNKNOWN", "name kinds that `kinds` lists")
+    demand_kinds(statement.kinds, asked)
     return tuple(dict.fromkeys(asked))
 
 

@@ -11,7 +11,6 @@ from uuid import UUID
 from graphql import get_named_type
 
 from resolvers.as_of import kinds_on
-from resolvers.errors import QuestionError
 from resolvers.executor import catalog_record
 from resolvers.executor.code import subjects_named
 from resolvers.executor.connection import Chunks, Edges, connection
@@ -23,6 +22,7 @@ from resolvers.executor.place import Asked, Item, Question, global_id
 from resolvers.executor.rows import Fields
 from resolvers.executor.sight import PERSON, Grounds, displayed
 from resolvers.executor.timeliness import timeliness
+from resolvers.known_kind import demand_kinds
 from schema.record_kinds import Comparison, Condition, RecordKinds
 from security.policy import KindsOf
 from store.kind import Kinds, Visibility
@@ -63,8 +63,7 @@ class Filter:
         self._kinds = frozenset(kinds)
         given = asked.arguments.get("filter") or {}
         self._given = {name: value for name, value in given.items() if value is not None}
-        if not frozenset(asked.question.kinds.by_name).issuperset(self._given.get("kinds", ())):
-            raise QuestionError("KIND_UNKNOWN", "name kinds that `kinds` lists")
+        demand_kinds(asked.question.kinds, self._given.get("kinds", ()))
         self._own = [c for c in conditions if c.argument in self._given]
         # When a record came is not told of one that is no more than a member of a list.
         order = (asked.arguments.get("orderBy") or {}).get("field")
